@@ -1,0 +1,1 @@
+//! Classes of bytes, and looking at eight at a time.

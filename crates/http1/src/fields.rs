@@ -1,0 +1,1 @@
+//! Field lines, for heads and trailer sections alike.

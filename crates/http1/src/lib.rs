@@ -1,0 +1,40 @@
+//! HTTP/1.1 as bytes: a sans-IO codec that is strict in both directions.
+//!
+//! It reads heads and bodies of requests and of responses, and writes them. It takes byte slices and returns
+//! spans and events; it owns no socket, no clock and no thread, and it knows none of the product's words.
+//!
+//! What always holds:
+//!
+//! * **Refuse, never repair.** What two readers could understand differently is refused with a reason of its
+//!   own ([`RequestRefusal`], [`ResponseRefusal`], [`BodyRefusal`]). After any refusal the place where the next
+//!   message begins is unknown, so the connection must be closed.
+//! * **Splits do not matter.** However the bytes arrive, the outcome is the same.
+//! * **Bounded.** Every length has a name in [`Limits`]; parsing allocates nothing but the caller's list of
+//!   fields, and trailers are the only bytes that are kept.
+//!
+//! It never follows a target, never decodes a content coding, never joins or folds fields, and never writes a
+//! line break or NUL that it was handed inside a name or a value.
+//!
+//! The documents: RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
+
+mod body;
+mod bytes;
+mod fields;
+pub mod fuzz;
+mod limits;
+pub mod name;
+mod refusal;
+mod request;
+mod response;
+mod scan;
+mod span;
+pub mod write;
+
+pub use body::{BodyDecoder, BodyEvent, BodyStep, Trailers};
+pub use limits::Limits;
+pub use refusal::{BodyRefusal, FieldRefusal, FramingRefusal, RequestRefusal, ResponseRefusal};
+pub use request::{Expectation, Framing, RequestHead, Upgrade, parse_request_head};
+pub use response::{RequestMethodClass, ResponseFraming, ResponseHead, parse_response_head};
+pub use scan::{HeadScan, ScanStep};
+pub use span::{Field, Parse, Persistence, Span, Version};
+pub use write::WriteError;

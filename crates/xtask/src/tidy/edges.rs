@@ -1,0 +1,441 @@
+//! Who may depend on whom.
+//!
+//! The core is pure: it does no I/O, has no async, starts no thread or process, reads no clock and no
+//! environment. That holds because the crates that could do so are not linked into it and because its
+//! source names none of the parts of `std` that could. A new line under `[dependencies]` is a design change:
+//! the table below and the reason in the commit message change with it.
+
+use super::Violation;
+use super::metadata::Metadata;
+use super::source::Source;
+
+/// What a crate may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Values in, values out.
+    Pure,
+    /// Owns one outside: a network, a disk, a person.
+    Rim,
+}
+
+/// One row: a crate, what it is allowed to depend on, and why that is all.
+struct Row {
+    name: &'static str,
+    kind: Kind,
+    ours: &'static [&'static str],
+    foreign: &'static [&'static str],
+    why: &'static str,
+}
+
+const ALL: &[&str] = &[
+    "admin", "catalog", "config", "control", "enforce", "http1", "identity", "model", "policy", "proxy",
+    "record", "recorder", "store",
+];
+
+/// The table. `foreign` lists direct dependencies; what those bring along is judged by licence and version.
+const ROWS: &[Row] = &[
+    Row {
+        name: "model",
+        kind: Kind::Pure,
+        ours: &[],
+        foreign: &[
+            "bytes",
+            "foldhash",
+            "hashbrown",
+            "ipnet",
+            "jiff",
+            "serde",
+            "serde_json",
+            "smallvec",
+            "thiserror",
+            "zeroize",
+        ],
+        why: "the words of the domain stand on nothing",
+    },
+    Row {
+        name: "http1",
+        kind: Kind::Pure,
+        ours: &[],
+        foreign: &["bytes", "smallvec", "thiserror"],
+        why: "the codec knows bytes, not our words",
+    },
+    Row {
+        name: "identity",
+        kind: Kind::Pure,
+        ours: &["model"],
+        foreign: &[
+            "aws-lc-rs",
+            "base64",
+            "crc32fast",
+            "foldhash",
+            "hashbrown",
+            "serde",
+            "serde_json",
+            "sha2",
+            "smallvec",
+            "thiserror",
+            "zeroize",
+        ],
+        why: "credentials in, caller out; no transport",
+    },
+    Row {
+        name: "catalog",
+        kind: Kind::Pure,
+        ours: &["model"],
+        foreign: &["foldhash", "hashbrown", "serde", "serde-saphyr", "serde_json", "smallvec", "thiserror"],
+        why: "documents in, matcher out; it knows OpenAPI and nothing of policy",
+    },
+    Row {
+        name: "policy",
+        kind: Kind::Pure,
+        ours: &["catalog", "model"],
+        foreign: &[
+            "cedar-policy",
+            "foldhash",
+            "hashbrown",
+            "jiff",
+            "serde",
+            "serde_json",
+            "sha2",
+            "smallvec",
+            "thiserror",
+        ],
+        why: "the only crate that knows Cedar",
+    },
+    Row {
+        name: "enforce",
+        kind: Kind::Pure,
+        ours: &["catalog", "identity", "model", "policy"],
+        foreign: &["arc-swap", "bytes", "foldhash", "hashbrown", "smallvec", "thiserror"],
+        why: "the request path as one function, the same for every door",
+    },
+    Row {
+        name: "record",
+        kind: Kind::Pure,
+        ours: &["model"],
+        foreign: &[
+            "aws-lc-rs",
+            "base64",
+            "crc32fast",
+            "serde",
+            "serde_json",
+            "sha2",
+            "smallvec",
+            "thiserror",
+        ],
+        why: "the format of the log, so that anyone can verify it offline",
+    },
+    Row {
+        name: "config",
+        kind: Kind::Rim,
+        ours: &["model"],
+        foreign: &["ipnet", "jiff", "serde", "serde-saphyr", "serde_json", "thiserror"],
+        why: "the files people write; errors point into them",
+    },
+    Row {
+        name: "store",
+        kind: Kind::Rim,
+        ours: &["model"],
+        foreign: &["aws-lc-rs", "base64", "rusqlite", "serde", "serde_json", "thiserror", "zeroize"],
+        why: "the only crate that knows SQL",
+    },
+    Row {
+        name: "recorder",
+        kind: Kind::Rim,
+        ours: &["model", "record"],
+        foreign: &[
+            "arc-swap",
+            "aws-lc-rs",
+            "crc32fast",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tracing",
+        ],
+        why: "takes entries from workers to disk; judges nothing",
+    },
+    Row {
+        name: "proxy",
+        kind: Kind::Rim,
+        ours: &["enforce", "http1", "model", "recorder"],
+        foreign: &[
+            "arc-swap",
+            "bytes",
+            "foldhash",
+            "hashbrown",
+            "ipnet",
+            "serde_json",
+            "smallvec",
+            "socket2",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        why: "the transport; it forwards what `enforce` permitted and cannot permit itself",
+    },
+    Row {
+        name: "control",
+        kind: Kind::Rim,
+        ours: &[
+            "catalog", "config", "enforce", "http1", "identity", "model", "policy", "record", "recorder",
+            "store",
+        ],
+        foreign: &[
+            "arc-swap",
+            "aws-lc-rs",
+            "base64",
+            "foldhash",
+            "hashbrown",
+            "jiff",
+            "notify",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tracing",
+            "zeroize",
+        ],
+        why: "use cases: files and store become a snapshot",
+    },
+    Row {
+        name: "admin",
+        kind: Kind::Rim,
+        ours: &["control", "model"],
+        foreign: &[
+            "axum",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        why: "HTTP over `control`; it decides nothing itself",
+    },
+    Row {
+        name: "sallyport",
+        kind: Kind::Rim,
+        ours: ALL,
+        foreign: &[
+            "anyhow",
+            "arc-swap",
+            "bytes",
+            "clap",
+            "clap_complete",
+            "jiff",
+            "mimalloc",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+        ],
+        why: "wires everything; alone reads the clock and the environment",
+    },
+    Row {
+        name: "testkit",
+        kind: Kind::Rim,
+        ours: &["model"],
+        foreign: &["anyhow", "serde", "serde_json", "tokio"],
+        why: "what tests share; nothing ships it",
+    },
+    Row {
+        name: "fuzzing",
+        kind: Kind::Rim,
+        ours: &["catalog", "config", "http1", "identity", "model", "policy", "record"],
+        foreign: &["anyhow"],
+        why: "drives the fuzz functions of the parsers",
+    },
+    Row {
+        name: "xtask",
+        kind: Kind::Rim,
+        ours: &[],
+        foreign: &["anyhow", "serde", "serde_json"],
+        why: "judges the workspace, so it must build without it",
+    },
+];
+
+/// Crates that tests may use anywhere, beside what their crate may depend on.
+const FOR_TESTS: &[&str] = &["expect-test", "proptest", "serde_json", "testkit", "trybuild"];
+
+/// Edges that only tests have, each with the crate that has it.
+const TEST_EDGES: &[(&str, &str)] = &[("http1", "httparse"), ("http1", "hyper")];
+
+/// What a pure crate is never linked with, at any depth, and why.
+const NOT_IN_THE_CORE: &[(&str, &str)] = &[
+    ("tokio", "async belongs to the rim"),
+    ("hyper", "transport belongs to the rim"),
+    ("axum", "transport belongs to the rim"),
+    ("rusqlite", "only `store` knows SQL"),
+    ("mio", "transport belongs to the rim"),
+    ("socket2", "transport belongs to the rim"),
+    ("notify", "watching files belongs to the rim"),
+    ("reqwest", "transport belongs to the rim"),
+];
+
+/// Parts of `std` that a pure crate never names outside its tests.
+const NOT_IN_PURE_SOURCE: &[&str] = &[
+    "std::fs",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::os",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "UnixStream",
+    "ToSocketAddrs",
+    "SystemTime",
+    "Instant",
+    "async fn",
+    "async move",
+];
+
+/// Dependencies that the table does not permit.
+pub(super) fn check(metadata: &Metadata) -> Vec<Violation> {
+    let ours: Vec<&str> = metadata.members().map(|package| package.name.as_str()).collect();
+    let mut found = Vec::new();
+    for package in metadata.members() {
+        let path = format!("crates/{}/Cargo.toml", package.name);
+        let Some(row) = ROWS.iter().find(|row| row.name == package.name) else {
+            let what = format!("the crate `{}` is not in the table of permitted edges", package.name);
+            found.push(violation(
+                path,
+                what,
+                "add a row with its reason, or put the code where it belongs".into(),
+            ));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let name = dependency.name.as_str();
+            let tests = dependency.kind.as_deref() == Some("dev");
+            let listed = if ours.contains(&name) { row.ours } else { row.foreign };
+            if listed.contains(&name)
+                || (tests && (FOR_TESTS.contains(&name) || TEST_EDGES.contains(&(row.name, name))))
+            {
+                continue;
+            }
+            let what = format!("`{}` may not depend on `{name}` ({})", row.name, row.why);
+            found.push(violation(
+                path.clone(),
+                what,
+                "turn the edge round, or change the table with a reason".into(),
+            ));
+        }
+        if row.kind == Kind::Pure {
+            let linked = metadata.linked(package);
+            for (name, why) in NOT_IN_THE_CORE.iter().filter(|(name, _)| linked.contains(name)) {
+                let what = format!("the pure crate `{}` is linked with `{name}`: {why}", row.name);
+                found.push(violation(
+                    path.clone(),
+                    what,
+                    format!("`cargo tree -p {} -i {name}` shows how", row.name),
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Parts of `std` that pure source names although it may not.
+pub(super) fn check_source(source: &Source) -> Vec<Violation> {
+    let name = source.path.split('/').nth(1).unwrap_or_default();
+    if !ROWS.iter().any(|row| row.name == name && row.kind == Kind::Pure) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (number, line) in source.code_lines() {
+        for part in NOT_IN_PURE_SOURCE.iter().filter(|part| names(line, part)) {
+            found.push(Violation {
+                path: source.path.clone(),
+                line: number,
+                rule: "pure",
+                what: format!("the pure crate `{name}` names `{part}`"),
+                fix: "take the value as a parameter".into(),
+            });
+        }
+    }
+    found
+}
+
+/// Whether `line` has `part` as whole words.
+fn names(line: &str, part: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(part).any(|(at, _)| {
+        let before = line.get(..at).and_then(|text| text.chars().next_back());
+        let after = line.get(at + part.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(word) && !after.is_some_and(word)
+    })
+}
+
+fn violation(path: String, what: String, fix: String) -> Violation {
+    Violation { path, line: 1, rule: "edges", what, fix }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metadata::tests::workspace;
+    use super::*;
+
+    fn whats(crates: &[(&str, &[&str])]) -> Vec<String> {
+        check(&workspace(crates)).into_iter().map(|violation| violation.what).collect()
+    }
+
+    #[test]
+    fn permits_what_the_table_lists() {
+        assert!(whats(&[("model", &[]), ("identity", &["model", "thiserror"])]).is_empty());
+    }
+
+    #[test]
+    fn refuses_an_edge_that_points_back_up() {
+        let found = whats(&[("model", &["identity"]), ("identity", &["thiserror"])]);
+        assert_eq!(
+            found,
+            ["`model` may not depend on `identity` (the words of the domain stand on nothing)"]
+        );
+    }
+
+    #[test]
+    fn refuses_a_foreign_crate_that_is_not_listed() {
+        assert_eq!(whats(&[("http1", &["regex"])]).len(), 1);
+    }
+
+    #[test]
+    fn refuses_a_crate_without_a_row() {
+        assert_eq!(whats(&[("helpers", &[])]).len(), 1);
+    }
+
+    #[test]
+    fn refuses_async_in_the_core_even_where_another_crate_brings_it() {
+        let found = whats(&[("model", &["bytes"]), ("proxy", &["tokio"])]);
+        assert!(found.is_empty(), "{found:?}");
+        let mut metadata = workspace(&[("model", &["bytes"]), ("proxy", &["tokio"])]);
+        let tokio = super::super::metadata::Edge {
+            pkg: "tokio".into(),
+            dep_kinds: vec![super::super::metadata::Kind { kind: None }],
+        };
+        metadata.resolve.nodes.iter_mut().find(|node| node.id == "bytes").unwrap().deps.push(tokio);
+        let found: Vec<String> = check(&metadata).into_iter().map(|violation| violation.what).collect();
+        assert_eq!(found, ["the pure crate `model` is linked with `tokio`: async belongs to the rim"]);
+    }
+
+    #[test]
+    fn refuses_the_outside_in_pure_source_but_not_in_its_tests_comments_or_names() {
+        let check = |path: &str, text: &str| check_source(&Source::new(path, text)).len();
+        assert_eq!(check("crates/model/src/a.rs", "use std::fs;\nfn now() -> SystemTime {}\n"), 2);
+        assert_eq!(check("crates/proxy/src/a.rs", "use std::fs;\n"), 0);
+        assert_eq!(
+            check("crates/model/src/a.rs", "// std::fs\nstruct InstantOf;\nuse std::net::IpAddr;\n"),
+            0
+        );
+        assert_eq!(check("crates/model/src/a.rs", "#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n"), 0);
+        assert_eq!(check("crates/model/src/a/tests.rs", "use std::fs;\n"), 0);
+    }
+}

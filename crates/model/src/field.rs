@@ -1,0 +1,168 @@
+//! What a header field is to the gateway, told from its name alone.
+//!
+//! Every field of a request is classified once, at admission. What reaches the upstream is decided by this
+//! class, so a new managed field is added here and nowhere else. Names are compared without case and with `_`
+//! read as `-`, because upstreams that map fields to variables (CGI, WSGI) cannot tell these apart.
+
+/// The class of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FieldKind {
+    /// `Access-Control-Request-Method`: with `Origin` it makes an OPTIONS request a preflight.
+    AccessControlRequestMethod,
+    /// `Access-Control-Request-Headers`.
+    AccessControlRequestHeaders,
+    /// `Authorization`: an own key, or a foreign credential.
+    Authorization,
+    /// `Content-Length`: written anew from the framing that was judged.
+    ContentLength,
+    /// `Expect`: answered here.
+    Expect,
+    /// `Forwarded` (RFC 7239): read from trusted proxies only, then rebuilt.
+    Forwarded,
+    /// `X-Forwarded-For`: read from trusted proxies only, then rebuilt.
+    ForwardedFor,
+    /// Concerns one connection (RFC 9110 section 7.6.1): never forwarded.
+    HopByHop,
+    /// `Host`.
+    Host,
+    /// Only the gateway may say this: removed from every request.
+    Managed,
+    /// `Origin`.
+    Origin,
+    /// Forwarded as it came.
+    Plain,
+    /// `traceparent` (W3C Trace Context): read, then rebuilt.
+    Traceparent,
+    /// `tracestate`: passed on where the trace is continued.
+    Tracestate,
+    /// Has a `_`: removed unless the API lists it.
+    Underscored,
+}
+
+/// Longest name that is compared as a whole; longer ones are told by their beginning.
+const COMPARED_BYTES: usize = 40;
+
+/// Fields by which software behind the gateway can be told another method or target than the one judged.
+const OVERRIDES: [&[u8]; 7] = [
+    b"x-http-method",
+    b"x-http-method-override",
+    b"x-method-override",
+    b"x-original-method",
+    b"x-original-uri",
+    b"x-original-url",
+    b"x-rewrite-url",
+];
+
+impl FieldKind {
+    /// Classifies a field name.
+    #[must_use]
+    pub fn of_name(name: &[u8]) -> Self {
+        let underscored = name.contains(&b'_');
+        let mut buffer = [0_u8; COMPARED_BYTES];
+        for (slot, &byte) in buffer.iter_mut().zip(name) {
+            *slot = if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        }
+        let compared = buffer.get(..name.len().min(COMPARED_BYTES)).unwrap_or(&buffer);
+        let kind = Self::of_normal(compared, name.len());
+        match (underscored, kind) {
+            (false, kind) => kind,
+            // An underscored twin of an ordinary field may be listed by an API; a twin of any other is never kept.
+            (true, Self::Plain) => Self::Underscored,
+            (true, _) => Self::Managed,
+        }
+    }
+
+    fn of_normal(name: &[u8], whole_length: usize) -> Self {
+        match name {
+            [b'a', ..] => match name {
+                b"authorization" => Self::Authorization,
+                b"access-control-request-method" => Self::AccessControlRequestMethod,
+                b"access-control-request-headers" => Self::AccessControlRequestHeaders,
+                _ => Self::Plain,
+            },
+            [b'c', ..] => match name {
+                b"connection" => Self::HopByHop,
+                b"content-length" => Self::ContentLength,
+                _ => Self::Plain,
+            },
+            b"expect" => Self::Expect,
+            b"forwarded" => Self::Forwarded,
+            b"host" => Self::Host,
+            b"keep-alive" => Self::HopByHop,
+            b"origin" => Self::Origin,
+            [b'p', ..] => match name {
+                b"proxy-connection" | b"proxy-authenticate" | b"proxy-authorization" => Self::HopByHop,
+                _ => Self::Plain,
+            },
+            [b's', ..] if name.starts_with(b"sallyport-") || name == b"sallyport" => Self::Managed,
+            [b't', ..] => match name {
+                b"te" | b"trailer" | b"transfer-encoding" => Self::HopByHop,
+                b"traceparent" => Self::Traceparent,
+                b"tracestate" => Self::Tracestate,
+                _ => Self::Plain,
+            },
+            b"upgrade" => Self::HopByHop,
+            [b'x', b'-', ..] => Self::of_extension(name, whole_length),
+            _ => Self::Plain,
+        }
+    }
+
+    fn of_extension(name: &[u8], whole_length: usize) -> Self {
+        if name == b"x-forwarded-for" {
+            return Self::ForwardedFor;
+        }
+        let managed = name.starts_with(b"x-sallyport-")
+            || name.starts_with(b"x-forwarded-")
+            || name.starts_with(b"x-envoy-")
+            || (whole_length <= COMPARED_BYTES && OVERRIDES.contains(&name));
+        if managed { Self::Managed } else { Self::Plain }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classifies_fields_in_any_spelling() {
+        for (name, kind) in [
+            ("Host", FieldKind::Host),
+            ("hOST", FieldKind::Host),
+            ("Authorization", FieldKind::Authorization),
+            ("Authorization2", FieldKind::Plain),
+            ("Cookie", FieldKind::Plain),
+            ("User-Agent", FieldKind::Plain),
+            ("X-Api-Key", FieldKind::Plain),
+            ("X_Api_Key", FieldKind::Underscored),
+            ("Sallyport-Assertion", FieldKind::Managed),
+            ("sallyport-anything-that-is-much-longer-than-what-is-compared", FieldKind::Managed),
+            ("Sallyport_Assertion", FieldKind::Managed),
+            ("SALLYPORT_ASSERTION", FieldKind::Managed),
+            ("X-Sallyport-Caller", FieldKind::Managed),
+            ("X_Sallyport-Caller", FieldKind::Managed),
+            ("Sallyportal", FieldKind::Plain),
+            ("Forwarded", FieldKind::Forwarded),
+            ("X-Forwarded-For", FieldKind::ForwardedFor),
+            ("X_Forwarded_For", FieldKind::Managed),
+            ("X-Forwarded-Prefix", FieldKind::Managed),
+            ("X-Forwarded-Uri", FieldKind::Managed),
+            ("X-Forward", FieldKind::Plain),
+            ("X-Envoy-Original-Path", FieldKind::Managed),
+            ("X-HTTP-Method-Override", FieldKind::Managed),
+            ("X-Original-URL", FieldKind::Managed),
+            ("Connection", FieldKind::HopByHop),
+            ("Keep-Alive", FieldKind::HopByHop),
+            ("TE", FieldKind::HopByHop),
+            ("Transfer-Encoding", FieldKind::HopByHop),
+            ("Transfer_Encoding", FieldKind::Managed),
+            ("Content_Length", FieldKind::Managed),
+            ("Content-Length", FieldKind::ContentLength),
+            ("Content-Type", FieldKind::Plain),
+            ("Proxy-Authorization", FieldKind::HopByHop),
+            ("Traceparent", FieldKind::Traceparent),
+            ("", FieldKind::Plain),
+        ] {
+            assert_eq!(FieldKind::of_name(name.as_bytes()), kind, "{name}");
+        }
+    }
+}

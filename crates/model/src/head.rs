@@ -1,0 +1,166 @@
+//! The head of a request: its bytes in one buffer, and where in them each part stands.
+//!
+//! A door (the proxy, ext_authz, …) fills it; nothing is judged yet. Buffers are kept between requests, so that a
+//! warm worker allocates nothing here.
+
+use smallvec::SmallVec;
+
+use crate::FieldKind;
+
+/// Where a part stands in a head's bytes. Heads are at most 65,535 bytes long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub start: u16,
+    pub length: u16,
+}
+
+impl Span {
+    /// The bytes it names; empty when it does not fit, which a checked head never has.
+    #[must_use]
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = usize::from(self.start);
+        bytes.get(start..start + usize::from(self.length)).unwrap_or(&[])
+    }
+}
+
+/// One field as it stands in the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldSpan {
+    pub name: Span,
+    pub value: Span,
+    pub kind: FieldKind,
+}
+
+/// One field, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadField<'a> {
+    pub name: &'a [u8],
+    /// Without white space around it.
+    pub value: &'a [u8],
+    pub kind: FieldKind,
+}
+
+/// A request head that is syntactically sound but not yet judged.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) method: Span,
+    pub(crate) target: Span,
+    pub(crate) fields: Vec<FieldSpan>,
+    /// Decoded path segments; filled by admission.
+    pub(crate) segments: SmallVec<[Span; 12]>,
+}
+
+/// The head does not fit the offsets that name its parts.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request head is longer than {HEAD_BYTES_MAX} bytes")]
+pub struct HeadTooLong;
+
+/// The most bytes that a head can hold, parts written by admission included.
+pub const HEAD_BYTES_MAX: usize = 65_535;
+
+impl Head {
+    /// Forgets the last request and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.fields.clear();
+        self.segments.clear();
+        self.method = Span::default();
+        self.target = Span::default();
+    }
+
+    /// Takes over the bytes of a whole head and where its method and target stand.
+    pub fn fill(&mut self, bytes: &[u8], method: Span, target: Span) -> Result<(), HeadTooLong> {
+        self.clear();
+        if HEAD_BYTES_MAX < bytes.len() {
+            return Err(HeadTooLong);
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.method = method;
+        self.target = target;
+        Ok(())
+    }
+
+    /// Adds the next field by where it stands in the bytes, and classifies it.
+    pub fn push_field(&mut self, name: Span, value: Span) {
+        let kind = FieldKind::of_name(name.of(&self.bytes));
+        self.fields.push(FieldSpan { name, value, kind });
+    }
+
+    /// Builds a head from its parts, for doors that do not have it as text.
+    pub fn from_parts<'a>(
+        method: &[u8],
+        target: &[u8],
+        fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, HeadTooLong> {
+        let mut head = Self::default();
+        head.method = head.append(method).ok_or(HeadTooLong)?;
+        head.target = head.append(target).ok_or(HeadTooLong)?;
+        for (name, value) in fields {
+            let name = head.append(name).ok_or(HeadTooLong)?;
+            let value = head.append(value).ok_or(HeadTooLong)?;
+            head.push_field(name, value);
+        }
+        Ok(head)
+    }
+
+    /// The method token.
+    #[must_use]
+    pub fn method(&self) -> &[u8] {
+        self.method.of(&self.bytes)
+    }
+
+    /// The request target, byte for byte.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.target.of(&self.bytes)
+    }
+
+    /// The fields in their order.
+    pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
+        self.fields.iter().map(|field| HeadField {
+            name: field.name.of(&self.bytes),
+            value: field.value.of(&self.bytes),
+            kind: field.kind,
+        })
+    }
+
+    /// Writes `part` behind the head; `None` when it no longer fits.
+    pub(crate) fn append(&mut self, part: &[u8]) -> Option<Span> {
+        let start = self.bytes.len();
+        if HEAD_BYTES_MAX < start + part.len() {
+            return None;
+        }
+        self.bytes.extend_from_slice(part);
+        Some(Span { start: u16::try_from(start).ok()?, length: u16::try_from(part.len()).ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_was_put_in() {
+        let fields: [(&[u8], &[u8]); 2] = [(b"Host", b"a.example"), (b"X-A", b"")];
+        let head = Head::from_parts(b"GET", b"/x", fields).unwrap();
+        assert_eq!(head.method(), b"GET");
+        assert_eq!(head.target(), b"/x");
+        let read: Vec<_> = head.fields().map(|field| (field.name, field.value)).collect();
+        assert_eq!(read, fields);
+    }
+
+    #[test]
+    fn refuses_more_than_its_offsets_can_name() {
+        let long = vec![b'a'; HEAD_BYTES_MAX];
+        assert!(Head::from_parts(b"GET", &long, []).is_err());
+        assert!(Head::from_parts(b"", &long, []).is_ok());
+        let mut head = Head::default();
+        assert!(head.fill(&[0; HEAD_BYTES_MAX + 1], Span::default(), Span::default()).is_err());
+    }
+
+    #[test]
+    fn spans_outside_the_bytes_are_empty() {
+        assert_eq!(Span { start: 5, length: 2 }.of(b"abc"), b"");
+    }
+}

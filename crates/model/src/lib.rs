@@ -1,0 +1,36 @@
+//! The words of Sallyport as types.
+//!
+//! Every other crate speaks in these: names and ids that were parsed once, the canonical request that is
+//! judged and forwarded, the caller it resolved to, and the closed lists of verdicts and reasons.
+//! Nothing here does I/O, reads a clock or knows a file format; a value that exists has been checked.
+//!
+//! Start with [`CanonicalRequest`], then [`Caller`] and [`DenyReason`].
+
+pub mod api;
+pub mod caller;
+pub mod field;
+pub mod head;
+pub mod host;
+pub mod id;
+pub mod method;
+pub mod name;
+pub mod reason;
+pub mod request;
+pub mod secret;
+pub mod target;
+pub mod time;
+pub mod verdict;
+
+pub use api::{Audit, CredentialUse, DataClass, Exposure, Mode, Rate};
+pub use caller::{Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Strength, User};
+pub use field::FieldKind;
+pub use head::{FieldSpan, Head, HeadField, Span};
+pub use host::{HostName, HostNameError};
+pub use id::{DecisionId, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};
+pub use method::{Method, VerbClass};
+pub use name::{ApiName, ApplicationName, GroupName, NameError, PersonName, TeamName};
+pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};
+pub use request::{Admission, CanonicalRequest};
+pub use secret::Secret;
+pub use time::{Timestamp, TimestampError};
+pub use verdict::Verdict;

@@ -1,0 +1,162 @@
+//! Names that people give to things: APIs, teams, applications, persons, groups of operations.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest name, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+/// The longest name of a group, which holds an API's name and a suffix.
+pub const GROUP_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
+
+/// Why a text is not a name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a {what} must not be empty")]
+    Empty { what: &'static str },
+    #[error("`{name}` is {} bytes long; a {what} has at most {max}", .name.len())]
+    TooLong { what: &'static str, name: String, max: usize },
+    #[error("`{name}` holds {character:?}; a {what} is made of {allowed}")]
+    Character { what: &'static str, name: String, character: char, allowed: &'static str },
+}
+
+fn check(
+    what: &'static str,
+    text: &str,
+    max: usize,
+    allowed: &'static str,
+    first: fn(char) -> bool,
+    rest: fn(char) -> bool,
+) -> Result<(), NameError> {
+    let mut characters = text.chars();
+    let Some(head) = characters.next() else {
+        return Err(NameError::Empty { what });
+    };
+    if max < text.len() {
+        return Err(NameError::TooLong { what, name: text.to_owned(), max });
+    }
+    let wrong = (!first(head)).then_some(head).or_else(|| characters.find(|character| !rest(*character)));
+    match wrong {
+        None => Ok(()),
+        Some(character) => Err(NameError::Character { what, name: text.to_owned(), character, allowed }),
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr, $allowed:literal, $first:expr, $rest:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Parses the name as people write it.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                check($what, text, $max, $allowed, $first, $rest)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The name as it was written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{:?}", &*self.0)
+            }
+        }
+    };
+}
+
+fn lower(character: char) -> bool {
+    character.is_ascii_lowercase() || character.is_ascii_digit()
+}
+
+fn alphanumeric(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+}
+
+name!(
+    /// The name of an API; also its folder under `apis/` and the first part of its action ids.
+    ApiName,
+    "name of an API",
+    NAME_BYTES_MAX,
+    "a-z, 0-9, `-`, `_` and `.`, and begins with a letter or digit",
+    lower,
+    |character| lower(character) || matches!(character, '-' | '_' | '.')
+);
+name!(
+    /// The name of a team.
+    TeamName,
+    "name of a team",
+    NAME_BYTES_MAX,
+    "letters, digits, `-`, `_` and `.`, and begins with a letter or digit",
+    alphanumeric,
+    |character| alphanumeric(character) || matches!(character, '-' | '_' | '.')
+);
+name!(
+    /// The name of an application, the client that own keys belong to.
+    ApplicationName,
+    "name of an application",
+    NAME_BYTES_MAX,
+    "letters, digits, `-`, `_` and `.`, and begins with a letter or digit",
+    alphanumeric,
+    |character| alphanumeric(character) || matches!(character, '-' | '_' | '.')
+);
+name!(
+    /// The name of a person who acts on Sallyport itself: an administrator, a member of a team.
+    PersonName,
+    "name of a person",
+    GROUP_BYTES_MAX,
+    "letters, digits, `-`, `_`, `.`, `@` and `+`",
+    alphanumeric,
+    |character| alphanumeric(character) || matches!(character, '-' | '_' | '.' | '@' | '+')
+);
+name!(
+    /// A group of operations: `orders`, `orders:read`, `orders:write`, or a further one of the API's own.
+    GroupName,
+    "name of a group",
+    GROUP_BYTES_MAX,
+    "an API's name, optionally followed by `:` and a-z, 0-9, `-`, `_` or `.`",
+    lower,
+    |character| lower(character) || matches!(character, '-' | '_' | '.' | ':')
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_plain_names_and_refuses_what_could_be_read_twice() {
+        for (text, taken) in [
+            ("orders", true),
+            ("orders-v2", true),
+            ("0rders", true),
+            ("", false),
+            ("-orders", false),
+            ("Orders", false),
+            ("orders:read", false),
+            ("orders/..", false),
+            ("..", false),
+            ("orders\n", false),
+            ("ordеrs", false), // a Cyrillic letter
+        ] {
+            assert_eq!(ApiName::parse(text).is_ok(), taken, "{text:?}");
+        }
+        assert!(ApiName::parse(&"a".repeat(NAME_BYTES_MAX)).is_ok());
+        assert!(ApiName::parse(&"a".repeat(NAME_BYTES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn says_which_character_is_wrong() {
+        let error = TeamName::parse("a team").unwrap_err().to_string();
+        assert!(error.contains("' '"), "{error}");
+    }
+}

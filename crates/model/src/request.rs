@@ -1,0 +1,276 @@
+//! The canonical request: the one immutable value that is matched, judged, recorded and forwarded.
+//!
+//! The upstream request is written from this value, so matcher, policy and upstream cannot see different
+//! requests. It is made by [`CanonicalRequest::admit`] only; whatever could be read in two ways has no value.
+
+use std::net::IpAddr;
+
+use crate::head::{Head, HeadField, Span};
+use crate::host::parse_authority;
+use crate::reason::{DenyReason, Refusal};
+use crate::target::{self, TargetParts};
+use crate::{FieldKind, Method};
+
+/// How the body of a request is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyShape {
+    Absent,
+    Chunked,
+    Length(u64),
+}
+
+/// The scheme by which the client came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// What a door knows beside the head.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    pub scheme: Scheme,
+    pub body: BodyShape,
+    /// The address of the peer of the connection, not yet that of the client.
+    pub peer: IpAddr,
+}
+
+/// One request with exactly one reading.
+#[derive(Debug)]
+pub struct CanonicalRequest {
+    head: Head,
+    method: Method,
+    scheme: Scheme,
+    host: Span,
+    port: Option<u16>,
+    path: Span,
+    query: Option<Span>,
+    body: BodyShape,
+    peer: IpAddr,
+}
+
+/// A request that was not admitted: why, and its buffers to be used again.
+#[derive(Debug)]
+pub struct NotAdmitted {
+    pub refusal: Refusal,
+    pub head: Head,
+}
+
+impl CanonicalRequest {
+    /// Judges a head (design section 6, security cases A). The refusal says what is wrong in words for the client.
+    pub fn admit(mut head: Head, admission: Admission) -> Result<Self, Box<NotAdmitted>> {
+        match judge(&mut head) {
+            Err(refusal) => Err(Box::new(NotAdmitted { refusal, head })),
+            Ok(Judged { method, host, port, parts: TargetParts { path, query } }) => {
+                let Admission { scheme, body, peer } = admission;
+                Ok(Self { head, method, scheme, host, port, path, query, body, peer })
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The method as it was sent, which for [`Method::Unlisted`] is any token.
+    #[must_use]
+    pub fn method_token(&self) -> &[u8] {
+        self.head.method()
+    }
+
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host in lower case without port and final dot.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        std::str::from_utf8(self.host.of(&self.head.bytes)).unwrap_or("")
+    }
+
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The target byte for byte, as it goes to the upstream.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.head.target()
+    }
+
+    /// The path as written, still encoded, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        std::str::from_utf8(self.path.of(&self.head.bytes)).unwrap_or("")
+    }
+
+    /// The query without its `?`. For the upstream only: nothing here judges or records it.
+    #[must_use]
+    pub fn query(&self) -> Option<&[u8]> {
+        self.query.map(|query| query.of(&self.head.bytes))
+    }
+
+    /// The path's segments, decoded: `/` has one empty segment, `/a/` has `a` and an empty one.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.head
+            .segments
+            .iter()
+            .map(|segment| std::str::from_utf8(segment.of(&self.head.bytes)).unwrap_or(""))
+    }
+
+    /// The decoded segment at `place`.
+    #[must_use]
+    pub fn segment(&self, place: usize) -> Option<&str> {
+        let segment = self.head.segments.get(place)?;
+        std::str::from_utf8(segment.of(&self.head.bytes)).ok()
+    }
+
+    /// The fields in their order and spelling, each with its class.
+    pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
+        self.head.fields()
+    }
+
+    /// The value of the only field of this class; `None` when there is none or more than one.
+    #[must_use]
+    pub fn only(&self, kind: FieldKind) -> Option<&[u8]> {
+        let mut found = self.fields().filter(|field| field.kind == kind);
+        match (found.next(), found.next()) {
+            (Some(field), None) => Some(field.value),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn body(&self) -> BodyShape {
+        self.body
+    }
+
+    /// The address of the peer of the connection.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Gives the buffers back, so that the next request needs no allocation.
+    #[must_use]
+    pub fn into_head(self) -> Head {
+        self.head
+    }
+}
+
+struct Judged {
+    method: Method,
+    host: Span,
+    port: Option<u16>,
+    parts: TargetParts,
+}
+
+fn judge(head: &mut Head) -> Result<Judged, Refusal> {
+    let method = Method::of_token(head.method());
+    if head.method() == b"CONNECT" {
+        return Err(Refusal::new(DenyReason::UnsupportedUpgrade, "connect", "CONNECT is not supported"));
+    }
+    let parts = target::judge(head)
+        .map_err(|fault| Refusal::new(DenyReason::MalformedRequest, fault.code(), fault.detail()))?;
+    let (host, port) = judge_host(head)?;
+    let authorizations = head.fields.iter().filter(|field| field.kind == FieldKind::Authorization).count();
+    if 1 < authorizations {
+        return Err(Refusal::new(
+            DenyReason::MultipleCredentials,
+            "several_authorization",
+            "the request has more than one `Authorization` field",
+        ));
+    }
+    Ok(Judged { method, host, port, parts })
+}
+
+fn judge_host(head: &mut Head) -> Result<(Span, Option<u16>), Refusal> {
+    let refused = |code, detail| Refusal::new(DenyReason::MalformedRequest, code, detail);
+    let mut hosts = head.fields.iter().filter(|field| field.kind == FieldKind::Host);
+    let field = match (hosts.next(), hosts.next()) {
+        (Some(field), None) => *field,
+        (None, _) => return Err(refused("missing_host", "the request has no `Host` field")),
+        (Some(_), Some(_)) => {
+            return Err(refused("several_hosts", "the request has more than one `Host` field"));
+        }
+    };
+    let authority = parse_authority(field.value.of(&head.bytes))
+        .map_err(|_| refused("invalid_host", "the `Host` field does not hold a host name"))?;
+    let port = authority.port;
+    let length = authority.host.len();
+    if authority.host.iter().any(u8::is_ascii_uppercase) {
+        let lower = authority.host.to_ascii_lowercase();
+        let host = head.append(&lower).ok_or_else(|| refused("invalid_host", "the head is too long"))?;
+        return Ok((host, port));
+    }
+    // INVARIANT: `parse_authority` returns a prefix of the value, and the value fits a span.
+    let host = Span { start: field.value.start, length: u16::try_from(length).unwrap_or(0) };
+    Ok((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(method: &str, target: &str, fields: &[(&str, &str)]) -> Result<CanonicalRequest, &'static str> {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let head = Head::from_parts(method.as_bytes(), target.as_bytes(), fields).unwrap();
+        let admission =
+            Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
+        CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.code())
+    }
+
+    #[test]
+    fn keeps_the_target_and_compares_the_host_in_one_spelling() {
+        let request = admit("GET", "/%61?q=1", &[("hOST", "A.Example.:8080")]).unwrap();
+        assert_eq!(request.host(), "a.example");
+        assert_eq!(request.port(), Some(8080));
+        assert_eq!(request.target(), b"/%61?q=1");
+        assert_eq!(request.path(), "/%61");
+        assert_eq!(request.query(), Some(&b"q=1"[..]));
+        assert_eq!(request.segments().collect::<Vec<_>>(), ["a"]);
+    }
+
+    #[test]
+    fn refuses_what_is_ambiguous() {
+        for (method, target, fields, code) in [
+            ("GET", "/", &[][..], "missing_host"),
+            ("GET", "/", &[("Host", "a"), ("host", "a")], "several_hosts"),
+            ("GET", "/", &[("Host", "a b")], "invalid_host"),
+            ("GET", "/", &[("Host", "")], "invalid_host"),
+            ("GET", "/", &[("Host", "a/b")], "invalid_host"),
+            ("CONNECT", "a:443", &[("Host", "a")], "connect"),
+            ("OPTIONS", "*", &[("Host", "a")], "not_origin_form"),
+            ("GET", "http://a/", &[("Host", "a")], "not_origin_form"),
+            (
+                "GET",
+                "/",
+                &[("Host", "a"), ("Authorization", "x"), ("authorization", "x")],
+                "several_authorization",
+            ),
+        ] {
+            assert_eq!(admit(method, target, fields).map(|_| ()), Err(code), "{method} {target} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn finds_a_field_only_where_there_is_one() {
+        let request =
+            admit("GET", "/", &[("Host", "a"), ("Origin", "x"), ("origin", "y"), ("Expect", "z")]).unwrap();
+        assert_eq!(request.only(FieldKind::Origin), None);
+        assert_eq!(request.only(FieldKind::Expect), Some(&b"z"[..]));
+    }
+}

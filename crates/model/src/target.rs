@@ -1,0 +1,374 @@
+//! Judges a request target: one reading, or none.
+//!
+//! Whatever two parsers could read differently is refused here rather than repaired (security cases 1 to 19).
+//! Only the path is decoded, once, segment by segment; the query is never looked into beyond its escapes.
+
+use crate::head::{Head, Span};
+
+/// The most segments a path can have.
+pub const PATH_SEGMENTS_MAX: usize = 128;
+
+/// What is wrong with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetFault {
+    Backslash,
+    Character,
+    DotSegment,
+    DoubleSlash,
+    EncodedDelimiter,
+    EncodedSeparator,
+    Fragment,
+    InvalidEscape,
+    InvalidUtf8,
+    NotOriginForm,
+    ParameterDelimiter,
+    TooManySegments,
+}
+
+impl TargetFault {
+    /// The stable code that a record keeps.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Backslash => "backslash",
+            Self::Character => "target_character",
+            Self::DotSegment => "dot_segment",
+            Self::DoubleSlash => "double_slash",
+            Self::EncodedDelimiter => "encoded_delimiter",
+            Self::EncodedSeparator => "encoded_separator",
+            Self::Fragment => "fragment",
+            Self::InvalidEscape => "invalid_escape",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::NotOriginForm => "not_origin_form",
+            Self::ParameterDelimiter => "parameter_delimiter",
+            Self::TooManySegments => "too_many_segments",
+        }
+    }
+
+    /// What to tell the client.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Backslash => "the path holds a backslash",
+            Self::Character => "the target holds a character that must be percent-encoded",
+            Self::DotSegment => "the path holds a `.` or `..` segment; send the path it stands for",
+            Self::DoubleSlash => "the path holds an empty segment (`//`)",
+            Self::EncodedDelimiter => "the path holds an encoded control character, `%`, `;`, `?` or `#`",
+            Self::EncodedSeparator => "the path holds an encoded `/` or `\\`",
+            Self::Fragment => "the target holds a `#`; fragments are not sent",
+            Self::InvalidEscape => "the target holds a `%` that is not followed by two hexadecimal digits",
+            Self::InvalidUtf8 => "the path is not UTF-8 once decoded",
+            Self::NotOriginForm => "the target must begin with `/`",
+            Self::ParameterDelimiter => "the path holds a `;`",
+            Self::TooManySegments => "the path has too many segments",
+        }
+    }
+}
+
+/// The judged parts of a target, as spans of the head's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TargetParts {
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+}
+
+const PLAIN: u8 = 0;
+const SLASH: u8 = 1;
+const PERCENT: u8 = 2;
+const QUESTION: u8 = 3;
+const REFUSED: u8 = 4;
+
+/// What each byte means in a path: RFC 3986 section 3.3 `pchar` without `;`.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time; an index out of range would not compile"
+)]
+const PATH_BYTES: [u8; 256] = {
+    let mut table = [REFUSED; 256];
+    let mut plain = 0;
+    let allowed = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@";
+    while plain < allowed.len() {
+        table[allowed[plain] as usize] = PLAIN;
+        plain += 1;
+    }
+    table[b'/' as usize] = SLASH;
+    table[b'%' as usize] = PERCENT;
+    table[b'?' as usize] = QUESTION;
+    table
+};
+
+fn class(byte: u8) -> u8 {
+    PATH_BYTES.get(usize::from(byte)).copied().unwrap_or(REFUSED)
+}
+
+/// Judges the target of `head` and writes its decoded segments into it.
+pub(crate) fn judge(head: &mut Head) -> Result<TargetParts, TargetFault> {
+    let mut segments = std::mem::take(&mut head.segments);
+    segments.clear();
+    let judged = split(head.target, head.target.of(&head.bytes), &mut segments);
+    head.segments = segments;
+    let (parts, escapes) = judged?;
+    if escapes == Escapes::Present {
+        decode_segments(head)?;
+    }
+    refuse_dot_segments(head)?;
+    Ok(parts)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Absent,
+    Present,
+}
+
+type Segments = smallvec::SmallVec<[Span; 12]>;
+
+/// Splits at `/` and `?`, refusing every byte that is not plain.
+fn split(span: Span, target: &[u8], segments: &mut Segments) -> Result<(TargetParts, Escapes), TargetFault> {
+    let [b'/', path @ ..] = target else {
+        return Err(TargetFault::NotOriginForm);
+    };
+    let mut escapes = Escapes::Absent;
+    let mut segment = Span { start: span.start + 1, length: 0 };
+    let mut end = span.start + span.length;
+    let mut query = None;
+    for (position, &byte) in (span.start + 1..).zip(path) {
+        match class(byte) {
+            PLAIN => segment.length += 1,
+            PERCENT => {
+                escapes = Escapes::Present;
+                segment.length += 1;
+            }
+            SLASH if segment.length == 0 => return Err(TargetFault::DoubleSlash),
+            SLASH => {
+                push(segments, segment)?;
+                segment = Span { start: position + 1, length: 0 };
+            }
+            QUESTION => {
+                query = Some(Span { start: position + 1, length: end - (position + 1) });
+                end = position;
+                break;
+            }
+            _ => {
+                return Err(match byte {
+                    b'\\' => TargetFault::Backslash,
+                    b'#' => TargetFault::Fragment,
+                    b';' => TargetFault::ParameterDelimiter,
+                    _ => TargetFault::Character,
+                });
+            }
+        }
+    }
+    push(segments, segment)?;
+    if let Some(query) = query {
+        let from = usize::from(query.start - span.start);
+        judge_query(target.get(from..).unwrap_or(&[]))?;
+    }
+    let path = Span { start: span.start, length: end - span.start };
+    Ok((TargetParts { path, query }, escapes))
+}
+
+fn push(segments: &mut Segments, segment: Span) -> Result<(), TargetFault> {
+    if PATH_SEGMENTS_MAX <= segments.len() {
+        return Err(TargetFault::TooManySegments);
+    }
+    segments.push(segment);
+    Ok(())
+}
+
+/// The query is data for the upstream alone; only what could end the target or break its escapes is refused.
+fn judge_query(query: &[u8]) -> Result<(), TargetFault> {
+    let mut rest = query;
+    while let [byte, tail @ ..] = rest {
+        rest = match byte {
+            b'#' => return Err(TargetFault::Fragment),
+            b'%' => match tail {
+                [high, low, after @ ..] if hex(*high).is_some() && hex(*low).is_some() => after,
+                _ => return Err(TargetFault::InvalidEscape),
+            },
+            b'!'..=b'~' => tail,
+            _ => return Err(TargetFault::Character),
+        };
+    }
+    Ok(())
+}
+
+/// Decodes each segment that holds an escape, once, and points it at the decoded bytes behind the head.
+fn decode_segments(head: &mut Head) -> Result<(), TargetFault> {
+    let mut segments = std::mem::take(&mut head.segments);
+    let mut decoded: smallvec::SmallVec<[u8; 128]> = smallvec::SmallVec::new();
+    for segment in &mut segments {
+        let written = segment.of(&head.bytes);
+        if !written.contains(&b'%') {
+            continue;
+        }
+        decoded.clear();
+        decode(written, &mut decoded)?;
+        // A head too long to hold its own decoded path is longer than any that a door lets in.
+        *segment = head.append(&decoded).ok_or(TargetFault::TooManySegments)?;
+    }
+    head.segments = segments;
+    Ok(())
+}
+
+fn decode(written: &[u8], decoded: &mut smallvec::SmallVec<[u8; 128]>) -> Result<(), TargetFault> {
+    let mut rest = written;
+    while let [byte, tail @ ..] = rest {
+        if *byte != b'%' {
+            decoded.push(*byte);
+            rest = tail;
+            continue;
+        }
+        let [high, low, after @ ..] = tail else {
+            return Err(TargetFault::InvalidEscape);
+        };
+        let (Some(high), Some(low)) = (hex(*high), hex(*low)) else {
+            return Err(TargetFault::InvalidEscape);
+        };
+        match (high << 4) | low {
+            b'/' | b'\\' => return Err(TargetFault::EncodedSeparator),
+            0..=31 | 127 | b'%' | b';' | b'?' | b'#' => return Err(TargetFault::EncodedDelimiter),
+            plain => decoded.push(plain),
+        }
+        rest = after;
+    }
+    match std::str::from_utf8(decoded) {
+        // C1 controls and the like have no business in a path and print as nothing in a log.
+        Ok(text) if text.chars().any(char::is_control) => Err(TargetFault::EncodedDelimiter),
+        Ok(_) => Ok(()),
+        Err(_) => Err(TargetFault::InvalidUtf8),
+    }
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn refuse_dot_segments(head: &Head) -> Result<(), TargetFault> {
+    for segment in &head.segments {
+        if let b"." | b".." = segment.of(&head.bytes) {
+            return Err(TargetFault::DotSegment);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn judged(target: &[u8]) -> Result<(String, Option<String>, Vec<String>), &'static str> {
+        let mut head = Head::from_parts(b"GET", target, []).unwrap();
+        let parts = judge(&mut head).map_err(TargetFault::code)?;
+        let text = |span: Span| String::from_utf8(span.of(&head.bytes).to_vec()).unwrap();
+        let segments = head.segments.iter().map(|&segment| text(segment)).collect();
+        Ok((text(parts.path), parts.query.map(text), segments))
+    }
+
+    #[test]
+    fn splits_what_has_one_reading() {
+        for (target, path, query, segments) in [
+            ("/", "/", None, vec![""]),
+            ("/a", "/a", None, vec!["a"]),
+            ("/a/", "/a/", None, vec!["a", ""]),
+            ("/a/b?", "/a/b", Some(""), vec!["a", "b"]),
+            ("/a?x=/../#".trim_end_matches('#'), "/a", Some("x=/../"), vec!["a"]),
+            ("/a?x=%2e%2e&y=//", "/a", Some("x=%2e%2e&y=//"), vec!["a"]),
+            ("/%61b/c", "/%61b/c", None, vec!["ab", "c"]),
+            ("/caf%C3%A9", "/caf%C3%A9", None, vec!["caf\u{e9}"]),
+            ("/v1/jobs/7:cancel", "/v1/jobs/7:cancel", None, vec!["v1", "jobs", "7:cancel"]),
+            ("/...", "/...", None, vec!["..."]),
+            ("/a%20b", "/a%20b", None, vec!["a b"]),
+            ("/?", "/", Some(""), vec![""]),
+        ] {
+            let segments = segments.into_iter().map(str::to_owned).collect();
+            assert_eq!(
+                judged(target.as_bytes()),
+                Ok((path.into(), query.map(str::to_owned), segments)),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_could_be_read_twice() {
+        for (target, code) in [
+            (&b"/public/../admin"[..], "dot_segment"),
+            (b"/./a", "dot_segment"),
+            (b"/a/..", "dot_segment"),
+            (b"/%2e%2e/a", "dot_segment"),
+            (b"/.%2e/a", "dot_segment"),
+            (b"/%2E./a", "dot_segment"),
+            (b"/%2e", "dot_segment"),
+            (b"/%252e%252e%252f", "encoded_delimiter"),
+            (b"//admin", "double_slash"),
+            (b"/a//b", "double_slash"),
+            (b"/a//", "double_slash"),
+            (b"/a%2Fb", "encoded_separator"),
+            (b"/a%5cb", "encoded_separator"),
+            (b"/a\\b", "backslash"),
+            (b"/a%00", "encoded_delimiter"),
+            (b"/a%3b", "encoded_delimiter"),
+            (b"/a;x=y", "parameter_delimiter"),
+            (b"/a%3f", "encoded_delimiter"),
+            (b"/a%23", "encoded_delimiter"),
+            (b"/a%25", "encoded_delimiter"),
+            (b"/a%0d%0a", "encoded_delimiter"),
+            (b"/a%c2%85", "encoded_delimiter"),
+            (b"/a#b", "fragment"),
+            (b"/a?b#c", "fragment"),
+            (b"http:http://internal/admin", "not_origin_form"),
+            (b"http://a.example/", "not_origin_form"),
+            (b"*", "not_origin_form"),
+            (b"", "not_origin_form"),
+            (b"a", "not_origin_form"),
+            (b"?", "not_origin_form"),
+            (b"/%ff", "invalid_utf8"),
+            (b"/%c0%ae%c0%ae/", "invalid_utf8"),
+            (b"/%e0%80%af", "invalid_utf8"),
+            (b"/%", "invalid_escape"),
+            (b"/%2", "invalid_escape"),
+            (b"/%zz", "invalid_escape"),
+            (b"/%2/x", "invalid_escape"),
+            (b"/%u002e", "invalid_escape"),
+            (b"/a?%", "invalid_escape"),
+            (b"/a?%g0", "invalid_escape"),
+            (b"/\xff", "target_character"),
+            (b"/a b", "target_character"),
+            (b"/a\x00", "target_character"),
+            (b"/{id}", "target_character"),
+            (b"/a?\xff", "target_character"),
+            (b"/a? ", "target_character"),
+        ] {
+            assert_eq!(judged(target), Err(code), "{}", target.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn limits_the_number_of_segments() {
+        assert!(judged("/a".repeat(PATH_SEGMENTS_MAX).as_bytes()).is_ok());
+        assert_eq!(judged("/a".repeat(PATH_SEGMENTS_MAX + 1).as_bytes()), Err("too_many_segments"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_has_no_empty_or_dot_segment(target in "(/|%|2|e|E|\\.|a|5|c|f|\\?|#|;|:|\\\\){0,24}") {
+            if let Ok((path, _, segments)) = judged(target.as_bytes()) {
+                prop_assert!(path.starts_with('/'));
+                let (last, before) = segments.split_last().unwrap();
+                prop_assert!(before.iter().all(|segment| !segment.is_empty()));
+                for segment in before.iter().chain([last]) {
+                    prop_assert!(!matches!(segment.as_str(), "." | ".."));
+                    prop_assert!(!segment.contains(['/', '\\', '%', ';', '?', '#']));
+                }
+            }
+        }
+    }
+}

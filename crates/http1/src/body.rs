@@ -1,8 +1,20 @@
 //! Reading bodies (RFC 9112, 6 and 7).
+//!
+//! The decoder is a state that moves byte by byte through framing and slice by slice through data, so the splits of
+//! the input cannot change what it says. It keeps no data; of a trailer section it keeps the bytes, up to a limit.
+//!
+//! Chunk extensions are checked against their grammar, counted, and dropped: they belong to one connection, and
+//! nothing behind us may depend on them. White space round their parts, which RFC 9112, 7.1.1 calls bad, is refused.
 
 use core::ops::Range;
 
-use crate::{BodyRefusal, Field, Framing, Limits, ResponseFraming};
+use crate::fields::{Line, parse_line};
+use crate::name::is_forbidden_in_trailers;
+use crate::{BodyRefusal, Field, FieldRefusal, Framing, Limits, ResponseFraming};
+
+mod chunk;
+
+use chunk::{ChunkLine, ChunkStep};
 
 /// What one call of [`BodyDecoder::decode`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,54 +52,83 @@ pub struct Trailers {
 #[derive(Clone, Debug)]
 pub struct BodyDecoder {
     state: State,
+    limits: Limits,
+    /// By how many bytes chunk lines outweigh their data so far.
+    overhead: u64,
     trailers: Option<Box<Trailers>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// Inside a chunk, with so many bytes to come; never zero.
+    ChunkData(u64),
+    /// The carriage return after a chunk's data is next.
+    ChunkReturn,
+    /// Its line feed is next.
+    ChunkFeed,
+    /// Inside the line before a chunk.
+    ChunkLine(ChunkLine),
+    /// Over.
     Ended,
+    /// Refused, for ever.
     Failed(BodyRefusal),
+    /// So many bytes to come; never zero.
+    Length(u64),
+    /// The first byte after the last chunk's line is next.
+    SectionStart,
+    /// There are no trailers; the line feed of the empty line is next.
+    SectionFeed,
+    /// Inside a trailer line, which starts at this offset of the section.
+    Trailer { line_start: usize },
+    /// Everything until the connection ends.
+    UntilClose,
 }
 
 impl BodyDecoder {
     /// A decoder for the body of a request.
     #[must_use]
-    pub fn request(framing: Framing, limits: &Limits) -> Self {
-        let _ = limits;
+    pub const fn request(framing: Framing, limits: &Limits) -> Self {
         let state = match framing {
-            Framing::None => State::Ended,
-            Framing::Length(_) | Framing::Chunked => State::Failed(BodyRefusal::Truncated),
+            Framing::None | Framing::Length(0) => State::Ended,
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => State::ChunkLine(ChunkLine::START),
         };
-        Self { state, trailers: None }
+        Self::new(state, limits)
     }
 
     /// A decoder for the body of a response.
     #[must_use]
-    pub fn response(framing: ResponseFraming, limits: &Limits) -> Self {
-        let _ = limits;
+    pub const fn response(framing: ResponseFraming, limits: &Limits) -> Self {
         let state = match framing {
-            ResponseFraming::None => State::Ended,
-            ResponseFraming::Length(_) | ResponseFraming::Chunked | ResponseFraming::UntilClose => {
-                State::Failed(BodyRefusal::Truncated)
-            }
+            ResponseFraming::None | ResponseFraming::Length(0) => State::Ended,
+            ResponseFraming::Length(length) => State::Length(length),
+            ResponseFraming::Chunked => State::ChunkLine(ChunkLine::START),
+            ResponseFraming::UntilClose => State::UntilClose,
         };
-        Self { state, trailers: None }
+        Self::new(state, limits)
+    }
+
+    const fn new(state: State, limits: &Limits) -> Self {
+        Self { state, limits: *limits, overhead: 0, trailers: None }
     }
 
     /// Takes the next bytes of the body. Call until it says [`BodyEvent::NeedMore`] or [`BodyEvent::End`].
     ///
-    /// An empty input is fine, and after the last byte it is what brings [`BodyEvent::End`]; after the end every
-    /// call says so again and consumes nothing.
+    /// An empty input is fine: after the last byte of a body of known length it brings [`BodyEvent::End`]. After
+    /// the end every call says so again and consumes nothing.
     ///
     /// # Errors
     ///
     /// The body is malformed or over a limit; the same refusal comes from every later call.
     pub fn decode(&mut self, input: &[u8]) -> Result<BodyStep, BodyRefusal> {
-        let _ = input;
-        match self.state {
-            State::Ended => Ok(BodyStep { consumed: 0, event: BodyEvent::End }),
-            State::Failed(refusal) => Err(refusal),
+        if let State::Failed(refusal) = self.state {
+            return Err(refusal);
         }
+        let outcome = self.advance(input);
+        if let Err(refusal) = outcome {
+            self.state = State::Failed(refusal);
+        }
+        outcome
     }
 
     /// Whether the body is complete: the next call of [`BodyDecoder::decode`] says [`BodyEvent::End`].
@@ -99,7 +140,7 @@ impl BodyDecoder {
     /// The trailer section, once [`BodyEvent::Trailers`] came.
     #[must_use]
     pub fn trailers(&self) -> Option<&Trailers> {
-        self.trailers.as_deref()
+        self.trailers.as_deref().filter(|_| self.is_ended())
     }
 
     /// Says what the end of the connection means: a legal end where the body lasts until then or is over.
@@ -107,10 +148,156 @@ impl BodyDecoder {
     /// # Errors
     ///
     /// [`BodyRefusal::Truncated`] where bytes are missing, or the earlier refusal.
-    pub fn finish_on_eof(&mut self) -> Result<(), BodyRefusal> {
+    pub const fn finish_on_eof(&mut self) -> Result<(), BodyRefusal> {
         match self.state {
-            State::Ended => Ok(()),
+            State::Ended | State::UntilClose => {
+                self.state = State::Ended;
+                Ok(())
+            }
             State::Failed(refusal) => Err(refusal),
+            State::ChunkData(_)
+            | State::ChunkReturn
+            | State::ChunkFeed
+            | State::ChunkLine(_)
+            | State::Length(_)
+            | State::SectionStart
+            | State::SectionFeed
+            | State::Trailer { .. } => {
+                self.state = State::Failed(BodyRefusal::Truncated);
+                Err(BodyRefusal::Truncated)
+            }
         }
     }
+
+    fn advance(&mut self, input: &[u8]) -> Result<BodyStep, BodyRefusal> {
+        let mut position = 0;
+        loop {
+            let rest = input.get(position..).unwrap_or_default();
+            let Some((byte, _)) = rest.split_first().filter(|_| self.state != State::Ended) else {
+                let event = if self.state == State::Ended { BodyEvent::End } else { BodyEvent::NeedMore };
+                return Ok(BodyStep { consumed: position, event });
+            };
+            let byte = *byte;
+            match self.state {
+                State::UntilClose => return data(position, input.len()),
+                State::Length(remaining) => {
+                    let (taken, left) = take(remaining, rest);
+                    self.state = if left == 0 { State::Ended } else { State::Length(left) };
+                    return data(position, position + taken);
+                }
+                State::ChunkData(remaining) => {
+                    let (taken, left) = take(remaining, rest);
+                    self.state = if left == 0 { State::ChunkReturn } else { State::ChunkData(left) };
+                    return data(position, position + taken);
+                }
+                State::Trailer { line_start } => {
+                    position += self.keep_trailer(rest, line_start)?;
+                    if self.state == State::Ended {
+                        return Ok(BodyStep { consumed: position, event: BodyEvent::Trailers });
+                    }
+                }
+                State::SectionStart if byte != b'\r' => {
+                    self.trailers = Some(Box::new(Trailers { bytes: Vec::new(), fields: Vec::new() }));
+                    self.state = State::Trailer { line_start: 0 };
+                }
+                State::SectionStart
+                | State::SectionFeed
+                | State::ChunkLine(_)
+                | State::ChunkReturn
+                | State::ChunkFeed
+                | State::Ended
+                | State::Failed(_) => {
+                    self.state = self.step(byte)?;
+                    position += 1;
+                }
+            }
+        }
+    }
+
+    /// The state after one byte of framing.
+    fn step(&mut self, byte: u8) -> Result<State, BodyRefusal> {
+        match (self.state, byte) {
+            (State::ChunkLine(line), byte) => match line.step(byte, self.limits.chunk_line_bytes_max)? {
+                ChunkStep::Inside(line) => Ok(State::ChunkLine(line)),
+                ChunkStep::Last => Ok(State::SectionStart),
+                ChunkStep::Chunk { size, line_bytes } => {
+                    self.account(size, line_bytes)?;
+                    Ok(State::ChunkData(size))
+                }
+            },
+            (State::ChunkReturn, b'\r') => Ok(State::ChunkFeed),
+            (State::ChunkFeed, b'\n') => Ok(State::ChunkLine(ChunkLine::START)),
+            (State::ChunkReturn | State::ChunkFeed, _) => Err(BodyRefusal::ChunkEnd),
+            (State::SectionStart, b'\r') => Ok(State::SectionFeed),
+            (State::SectionFeed, b'\n') => Ok(State::Ended),
+            (State::SectionStart | State::SectionFeed, _) => {
+                Err(BodyRefusal::Trailer(FieldRefusal::BareLineBreak))
+            }
+            (State::Failed(refusal), _) => Err(refusal),
+            // Data and trailers are taken by the slice, and after the end nothing is.
+            (
+                State::ChunkData(_)
+                | State::Ended
+                | State::Length(_)
+                | State::Trailer { .. }
+                | State::UntilClose,
+                _,
+            ) => Ok(self.state),
+        }
+    }
+
+    /// Weighs a chunk's line against its data.
+    fn account(&mut self, size: u64, line_bytes: u16) -> Result<(), BodyRefusal> {
+        // Two line breaks are paid for as well. What is earned back is described at the limit.
+        let paid = u64::from(line_bytes) + 4;
+        let earned = size.saturating_mul(2).saturating_add(16);
+        self.overhead = (self.overhead + paid).saturating_sub(earned);
+        if self.overhead > u64::from(self.limits.chunk_overhead_bytes_max) {
+            return Err(BodyRefusal::ChunkOverhead);
+        }
+        Ok(())
+    }
+
+    /// Keeps bytes of a trailer line, up to its line feed, and judges the line once that is there.
+    fn keep_trailer(&mut self, rest: &[u8], line_start: usize) -> Result<usize, BodyRefusal> {
+        let Some(trailers) = self.trailers.as_deref_mut() else { return Ok(0) };
+        let feed = crate::bytes::line_feed(rest);
+        let taken = feed.map_or(rest.len(), |index| index + 1);
+        if trailers.bytes.len() + taken > usize::from(self.limits.trailer_bytes_max) {
+            return Err(BodyRefusal::TrailersTooLarge);
+        }
+        trailers.bytes.extend_from_slice(rest.get(..taken).unwrap_or_default());
+        if feed.is_none() {
+            return Ok(taken);
+        }
+        match parse_line(&trailers.bytes, line_start).map_err(BodyRefusal::Trailer)? {
+            Line::Empty { .. } => self.state = State::Ended,
+            Line::Field { field, end } => {
+                if trailers.fields.len() >= usize::from(self.limits.trailer_fields_max) {
+                    return Err(BodyRefusal::Trailer(FieldRefusal::TooMany));
+                }
+                if is_forbidden_in_trailers(field.name.of(&trailers.bytes)) {
+                    return Err(BodyRefusal::TrailerForbidden);
+                }
+                trailers.fields.push(field);
+                self.state = State::Trailer { line_start: end };
+            }
+            // A line with its line feed is never partial; were it, the line would be malformed.
+            Line::Partial => return Err(BodyRefusal::Trailer(FieldRefusal::BareLineBreak)),
+        }
+        Ok(taken)
+    }
 }
+
+/// How many of the remaining bytes are in `rest`, and how many are left after them.
+fn take(remaining: u64, rest: &[u8]) -> (usize, u64) {
+    let taken = usize::try_from(remaining).map_or(rest.len(), |remaining| remaining.min(rest.len()));
+    (taken, remaining.saturating_sub(taken as u64))
+}
+
+const fn data(start: usize, end: usize) -> Result<BodyStep, BodyRefusal> {
+    Ok(BodyStep { consumed: end, event: BodyEvent::Data(start..end) })
+}
+
+#[cfg(test)]
+mod tests;

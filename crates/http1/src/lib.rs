@@ -17,9 +17,12 @@
 //!
 //! The documents: RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
 
+#[cfg(test)]
+mod agreement;
 mod body;
 mod bytes;
 mod fields;
+mod framing;
 pub mod fuzz;
 mod limits;
 pub mod name;
@@ -28,6 +31,7 @@ mod request;
 mod response;
 mod scan;
 mod span;
+mod version;
 pub mod write;
 
 pub use body::{BodyDecoder, BodyEvent, BodyStep, Trailers};

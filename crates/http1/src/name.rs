@@ -1,4 +1,9 @@
 //! Field names and the lists that some fields hold.
+//!
+//! Names are compared without case, by ASCII letters only. Lists are read as RFC 9110, 5.6.1 says; what is not such
+//! a list is said to be none, and never guessed at.
+
+use crate::bytes::{is_blank, is_token};
 
 /// A value that is not a list of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,28 +18,215 @@ pub fn equals(name: &[u8], lower: &[u8]) -> bool {
 }
 
 /// Whether a field belongs to one connection and is never passed on (RFC 9110, 7.6.1).
+///
+/// Beside the fields of that section these are `HTTP2-Settings`, which goes with `Upgrade`; `Trailer`, because
+/// whoever frames the next message announces its trailers; and `Proxy-Authenticate`, `Proxy-Authorization` and
+/// `Proxy-Connection`, which are said to the next proxy alone. Fields that `Connection` names come on top: see
+/// [`tokens`].
 #[must_use]
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
-    let _ = name;
-    true
+    match name.len() {
+        2 => equals(name, b"te"),
+        7 => equals(name, b"upgrade") || equals(name, b"trailer"),
+        10 => equals(name, b"connection") || equals(name, b"keep-alive"),
+        14 => equals(name, b"http2-settings"),
+        16 => equals(name, b"proxy-connection"),
+        17 => equals(name, b"transfer-encoding"),
+        18 => equals(name, b"proxy-authenticate"),
+        19 => equals(name, b"proxy-authorization"),
+        _ => false,
+    }
 }
 
-/// Whether a field may not stand in a trailer section because it decides framing or routing.
+/// Whether a field may not stand in a trailer section because it decides framing, routing or the life of the
+/// connection (RFC 9110, 6.5.1).
 #[must_use]
 pub fn is_forbidden_in_trailers(name: &[u8]) -> bool {
-    let _ = name;
-    true
+    is_hop_by_hop(name) || equals(name, b"content-length") || equals(name, b"host")
 }
 
-/// The tokens of a list such as a `Connection` value (RFC 9110, 5.6.1): empty members are skipped, anything that
-/// is not a token ends the iteration with an error.
-pub fn tokens(value: &[u8]) -> impl Iterator<Item = Result<&[u8], TokenListError>> {
-    let _ = value;
-    core::iter::once(Err(TokenListError))
+/// The tokens of a list such as a `Connection` value: empty members are skipped, and the first member that is not a
+/// token ends the iteration with an error.
+#[must_use]
+pub const fn tokens(value: &[u8]) -> Tokens<'_> {
+    Tokens { rest: Some(value) }
 }
 
-/// The members of a comma-separated list, quoted strings kept whole, surrounding white space removed and empty
-/// members skipped.
-pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    core::iter::once(value)
+/// See [`tokens`].
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Result<&'a [u8], TokenListError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.rest?;
+            let comma = rest.iter().position(|byte| *byte == b',');
+            let (member, rest) = cut(rest, comma);
+            self.rest = rest;
+            let member = trim(member);
+            if is_token(member) {
+                return Some(Ok(member));
+            }
+            if !member.is_empty() {
+                self.rest = None;
+                return Some(Err(TokenListError));
+            }
+        }
+    }
+}
+
+/// The members of a comma-separated list: quoted strings stay whole (an open one reaches to the end), white space
+/// round members is removed, empty members are skipped.
+#[must_use]
+pub const fn list_members(value: &[u8]) -> ListMembers<'_> {
+    ListMembers { rest: Some(value) }
+}
+
+/// See [`list_members`].
+#[derive(Clone, Debug)]
+pub struct ListMembers<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for ListMembers<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.rest?;
+            let (member, rest) = cut(rest, unquoted_comma(rest));
+            self.rest = rest;
+            let member = trim(member);
+            if !member.is_empty() {
+                return Some(member);
+            }
+        }
+    }
+}
+
+/// Cuts `bytes` before and behind the separator at `index`.
+fn cut(bytes: &[u8], index: Option<usize>) -> (&[u8], Option<&[u8]>) {
+    match index.and_then(|index| bytes.split_at_checked(index)) {
+        Some((before, after)) => (before, after.get(1..)),
+        None => (bytes, None),
+    }
+}
+
+fn unquoted_comma(bytes: &[u8]) -> Option<usize> {
+    enum Place {
+        Escaped,
+        Open,
+        Quoted,
+    }
+    let mut place = Place::Open;
+    for (index, byte) in bytes.iter().enumerate() {
+        place = match (place, byte) {
+            (Place::Open, b',') => return Some(index),
+            (Place::Open, b'"') | (Place::Escaped, _) => Place::Quoted,
+            (Place::Quoted, b'\\') => Place::Escaped,
+            (Place::Quoted, b'"') | (Place::Open, _) => Place::Open,
+            (Place::Quoted, _) => Place::Quoted,
+        };
+    }
+    None
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let Some((_, tail)) = rest.split_first().filter(|(byte, _)| is_blank(**byte)) {
+        rest = tail;
+    }
+    while let Some((_, head)) = rest.split_last().filter(|(byte, _)| is_blank(**byte)) {
+        rest = head;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(members: Vec<&[u8]>) -> Vec<&str> {
+        members.into_iter().map(|member| core::str::from_utf8(member).unwrap()).collect()
+    }
+
+    #[test]
+    fn hop_by_hop_fields_are_known_in_any_case_and_their_neighbours_are_not() {
+        for name in [
+            "Connection",
+            "KEEP-ALIVE",
+            "te",
+            "TE",
+            "Trailer",
+            "Transfer-Encoding",
+            "upgrade",
+            "HTTP2-Settings",
+            "Proxy-Connection",
+            "Proxy-Authenticate",
+            "Proxy-Authorization",
+        ] {
+            assert!(is_hop_by_hop(name.as_bytes()), "{name}");
+            assert!(!is_hop_by_hop(format!("{name}x").as_bytes()), "{name}x");
+            let changed = format!("{}x", &name[..name.len() - 1]);
+            assert!(!is_hop_by_hop(changed.as_bytes()), "{changed}");
+        }
+        for name in ["", "Authorization", "Content-Length", "Host", "Cookie", "Connection ", "Trailers"] {
+            assert!(!is_hop_by_hop(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn trailers_may_not_frame_or_route() {
+        for (name, forbidden) in [
+            ("Content-Length", true),
+            ("HOST", true),
+            ("transfer-encoding", true),
+            ("Connection", true),
+            ("Grpc-Status", false),
+            ("Content-Lengths", false),
+            ("Hos", false),
+            ("Digest", false),
+        ] {
+            assert_eq!(is_forbidden_in_trailers(name.as_bytes()), forbidden, "{name}");
+        }
+    }
+
+    #[test]
+    fn token_lists_skip_empty_members_and_stop_at_anything_else() {
+        for (value, want) in [
+            ("", &[][..]),
+            (" , ,\t,", &[]),
+            ("close", &["close"]),
+            (" keep-alive ,\tX-A", &["keep-alive", "X-A"]),
+            (",close,", &["close"]),
+            ("a b", &["!"]),
+            ("a, \"b\"", &["a", "!"]),
+            ("a;q=1, b", &["!"]),
+            ("a, b=c, d", &["a", "!"]),
+            ("close\u{a0}", &["!"]),
+            ("a/b", &["!"]),
+        ] {
+            let read: Vec<&[u8]> = tokens(value.as_bytes()).map(|token| token.unwrap_or(b"!")).collect();
+            assert_eq!(text(read), want, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn list_members_keep_quoted_commas() {
+        for (value, want) in [
+            ("", &[][..]),
+            (",, ,", &[]),
+            ("a", &["a"]),
+            (" a b , c;q=\"1,2\" ", &["a b", "c;q=\"1,2\""]),
+            (r#""a\",b",c"#, &[r#""a\",b""#, "c"]),
+            ("\"open, end", &["\"open, end"]),
+            ("a\\,b", &["a\\", "b"]),
+        ] {
+            assert_eq!(text(list_members(value.as_bytes()).collect()), want, "{value:?}");
+        }
+    }
 }

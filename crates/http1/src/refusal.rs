@@ -274,6 +274,9 @@ pub enum BodyRefusal {
     /// A chunk extension that is malformed.
     #[error("a chunk extension is malformed")]
     ChunkExtension,
+    /// A chunk line that does not end in a carriage return and a line feed.
+    #[error("a chunk line must end in a carriage return and a line feed")]
+    ChunkLineBreak,
     /// A chunk line longer than the limit.
     #[error("a chunk line is too long")]
     ChunkLineTooLong,
@@ -286,8 +289,9 @@ pub enum BodyRefusal {
     /// A line in a trailer section.
     #[error(transparent)]
     Trailer(FieldRefusal),
-    /// A trailer field that decides framing or routing: `Content-Length`, `Transfer-Encoding`, `Host`.
-    #[error("a trailer field may not change framing or routing")]
+    /// A trailer field that decides framing, routing or the life of the connection: see
+    /// [`is_forbidden_in_trailers`](crate::name::is_forbidden_in_trailers).
+    #[error("a trailer field may not decide framing, routing or the connection")]
     TrailerForbidden,
     /// A trailer section longer than the limit.
     #[error("the trailer section is too large")]
@@ -304,6 +308,7 @@ impl BodyRefusal {
         match self {
             Self::ChunkEnd => "chunk_end",
             Self::ChunkExtension => "chunk_extension",
+            Self::ChunkLineBreak => "chunk_line_break",
             Self::ChunkLineTooLong => "chunk_line_too_long",
             Self::ChunkOverhead => "chunk_overhead",
             Self::ChunkSize => "chunk_size",

@@ -1,6 +1,14 @@
 //! Response heads (RFC 9112, 4 and 6.3).
+//!
+//! An upstream is trusted to answer, not to frame: its heads are read as strictly as a client's, because a response
+//! that two peers end at different places gives one caller another's answer.
 
-use crate::{Field, Limits, Parse, Persistence, ResponseRefusal, Span, Version};
+use crate::bytes::{Alphabet, is_plain_utf8, text_length};
+use crate::fields::{parse_fields, span};
+use crate::framing::{Coding, FramingFields};
+use crate::name::equals;
+use crate::version::{VersionText, parse_version};
+use crate::{Field, FieldRefusal, Limits, Parse, Persistence, ResponseRefusal, Span, Version};
 
 /// What of the request decides how its response is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +63,11 @@ impl ResponseHead {
 
 /// Parses a response head from the start of `input`, which holds all that has arrived of it.
 ///
+/// The reason phrase may be empty, and where it is, the space before it may be missing: RFC 9112, 4 demands the
+/// space, but servers in wide use leave it out. Where RFC 9112, 6.3 says that a message has no body but its fields
+/// announce one, the upstream's idea of the message is not ours: 1xx and 204 are then refused. A `Content-Length`
+/// of zero is harmless there and common. The answer to `HEAD` and a 304 speak of a body that they do not carry.
+///
 /// `fields` is cleared and filled in the order of arrival; its contents mean something only with
 /// [`Parse::Complete`].
 ///
@@ -68,6 +81,150 @@ pub fn parse_response_head(
     request: RequestMethodClass,
 ) -> Result<Parse<ResponseHead>, ResponseRefusal> {
     fields.clear();
-    let _ = (input, limits, request);
-    Err(ResponseRefusal::VersionUnsupported)
+    let head_bytes_max = usize::from(limits.head_bytes_max);
+    let view = input.get(..head_bytes_max).unwrap_or(input);
+    match parse(view, limits, fields, request)? {
+        Some(head) => Ok(Parse::Complete(head)),
+        None if view.len() == head_bytes_max => Err(ResponseRefusal::HeadTooLarge),
+        None => Ok(Parse::Partial),
+    }
 }
+
+fn parse(
+    view: &[u8],
+    limits: &Limits,
+    fields: &mut Vec<Field>,
+    request: RequestMethodClass,
+) -> Result<Option<ResponseHead>, ResponseRefusal> {
+    let Some(line) = parse_status_line(view, request)? else { return Ok(None) };
+    let mut framing = FramingFields::new(line.version);
+    let end =
+        parse_fields(view, line.end, limits.fields_max, fields, |field| note(&mut framing, view, field))?;
+    let Some(length) = end else { return Ok(None) };
+    judge(line, framing, length, request).map(Some)
+}
+
+struct StatusLine {
+    version: Version,
+    status: u16,
+    reason: Span,
+    end: usize,
+}
+
+fn parse_status_line(
+    view: &[u8],
+    request: RequestMethodClass,
+) -> Result<Option<StatusLine>, ResponseRefusal> {
+    let version = match parse_version(view) {
+        VersionText::Known(version) => version,
+        VersionText::Malformed => return Err(ResponseRefusal::VersionMalformed),
+        VersionText::Partial => return Ok(None),
+        VersionText::Unknown => return Err(ResponseRefusal::VersionUnsupported),
+    };
+    match view.get(8) {
+        None => return Ok(None),
+        Some(b' ') => {}
+        Some(_) => return Err(ResponseRefusal::VersionMalformed),
+    }
+    let Some(status) = parse_status(view.get(9..).unwrap_or_default())? else { return Ok(None) };
+    match (status, request) {
+        (101, _) => return Err(ResponseRefusal::SwitchingProtocols),
+        (200..=299, RequestMethodClass::Connect) => return Err(ResponseRefusal::Tunnel),
+        (_, RequestMethodClass::Connect | RequestMethodClass::Head | RequestMethodClass::Other) => {}
+    }
+    let start = match view.get(12) {
+        None => return Ok(None),
+        Some(b' ') => 13,
+        Some(b'\r' | b'\n') => 12,
+        Some(_) => return Err(ResponseRefusal::StatusMalformed),
+    };
+    let Some(length) = parse_reason(view.get(start..).unwrap_or_default())? else { return Ok(None) };
+    let end = start + length;
+    Ok(Some(StatusLine { version, status, reason: span(start, end), end: end + 2 }))
+}
+
+fn parse_status(rest: &[u8]) -> Result<Option<u16>, ResponseRefusal> {
+    match rest {
+        [hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => {
+            let digit = |byte: &u8| u16::from(byte - b'0');
+            Ok(Some(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones)))
+        }
+        [] | [b'1'..=b'5'] | [b'1'..=b'5', b'0'..=b'9'] => Ok(None),
+        _ => Err(ResponseRefusal::StatusMalformed),
+    }
+}
+
+/// Returns the length of the reason phrase; a line break follows it.
+fn parse_reason(rest: &[u8]) -> Result<Option<usize>, ResponseRefusal> {
+    let (length, alphabet) = text_length(rest);
+    match rest.get(length..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] => return Ok(None),
+        [b'\r' | b'\n', ..] => return Err(ResponseRefusal::Field(FieldRefusal::BareLineBreak)),
+        [_, ..] => return Err(ResponseRefusal::ReasonMalformed),
+    }
+    if alphabet == Alphabet::Beyond && !is_plain_utf8(rest.get(..length).unwrap_or_default()) {
+        return Err(ResponseRefusal::ReasonMalformed);
+    }
+    Ok(Some(length))
+}
+
+#[inline]
+fn note(framing: &mut FramingFields, view: &[u8], field: Field) -> Result<(), ResponseRefusal> {
+    let name = field.name;
+    // Comparing lengths first spares most names the comparison.
+    match name.length {
+        10 if equals(name.of(view), b"connection") => framing.connection(field.value.of(view)),
+        14 if equals(name.of(view), b"content-length") => framing.content_length(field.value.of(view)),
+        17 if equals(name.of(view), b"transfer-encoding") => framing.transfer_encoding(field.value.of(view)),
+        _ => return Ok(()),
+    }
+    .map_err(ResponseRefusal::Framing)
+}
+
+fn judge(
+    line: StatusLine,
+    fields: FramingFields,
+    length: usize,
+    request: RequestMethodClass,
+) -> Result<ResponseHead, ResponseRefusal> {
+    let announced = match (fields.coding, fields.length) {
+        (Coding::Chunked, _) => ResponseFraming::Chunked,
+        (Coding::None, Some(length)) => ResponseFraming::Length(length),
+        (Coding::None, None) => ResponseFraming::UntilClose,
+    };
+    let framing = match (line.status, request) {
+        (100..=199 | 204, _) => match announced {
+            ResponseFraming::Chunked | ResponseFraming::Length(1..) => {
+                return Err(ResponseRefusal::BodyForbidden);
+            }
+            ResponseFraming::Length(0) | ResponseFraming::None | ResponseFraming::UntilClose => {
+                ResponseFraming::None
+            }
+        },
+        (304, _) | (_, RequestMethodClass::Head) => ResponseFraming::None,
+        (_, RequestMethodClass::Connect | RequestMethodClass::Other) => announced,
+    };
+    let persistence = match framing {
+        ResponseFraming::UntilClose => Persistence::Close,
+        ResponseFraming::Chunked | ResponseFraming::Length(_) | ResponseFraming::None => fields.persistence,
+    };
+    Ok(ResponseHead {
+        length,
+        version: line.version,
+        status: line.status,
+        reason: line.reason,
+        framing,
+        content_length: fields.length,
+        persistence,
+    })
+}
+
+impl From<FieldRefusal> for ResponseRefusal {
+    fn from(refusal: FieldRefusal) -> Self {
+        Self::Field(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! make that quadratic, so a [`HeadScan`] says when calling the parser is worth it.
 
 use crate::Limits;
+use crate::bytes::line_feed;
 
 /// What to do with the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +45,32 @@ impl HeadScan {
     /// The first call always says [`ScanStep::Parse`] and costs nothing, because most heads arrive whole.
     /// [`ScanStep::Wait`] is never said of a complete head, nor of one that has reached its limit.
     pub fn step(&mut self, input: &[u8], limits: &Limits) -> ScanStep {
-        let _ = (input, limits, self.position);
-        self.calls = Calls::Some;
-        ScanStep::Parse
+        if self.calls == Calls::None {
+            self.calls = Calls::Some;
+            return ScanStep::Parse;
+        }
+        if input.len() >= usize::from(limits.head_bytes_max) {
+            return ScanStep::Parse;
+        }
+        // A head ends in a line feed and an empty line. A line feed behind which there is nothing yet is looked
+        // at again next time; one without its carriage return, or before a bare line feed, is for the parser to
+        // refuse.
+        while let Some(offset) = input.get(self.position..).and_then(line_feed) {
+            let place = self.position + offset;
+            let before = place.checked_sub(1).and_then(|before| input.get(before));
+            match (before, input.get(place + 1..)) {
+                (Some(b'\r'), Some([] | [b'\r'])) => {
+                    self.position = place;
+                    return ScanStep::Wait;
+                }
+                (Some(b'\r'), Some([next, ..])) if !matches!(next, b'\r' | b'\n') => {
+                    self.position = place + 1;
+                }
+                _ => return ScanStep::Parse,
+            }
+        }
+        self.position = input.len();
+        ScanStep::Wait
     }
 }
 

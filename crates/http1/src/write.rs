@@ -1,4 +1,10 @@
-//! Writing heads and chunks. Everything is appended to the caller's buffer; what fails appends nothing.
+//! Writing heads and chunks.
+//!
+//! Everything is appended to the caller's buffer, and what fails appends nothing. Names, values and targets are checked
+//! even when they came out of a parser: a line break that gets in here by any way would be a second message.
+
+use crate::bytes::{is_token, target_length, text_length};
+use crate::name::is_forbidden_in_trailers;
 
 /// Something that must not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,18 +41,39 @@ pub enum WriteError {
 ///
 /// [`WriteError::Method`] or [`WriteError::Target`].
 pub fn write_request_line(out: &mut Vec<u8>, method: &[u8], target: &[u8]) -> Result<(), WriteError> {
-    let _ = (out, method, target);
-    Err(WriteError::Method)
+    if !is_token(method) {
+        return Err(WriteError::Method);
+    }
+    if target.is_empty() || target_length(target) != target.len() {
+        return Err(WriteError::Target);
+    }
+    out.reserve(method.len() + target.len() + 12);
+    out.extend_from_slice(method);
+    out.push(b' ');
+    out.extend_from_slice(target);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    Ok(())
 }
 
-/// Appends `HTTP/1.1 status reason` and a line break.
+/// Appends `HTTP/1.1 status reason` and a line break; an empty reason leaves its space.
 ///
 /// # Errors
 ///
 /// [`WriteError::Status`] or [`WriteError::Reason`].
 pub fn write_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) -> Result<(), WriteError> {
-    let _ = (out, status, reason);
-    Err(WriteError::Status)
+    if !(100..=599).contains(&status) {
+        return Err(WriteError::Status);
+    }
+    if !is_text(reason) {
+        return Err(WriteError::Reason);
+    }
+    out.reserve(reason.len() + 15);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    write_decimal(out, u64::from(status));
+    out.push(b' ');
+    out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Appends `name: value` and a line break.
@@ -54,9 +81,27 @@ pub fn write_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) -> Resul
 /// # Errors
 ///
 /// [`WriteError::Name`] or [`WriteError::Value`].
+#[inline]
 pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), WriteError> {
-    let _ = (out, name, value);
-    Err(WriteError::Name)
+    if !is_token(name) {
+        return Err(WriteError::Name);
+    }
+    if !is_text(value) {
+        return Err(WriteError::Value);
+    }
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Whether `bytes` may stand in a line: no control character but tabs.
+#[inline]
+fn is_text(bytes: &[u8]) -> bool {
+    let (length, _) = text_length(bytes);
+    length == bytes.len()
 }
 
 /// Appends `content-length: number` and a line break.
@@ -78,7 +123,25 @@ pub fn write_head_end(out: &mut Vec<u8>) {
 
 /// Appends a number in decimal digits.
 pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
-    let _ = (out, number);
+    write_digits(out, number, 10);
+}
+
+/// Appends a number in digits of a base up to 16, most significant first.
+fn write_digits(out: &mut Vec<u8>, number: u64, base: u64) {
+    // The largest number of 64 bits has twenty decimal digits.
+    let mut digits = [0_u8; 20];
+    let mut left = number;
+    let mut used = 0;
+    for place in digits.iter_mut().rev() {
+        let digit = left.checked_rem(base).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
+        *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        left = left.checked_div(base).unwrap_or_default();
+        used += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
 /// Appends the line before a chunk of `length` bytes.
@@ -87,8 +150,12 @@ pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
 ///
 /// [`WriteError::ChunkEmpty`] where `length` is zero.
 pub fn write_chunk_head(out: &mut Vec<u8>, length: u64) -> Result<(), WriteError> {
-    let _ = (out, length);
-    Err(WriteError::ChunkEmpty)
+    if length == 0 {
+        return Err(WriteError::ChunkEmpty);
+    }
+    write_digits(out, length, 16);
+    out.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Appends the line break after a chunk's data.
@@ -105,15 +172,90 @@ pub fn write_last_chunk<'a>(
     out: &mut Vec<u8>,
     trailers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
 ) -> Result<(), WriteError> {
-    let _ = (out, trailers.into_iter().count());
-    Err(WriteError::Name)
+    let start = out.len();
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        let written = if is_forbidden_in_trailers(name) {
+            Err(WriteError::TrailerForbidden)
+        } else {
+            write_field(out, name, value)
+        };
+        if written.is_err() {
+            out.truncate(start);
+            return written;
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
-/// The usual reason phrase of a status; empty where there is none.
+/// The usual reason phrase of a status (RFC 9110, 15, and the registry of status codes); empty where there is none.
 #[must_use]
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status {
+        100 => "Continue",
+        102 => "Processing",
+        103 => "Early Hints",
         200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests;

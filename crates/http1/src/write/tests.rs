@@ -1,0 +1,75 @@
+//! What is written, and what is not: nothing that fails leaves a byte.
+
+use super::*;
+
+#[track_caller]
+fn check(write: impl FnOnce(&mut Vec<u8>) -> Result<(), WriteError>, want: Result<&str, WriteError>) {
+    let mut out = b"before ".to_vec();
+    let outcome = write(&mut out);
+    assert_eq!(outcome.err(), want.err());
+    assert_eq!(String::from_utf8_lossy(&out), format!("before {}", want.unwrap_or_default()));
+}
+
+#[test]
+fn heads_are_written_plainly() {
+    check(|out| write_request_line(out, b"GET", b"/a?b"), Ok("GET /a?b HTTP/1.1\r\n"));
+    check(|out| write_status_line(out, 200, b"OK"), Ok("HTTP/1.1 200 OK\r\n"));
+    check(|out| write_status_line(out, 599, b""), Ok("HTTP/1.1 599 \r\n"));
+    check(|out| write_field(out, b"X-A", "b\tc \u{e4}".as_bytes()), Ok("X-A: b\tc \u{e4}\r\n"));
+    check(|out| write_field(out, b"X-A", b""), Ok("X-A: \r\n"));
+    for (length, want) in [
+        (0, "content-length: 0\r\n"),
+        (90, "content-length: 90\r\n"),
+        (u64::MAX, "content-length: 18446744073709551615\r\n"),
+    ] {
+        let mut out = Vec::new();
+        write_content_length(&mut out, length);
+        assert_eq!(out, want.as_bytes());
+    }
+}
+
+#[test]
+fn line_breaks_and_nul_are_never_written() {
+    for bad in [&b"a\r\nb"[..], b"\r", b"\n", b"a\0", b"\0", b"a\x7f", b"\x1b", b"long enough for a word\n"] {
+        check(|out| write_field(out, b"X", bad), Err(WriteError::Value));
+        check(|out| write_field(out, bad, b"v"), Err(WriteError::Name));
+        check(|out| write_status_line(out, 200, bad), Err(WriteError::Reason));
+        check(|out| write_request_line(out, b"GET", bad), Err(WriteError::Target));
+        check(|out| write_request_line(out, bad, b"/"), Err(WriteError::Method));
+        check(|out| write_last_chunk(out, [(&b"A"[..], &b"b"[..]), (b"X", bad)]), Err(WriteError::Value));
+        check(|out| write_last_chunk(out, [(&b"A"[..], &b"b"[..]), (bad, b"v")]), Err(WriteError::Name));
+    }
+    for name in [&b""[..], b"a b", b"a:", b" a", b"\xc3\xa4"] {
+        check(|out| write_field(out, name, b"v"), Err(WriteError::Name));
+    }
+    for target in [&b""[..], b"/a b", b"/\xc3\xa4", b"/#"] {
+        check(|out| write_request_line(out, b"GET", target), Err(WriteError::Target));
+    }
+    for status in [0, 99, 600, 65_535] {
+        check(|out| write_status_line(out, status, b"OK"), Err(WriteError::Status));
+    }
+}
+
+#[test]
+fn chunks_are_written_in_hexadecimal_and_never_empty() {
+    for (length, want) in
+        [(1, "1\r\n"), (255, "ff\r\n"), (4096, "1000\r\n"), (u64::MAX, "ffffffffffffffff\r\n")]
+    {
+        check(|out| write_chunk_head(out, length), Ok(want));
+    }
+    check(|out| write_chunk_head(out, 0), Err(WriteError::ChunkEmpty));
+    check(|out| write_last_chunk(out, []), Ok("0\r\n\r\n"));
+    check(|out| write_last_chunk(out, [(&b"A"[..], &b"b"[..])]), Ok("0\r\nA: b\r\n\r\n"));
+    for name in [&b"Content-Length"[..], b"host", b"Transfer-Encoding", b"Connection"] {
+        check(|out| write_last_chunk(out, [(name, &b"5"[..])]), Err(WriteError::TrailerForbidden));
+    }
+}
+
+#[test]
+fn usual_statuses_have_reasons_and_others_have_none() {
+    for (status, want) in
+        [(200, "OK"), (404, "Not Found"), (431, "Request Header Fields Too Large"), (599, "")]
+    {
+        assert_eq!(reason_phrase(status), want);
+    }
+}

@@ -1,0 +1,164 @@
+//! `apis/NAME/api.yaml`: one API, and the texts beside it.
+
+use std::time::Duration;
+
+use model::{
+    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp,
+};
+
+use crate::ConfigError;
+
+/// What `api.yaml` means, with the texts that lie beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    pub name: ApiName,
+    /// The path of `api.yaml`, for later errors about this API.
+    pub file: String,
+    pub hosts: Hosts,
+    pub upstream: Upstream,
+    /// Where the document's paths begin: `/` or `/v1`, never with a final slash but for the root. `/` when absent.
+    pub base_path: String,
+    /// Whether the upstream sees the caller's `Host`; it does when absent.
+    pub preserve_host: HostHeader,
+    pub owner: TeamName,
+    pub exposure: Exposure,
+    /// As the file says it; a stored end of observation wins over a later one in the file.
+    pub mode: Mode,
+    /// Line and column of `observe_until`, or of `mode` where there is none.
+    pub mode_place: (u32, u32),
+    pub audit: Audit,
+    /// In lower case; `x-api-key` when absent.
+    pub key_header: String,
+    /// `strip` when absent.
+    pub credential: CredentialUse,
+    pub limits: Limits,
+    pub cors: Option<Cors>,
+    /// `restricted` when absent: data that nobody classified counts as the most sensitive.
+    pub data_class: DataClass,
+    /// Templates whose last parameter spans segments, as written in the document.
+    pub spanning: Vec<String>,
+    /// `METHOD /template` whose denials look like 404.
+    pub hide_existence: Vec<String>,
+    /// In lower case.
+    pub underscore_headers: Vec<String>,
+    pub timeouts: Timeouts,
+    /// Absent only while the API is observed.
+    pub document: Option<Document>,
+    pub lock: Option<LockText>,
+}
+
+/// Which hosts are the API's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// `['*']`: every host, while there is one API.
+    Any,
+    Listed(Vec<HostName>),
+}
+
+/// `http://HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Name or address; an IPv6 address in brackets.
+    pub host: HostName,
+    pub port: u16,
+}
+
+/// Which `Host` the upstream sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The caller's.
+    Preserve,
+    /// The upstream's own.
+    Upstream,
+}
+
+/// Limits that are written; what is not written is not limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub per_key: Option<Rate>,
+    pub per_api: Option<Rate>,
+    /// Bytes of a request body.
+    pub body: Option<u64>,
+}
+
+/// What browsers of other origins may do; preflights are answered from this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Exact origins as browsers send them: lower case, without the default port. `*` is refused: whoever needs it
+    /// has a public API and no use for a credential from a browser.
+    pub origins: Vec<String>,
+    /// Request headers that scripts may set, in lower case; `authorization`, `content-type` and the key header when absent.
+    pub headers: Vec<String>,
+    pub credentials: CorsCredentials,
+    /// For how long a browser keeps the answer; 10 minutes when absent, a day at most.
+    pub max_age: Duration,
+}
+
+/// Whether scripts may have the browser add cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CorsCredentials {
+    Allow,
+    Omit,
+}
+
+/// How long the gateway waits for an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection; 5 s when absent.
+    pub connect: Duration,
+    /// From the last byte of the request to the head of the response; 60 s when absent.
+    pub head: Duration,
+    /// Between two bytes of a body, either way; 5 min when absent, so that quiet event streams live.
+    pub idle: Duration,
+}
+
+/// An OpenAPI document, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub path: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A `groups.lock`, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockText {
+    pub path: String,
+    pub text: String,
+}
+
+impl Upstream {
+    /// `HOST:PORT`, to connect to.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// What a `Host` field says: the port only where it is not 80.
+    #[must_use]
+    pub fn host_field(&self) -> String {
+        if self.port == 80 { self.host.to_string() } else { self.address() }
+    }
+}
+
+impl ApiConfig {
+    /// The longest observation, from the day it is written or renewed.
+    pub const OBSERVE_MAX: Duration = Duration::from_secs(30 * 86_400);
+
+    /// Refuses an end of observation further off than [`Self::OBSERVE_MAX`]; one that has passed is fine, it enforces.
+    pub fn check_observe_until(&self, now: Timestamp) -> Result<(), ConfigError> {
+        match self.mode {
+            Mode::Enforce => Ok(()),
+            Mode::ObserveUntil(end) if end <= now.plus(Self::OBSERVE_MAX) => Ok(()),
+            Mode::ObserveUntil(_) => {
+                let (line, column) = self.mode_place;
+                Err(ConfigError {
+                    file: self.file.clone(),
+                    line,
+                    column,
+                    reason: "an observation lasts 30 days at most".to_owned(),
+                    fix: "write a date at most 30 days from today; it can be renewed".to_owned(),
+                })
+            }
+        }
+    }
+}

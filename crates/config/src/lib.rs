@@ -1,0 +1,26 @@
+//! The files people write, read into values that have been checked.
+//!
+//! A repository is `sallyport.yaml`, `teams.yaml`, one folder per API under `apis/`, policies and tests.
+//! [`Repository::load`] takes their bytes from a [`FileSource`] and gives either one whole, consistent
+//! configuration or every error it found, each with file, line, column, reason and fix. Nothing is half used:
+//! unknown fields, doubled keys and newer versions are refused, never skipped.
+//!
+//! There is no I/O here and no clock; what depends on today (the end of an observation) is a method that takes
+//! a [`model::Timestamp`]. Policies, OpenAPI documents and group locks are carried as text for the crates that
+//! know them.
+
+mod api;
+mod error;
+mod files;
+mod gateway;
+mod repository;
+mod teams;
+
+pub use api::{
+    ApiConfig, Cors, CorsCredentials, Document, HostHeader, Hosts, Limits, LockText, Timeouts, Upstream,
+};
+pub use error::ConfigError;
+pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
+pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};
+pub use repository::{PolicyText, Repository};
+pub use teams::{Team, Teams};

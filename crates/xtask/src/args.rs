@@ -44,6 +44,11 @@ impl Args {
         text.parse().map(Some).with_context(|| format!("`{name}` does not take `{text}`"))
     }
 
+    /// Everything that is left, for another program to judge.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.rest
+    }
+
     /// Refuses what nobody asked for.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         match self.rest.first() {

@@ -1,8 +1,77 @@
-//! x
+//! `cargo xtask bench`: what a request costs, beside nginx, in figures that a busy machine does not move.
+//!
+//! The gate counts user-space instructions (callgrind) and system calls (strace) per request over loopback,
+//! each as the slope between two runs of different length, so that neither start nor connection set-up is in
+//! it. Wall time is never judged. CPU time is compared in the report, as a ratio within one run.
+//!
+//! The rig stands alone: nginx as the fixed upstream, nginx as the peer, a load generator of its own that
+//! checks every answer. Everything it writes lies in one temporary folder.
+
+mod callgrind;
+mod directory;
+mod gate;
+mod load;
+mod memory;
+mod nginx;
+mod process;
+mod recorded;
+mod report;
+mod scenario;
+mod strace;
+mod subject;
+mod wrk;
+
+use std::path::PathBuf;
+
 use crate::args::Args;
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is not there")
+use crate::{shell, system};
+
+pub(crate) use directory::{Directory, Size};
+pub(crate) use load::Load;
+pub(crate) use memory::{files, resident};
+pub(crate) use nginx::Upstream;
+pub(crate) use process::Folder;
+pub(crate) use scenario::Scenario;
+pub(crate) use subject::{Subject, Under};
+
+/// The command.
+pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
+    match args.word().as_deref() {
+        Some("gate") => {
+            let record = args.flag("--record");
+            let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };
+            let only = args.value::<Scenario>("--scenario")?;
+            args.finish()?;
+            anyhow::ensure!(!record || size == Size::FULL, "only figures of the full size are recorded");
+            let figures = gate::measure(&only.map_or_else(|| Scenario::ALL.to_vec(), |one| vec![one]), size)?;
+            if record { gate::record(&figures) } else { gate::judge(&figures) }
+        }
+        Some("report") => {
+            args.finish()?;
+            report::run()
+        }
+        Some("peers") => {
+            args.finish()?;
+            gate::peers()
+        }
+        Some(other) => anyhow::bail!("unknown benchmark `{other}`: gate, report or peers"),
+        None => anyhow::bail!("which benchmark: gate, report or peers?"),
+    }
 }
+
+/// The gate as `cargo xtask test` runs it.
 pub(crate) fn check() -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is not there")
+    system::ensure_programs()?;
+    gate::judge(&gate::measure(Scenario::ALL, Size::FULL)?)
+}
+
+/// The gateway as users run it.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    let path = shell::target()?.join("release/sallyport");
+    anyhow::ensure!(
+        path.is_file(),
+        "the gateway is not built: `{}` is missing; `cargo build --release --locked --package sallyport` makes it",
+        path.display()
+    );
+    Ok(path)
 }

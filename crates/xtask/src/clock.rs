@@ -30,3 +30,10 @@ pub(crate) fn wait_for<T>(
         pause(Duration::from_millis(20));
     }
 }
+
+/// A number that no other run of this program has at the same time.
+pub(crate) fn unique() -> u128 {
+    #[expect(clippy::disallowed_methods, reason = "names a temporary folder")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos())
+}

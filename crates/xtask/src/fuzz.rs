@@ -1,5 +1,13 @@
-//! x
+//! `cargo xtask fuzz`: builds the driver of `crates/fuzzing` as users' builds are made, and runs it.
+//!
+//! The driver is a crate of its own because it depends on every parser, and this one must not.
+
 use crate::args::Args;
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is not there")
+use crate::shell;
+
+/// The command: its options go to the driver, which checks them.
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    let mut command =
+        shell::cargo(&["run", "--quiet", "--release", "--locked", "--package", "fuzzing", "--"])?;
+    shell::run(command.args(args.rest()))
 }

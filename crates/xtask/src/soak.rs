@@ -1,5 +1,134 @@
-//! x
+//! `cargo xtask soak`: the release gateway under load for a long time.
+//!
+//! What must hold: every answer is the expected one, resident memory and open files are flat after the first
+//! tenth of the time, and the log verifies afterwards and has two entries for each request.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
 use crate::args::Args;
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is not there")
+use crate::bench::{
+    Directory, Folder, Load, Scenario, Size, Subject, Under, Upstream, binary, files, resident,
+};
+use crate::{clock, shell, system};
+
+const MINUTES: u64 = 30;
+const CONNECTIONS: usize = 16;
+
+/// How much resident memory may grow between the first tenth and the end: pages of the log's buffers and of
+/// the allocator come and go.
+const GROWTH_MEGABYTES_MAX: f64 = 8.0;
+const FILES_MAX: usize = 8;
+
+/// How often the process is looked at.
+const SAMPLES: u32 = 60;
+
+/// The part of `audit verify --json` that counts.
+#[derive(Debug, Deserialize)]
+struct Verified {
+    ok: bool,
+    entries: u64,
+}
+
+/// What the process held at one time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sample {
+    megabytes: f64,
+    files: usize,
+}
+
+/// The command.
+pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
+    let minutes = args.value::<u64>("--minutes")?.unwrap_or(MINUTES);
+    let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };
+    args.finish()?;
+    anyhow::ensure!(0 < minutes, "`--minutes` wants at least 1");
+    system::ensure_programs()?;
+    shell::run(&mut shell::cargo(&["build", "--release", "--locked", "--package", "sallyport"])?)?;
+    let (binary, upstream, folder) = (binary()?, Upstream::start()?, Folder::new("soak")?);
+    let directory = Directory::make(&binary, &folder, Scenario::WholePath, size, upstream.address)?;
+    let requests = Scenario::WholePath.requests(&directory);
+    let mut subject = Subject::gateway(&binary, &directory, folder.path(), Under::Nothing)?;
+    let load = Load { address: subject.address, requests, connections: CONNECTIONS };
+    let (sent, samples) = soak(&mut subject, &load, Duration::from_secs(minutes * 60))?;
+    flat(&samples)?;
+    subject.process.stop().context("the gateway does not end")?;
+    let verified = directory.run(&binary, &["audit", "verify"])?;
+    let verified: Verified = serde_json::from_str(verified.trim())
+        .with_context(|| format!("`audit verify` printed {verified}"))?;
+    anyhow::ensure!(verified.ok, "the log does not verify");
+    anyhow::ensure!(2 * sent <= verified.entries, "{sent} requests left only {} entries", verified.entries);
+    println!(
+        "soak: {sent} requests in {minutes} minutes, every answer as expected; {} entries verified",
+        verified.entries
+    );
+    Ok(())
+}
+
+/// Loads the gateway and samples it.
+fn soak(subject: &mut Subject, load: &Load, time: Duration) -> anyhow::Result<(u64, Vec<Sample>)> {
+    let start = clock::now();
+    let pid = subject.process.pid();
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| load.while_true(&|_| start.elapsed() < time));
+        let mut samples = Vec::new();
+        while !worker.is_finished() {
+            clock::pause(time / SAMPLES);
+            subject.process.check()?;
+            let sample = Sample { megabytes: resident(pid)?, files: files(pid)? };
+            eprintln!(
+                "    {:5.0} s: {:6.1} MB, {} files",
+                start.elapsed().as_secs_f64(),
+                sample.megabytes,
+                sample.files
+            );
+            samples.push(sample);
+        }
+        let sent = worker.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        Ok((sent, samples))
+    })
+}
+
+/// Fails when what was held grew after the first tenth of the time.
+fn flat(samples: &[Sample]) -> anyhow::Result<()> {
+    let settled = samples.get(samples.len() / 10).context("nothing was sampled")?;
+    let most = |value: fn(&Sample) -> f64| samples.iter().map(value).fold(f64::MIN, f64::max);
+    let grown = most(|sample| sample.megabytes) - settled.megabytes;
+    anyhow::ensure!(
+        grown <= GROWTH_MEGABYTES_MAX,
+        "resident memory grew by {grown:.1} MB from {:.1} MB; {GROWTH_MEGABYTES_MAX} MB are the limit",
+        settled.megabytes
+    );
+    let files = samples.iter().map(|sample| sample.files).max().unwrap_or(0);
+    anyhow::ensure!(files <= settled.files + FILES_MAX, "open files grew from {} to {files}", settled.files);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(megabytes: impl Fn(f64) -> f64, files: impl Fn(usize) -> usize) -> Vec<Sample> {
+        (0_u32..100)
+            .map(|at| Sample {
+                megabytes: megabytes(f64::from(at)),
+                files: files(usize::try_from(at).unwrap()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn accepts_what_is_flat_after_it_has_warmed_up() {
+        flat(&samples(|at| if at < 5.0 { 20.0 } else { 60.0 }, |_| 100)).unwrap();
+        flat(&samples(|at| 60.0 + at % 7.0, |at| 100 + at % 8)).unwrap();
+    }
+
+    #[test]
+    fn refuses_memory_and_files_that_grow() {
+        assert!(flat(&samples(|at| 60.0 + at / 5.0, |_| 100)).is_err());
+        assert!(flat(&samples(|_| 60.0, |at| 100 + at)).is_err());
+        assert!(flat(&[]).is_err());
+    }
 }

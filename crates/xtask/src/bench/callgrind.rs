@@ -1,0 +1,236 @@
+//! Instructions of a program that runs under callgrind, by function.
+//!
+//! Valgrind knows no SHA extensions, so a hash costs there what it costs nowhere else. The functions of
+//! hashes, checksums and signatures are therefore left out of the instructions and their calls counted
+//! instead.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::{clock, shell, system};
+
+/// Callgrind counts each byte of a `rep movsb` as an instruction, and glibc uses those for long copies. With
+/// these thresholds it copies with vector registers, as an instruction each.
+pub(super) const GLIBC_TUNABLES: &str =
+    "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
+
+/// What is counted by calls rather than by instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Family {
+    Checksum,
+    Hash,
+    Signature,
+}
+
+/// Parts of the names of functions of a family. They are names of libraries, never of ours.
+const FAMILIES: &[(Family, &[&str])] = &[
+    (Family::Checksum, &["crc32fast", "crc32_"]),
+    (Family::Hash, &["sha2::", "sha256", "SHA256", "aws_lc_rs::digest", "EVP_Digest", "EVP_MD"]),
+    (
+        Family::Signature,
+        &[
+            "ed25519",
+            "ED25519",
+            "curve25519",
+            "edwards25519",
+            "ecdsa",
+            "ECDSA",
+            "p256_",
+            "p384_",
+            "ec_GFp",
+            "EC_",
+            "bignum_",
+            "BN_",
+            "fiat_",
+            "aws_lc_rs::signature",
+            "EVP_PKEY",
+        ],
+    ),
+];
+
+/// Crates of ours: their work is never left out, whatever its name.
+const OURS: &[&str] =
+    &["identity::", "record::", "recorder::", "enforce::", "proxy::", "model::", "control::", "http1::"];
+
+/// What was counted between two dumps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Instructions outside the families.
+    pub(super) instructions: u64,
+    /// Calls from outside a family into it.
+    pub(super) calls: HashMap<Family, u64>,
+    /// Self cost by function, all of them.
+    pub(super) functions: HashMap<String, u64>,
+}
+
+/// A running program under callgrind.
+#[derive(Debug)]
+pub(super) struct Callgrind {
+    folder: PathBuf,
+    pid: u32,
+    dumps: u32,
+}
+
+impl Callgrind {
+    /// The command that runs `program` under callgrind, its files in `folder`.
+    pub(super) fn command(program: &Path, folder: &Path) -> anyhow::Result<Command> {
+        let mut command = Command::new(system::path_of("valgrind")?);
+        command
+            .arg("--tool=callgrind")
+            .arg(format!("--callgrind-out-file={}", folder.join("callgrind.out").display()))
+            .arg(format!("--vgdb-prefix={}", folder.join("vgdb").display()))
+            .arg(program)
+            .env("GLIBC_TUNABLES", GLIBC_TUNABLES);
+        Ok(command)
+    }
+
+    pub(super) fn new(folder: &Path, pid: u32) -> Self {
+        Self { folder: folder.into(), pid, dumps: 0 }
+    }
+
+    /// What was counted since the last call, or since the start.
+    pub(super) fn take(&mut self) -> anyhow::Result<Counts> {
+        // The last answers have arrived, but what follows an answer (the entry of the log) may not be done.
+        clock::pause(Duration::from_millis(500));
+        self.dumps += 1;
+        let prefix = format!("--vgdb-prefix={}", self.folder.join("vgdb").display());
+        let mut vgdb = Command::new(system::path_of("vgdb")?);
+        vgdb.args([&prefix, &format!("--pid={}", self.pid), "dump"]);
+        shell::output(&mut vgdb).context("cannot ask callgrind for its counts")?;
+        let path = self.folder.join(format!("callgrind.out.{}", self.dumps));
+        let text = clock::wait_for("callgrind's counts", Duration::from_secs(60), || {
+            let text = std::fs::read(&path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            Ok(text.lines().any(|line| line.starts_with("totals:")).then_some(text))
+        })?;
+        parse(&text)
+    }
+}
+
+/// The slope between a short and a long run: per request, without what does not depend on their number.
+pub(super) fn slope(short: (u64, u64), long: (u64, u64)) -> anyhow::Result<f64> {
+    let ((requests, cost), (more_requests, more_cost)) = (short, long);
+    anyhow::ensure!(requests < more_requests, "the long run is not longer than the short one");
+    Ok((to_f64(more_cost) - to_f64(cost)) / to_f64(more_requests - requests))
+}
+
+/// A count as a number to divide; exact below 2^53, which no run here reaches.
+pub(super) fn to_f64(count: u64) -> f64 {
+    let high = u32::try_from(count >> 32).unwrap_or(u32::MAX);
+    let low = u32::try_from(count & 0xffff_ffff).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+/// The family of a function.
+fn family(name: &str) -> Option<Family> {
+    if OURS.iter().any(|ours| name.starts_with(ours) || name.starts_with(&format!("<{ours}"))) {
+        return None;
+    }
+    FAMILIES.iter().find(|(_, parts)| parts.iter().any(|part| name.contains(part))).map(|(family, _)| *family)
+}
+
+/// Reads one dump in callgrind's format: `fn=` opens a function, a line that begins with a position carries
+/// its own cost, and the line after `calls=` carries the callee's, which is not its own.
+fn parse(text: &str) -> anyhow::Result<Counts> {
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let mut counts = Counts::default();
+    let (mut current, mut callee) = ("", "");
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(rest) = line.strip_prefix("fn=") {
+            current = name(&mut names, rest);
+        } else if let Some(rest) = line.strip_prefix("cfn=") {
+            callee = name(&mut names, rest);
+        } else if let Some(rest) = line.strip_prefix("calls=") {
+            let calls = rest.split(' ').next().and_then(|count| count.parse::<u64>().ok());
+            let calls = calls.with_context(|| format!("cannot read callgrind's line `{line}`"))?;
+            if let Some(into) = family(callee)
+                && family(current) != Some(into)
+            {
+                *counts.calls.entry(into).or_default() += calls;
+            }
+            lines.next();
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
+            let cost = line.split(' ').nth(1).map_or(Ok(0), str::parse::<u64>);
+            let cost = cost.with_context(|| format!("cannot read callgrind's line `{line}`"))?;
+            *counts.functions.entry(current.into()).or_default() += cost;
+            if family(current).is_none() {
+                counts.instructions += cost;
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Resolves `(7) name`, which defines, and `(7)`, which refers.
+fn name<'a>(names: &mut HashMap<&'a str, &'a str>, text: &'a str) -> &'a str {
+    match text.split_once(' ') {
+        Some((id, name)) => {
+            names.insert(id, name);
+            name
+        }
+        None => names.get(text).copied().unwrap_or(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUMP: &str = "\
+version: 1
+events: Ir
+
+fl=(1) a.rs
+fn=(1) proxy::run
+16 100
++1 20
+cfn=(2) sha2::sha256::digest
+calls=3 5
+* 9000
+fn=(2)
+5 9000
+cfn=(3) sha2::sha256::compress
+calls=6 9
++2 8000
+fn=(3)
+9 8000
+fn=(4) record::sha256_of
+1 7
+
+totals: 17127
+";
+
+    #[test]
+    fn counts_instructions_without_families_and_calls_into_them() {
+        let counts = parse(DUMP).unwrap();
+        assert_eq!(counts.instructions, 127);
+        assert_eq!(counts.calls, HashMap::from([(Family::Hash, 3)]));
+        assert_eq!(counts.functions.get("sha2::sha256::compress"), Some(&8000));
+    }
+
+    #[test]
+    fn never_leaves_out_our_own_work() {
+        assert_eq!(family("record::tree::sha256_of_leaf"), None);
+        assert_eq!(family("<identity::key::Ed25519 as core::fmt::Debug>::fmt"), None);
+        assert_eq!(family("crc32fast::baseline::update"), Some(Family::Checksum));
+        assert_eq!(family("aws_lc_0_42_0_ED25519_sign"), Some(Family::Signature));
+        assert_eq!(family("memcpy"), None);
+    }
+
+    #[test]
+    fn takes_the_slope_without_the_set_up() {
+        assert!((slope((100, 51_000), (300, 151_000)).unwrap() - 500.0).abs() < 1e-9);
+        assert!(slope((300, 1), (300, 2)).is_err());
+    }
+
+    #[test]
+    fn refuses_a_dump_it_cannot_read() {
+        assert!(parse("fn=(1) a\n1 many\n").is_err());
+        assert!(parse("fn=(1) a\ncfn=(2) b\ncalls=x 1\n1 1\n").is_err());
+    }
+}

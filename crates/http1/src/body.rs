@@ -190,59 +190,59 @@ impl BodyDecoder {
                     self.state = if left == 0 { State::ChunkReturn } else { State::ChunkData(left) };
                     return data(position, position + taken);
                 }
+                State::ChunkLine(line) => {
+                    let (taken, step) = line.read(rest, self.limits.chunk_line_bytes_max)?;
+                    position += taken;
+                    self.state = match step {
+                        ChunkStep::Inside(line) => State::ChunkLine(line),
+                        ChunkStep::Last => State::SectionStart,
+                        ChunkStep::Chunk { size, line_bytes } => {
+                            self.account(size, line_bytes)?;
+                            State::ChunkData(size)
+                        }
+                    };
+                }
+                State::SectionStart if byte != b'\r' => {
+                    self.trailers = Some(Box::new(Trailers { bytes: Vec::new(), fields: Vec::new() }));
+                    self.state = State::Trailer { line_start: 0 };
+                }
                 State::Trailer { line_start } => {
                     position += self.keep_trailer(rest, line_start)?;
                     if self.state == State::Ended {
                         return Ok(BodyStep { consumed: position, event: BodyEvent::Trailers });
                     }
                 }
-                State::SectionStart if byte != b'\r' => {
-                    self.trailers = Some(Box::new(Trailers { bytes: Vec::new(), fields: Vec::new() }));
-                    self.state = State::Trailer { line_start: 0 };
-                }
-                State::SectionStart
-                | State::SectionFeed
-                | State::ChunkLine(_)
-                | State::ChunkReturn
-                | State::ChunkFeed
-                | State::Ended
-                | State::Failed(_) => {
-                    self.state = self.step(byte)?;
+                State::ChunkReturn | State::ChunkFeed | State::SectionStart | State::SectionFeed => {
+                    self.state = self.after_line_break(byte)?;
                     position += 1;
                 }
+                // Both were dealt with before.
+                State::Ended => return Ok(BodyStep { consumed: position, event: BodyEvent::End }),
+                State::Failed(refusal) => return Err(refusal),
             }
         }
     }
 
-    /// The state after one byte of framing.
-    fn step(&mut self, byte: u8) -> Result<State, BodyRefusal> {
+    /// The state after one byte of a line break.
+    const fn after_line_break(&self, byte: u8) -> Result<State, BodyRefusal> {
         match (self.state, byte) {
-            (State::ChunkLine(line), byte) => match line.step(byte, self.limits.chunk_line_bytes_max)? {
-                ChunkStep::Inside(line) => Ok(State::ChunkLine(line)),
-                ChunkStep::Last => Ok(State::SectionStart),
-                ChunkStep::Chunk { size, line_bytes } => {
-                    self.account(size, line_bytes)?;
-                    Ok(State::ChunkData(size))
-                }
-            },
             (State::ChunkReturn, b'\r') => Ok(State::ChunkFeed),
             (State::ChunkFeed, b'\n') => Ok(State::ChunkLine(ChunkLine::START)),
             (State::ChunkReturn | State::ChunkFeed, _) => Err(BodyRefusal::ChunkEnd),
             (State::SectionStart, b'\r') => Ok(State::SectionFeed),
             (State::SectionFeed, b'\n') => Ok(State::Ended),
-            (State::SectionStart | State::SectionFeed, _) => {
-                Err(BodyRefusal::Trailer(FieldRefusal::BareLineBreak))
-            }
-            (State::Failed(refusal), _) => Err(refusal),
-            // Data and trailers are taken by the slice, and after the end nothing is.
             (
                 State::ChunkData(_)
+                | State::ChunkLine(_)
                 | State::Ended
+                | State::Failed(_)
                 | State::Length(_)
+                | State::SectionStart
+                | State::SectionFeed
                 | State::Trailer { .. }
                 | State::UntilClose,
                 _,
-            ) => Ok(self.state),
+            ) => Err(BodyRefusal::Trailer(FieldRefusal::BareLineBreak)),
         }
     }
 

@@ -55,7 +55,25 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 /// Whether `bytes` is a token; an empty one is not.
 #[inline]
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && token_length(bytes) == bytes.len()
+    let (words, _) = bytes.as_chunks::<8>();
+    let usual = |word: &[u8; 8]| outside_usual_names(u64::from_le_bytes(*word)) == 0;
+    match bytes.last_chunk::<8>() {
+        // The last word overlaps the one before it.
+        Some(last) if usual(last) && words.iter().all(usual) => true,
+        Some(_) | None => !bytes.is_empty() && bytes.iter().all(|byte| is(*byte, TOKEN)),
+    }
+}
+
+/// Whether `bytes` is text: no control character but tabs.
+#[inline]
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    let printable = |block: &[u8; 16]| block.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    match bytes.last_chunk::<16>() {
+        // The last block overlaps the one before it.
+        Some(last) if printable(last) && blocks.iter().all(printable) => true,
+        Some(_) | None => bytes.iter().all(|byte| is(*byte, TEXT)),
+    }
 }
 
 /// Space or horizontal tab.
@@ -68,40 +86,72 @@ pub(crate) const fn is_blank(byte: u8) -> bool {
 #[inline]
 pub(crate) fn token_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
-    while let Some(([a, b, c, d], tail)) = rest.split_first_chunk::<4>() {
-        if class_of(*a) & class_of(*b) & class_of(*c) & class_of(*d) & TOKEN == 0 {
-            break;
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let others = outside_usual_names(u64::from_le_bytes(*word));
+        if others != 0 {
+            let length = bytes.len() - rest.len() + first_flag(others);
+            return match bytes.get(length) {
+                Some(b':' | b' ') => length,
+                _ => length + rare_token_length(bytes.get(length..).unwrap_or_default()),
+            };
         }
         rest = tail;
     }
-    while let Some((byte, tail)) = rest.split_first() {
-        if !is(*byte, TOKEN) {
-            break;
-        }
-        rest = tail;
-    }
-    bytes.len() - rest.len()
+    bytes.len() - rest.len() + rare_token_length(rest)
+}
+
+/// The same, byte by byte: for the last bytes of a slice, and for the bytes that names hardly ever hold.
+fn rare_token_length(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| is(**byte, TOKEN)).count()
 }
 
 const ONES: u64 = u64::MAX / 0xff;
 const HIGH: u64 = 0x80 * ONES;
 
-/// The high bit of each byte of `word` that is below 0x20 or is 0x7f; exact, nothing carries between bytes.
+/// `number` in each byte of a word.
+const fn each(number: u8) -> u64 {
+    number as u64 * ONES
+}
+
+/// Sets the high bit of each byte of `low` that is at least `bound`.
+///
+/// INVARIANT: each byte of `low` is below 0x80 and `bound` is from 1 to 0x80, so no sum carries into the next byte.
+/// That is why the sum need not be checked, which would cost as much again.
+#[inline]
+const fn from(low: u64, bound: u8) -> u64 {
+    low.wrapping_add(each(0x80 - bound))
+}
+
+/// Clears the high bit of each byte of `low` that equals `byte`, and sets that of the others.
+#[inline]
+const fn differs(low: u64, byte: u8) -> u64 {
+    from(low ^ each(byte), 1)
+}
+
+/// The high bit of each byte of `word` that is below 0x20 or is 0x7f; exact.
 #[inline]
 const fn controls(word: u64) -> u64 {
-    // INVARIANT: each byte of `low` is at most 0x7f, so neither sum exceeds 0xff.
     let low = word & !HIGH;
-    (!(low + 0x60 * ONES) | (low + ONES)) & !word & HIGH
+    (!from(low, b' ') | from(low, 0x7f)) & !word & HIGH
+}
+
+/// The high bit of each byte of `word` that is not a letter, a digit or a hyphen; exact.
+#[inline]
+const fn outside_usual_names(word: u64) -> u64 {
+    let low = word & !HIGH;
+    // Setting 0x20 turns upper case into lower and nothing else into a letter.
+    let folded = low | each(0x20);
+    let letter = from(folded, b'a') & !from(folded, b'z' + 1);
+    let digit = from(low, b'0') & !from(low, b'9' + 1);
+    let hyphen = !differs(low, b'-');
+    !((letter | digit | hyphen) & !word) & HIGH
 }
 
 /// The high bit of each byte of `word` that does not belong in a target; exact.
 #[inline]
 const fn outside_target(word: u64) -> u64 {
-    // INVARIANT: as above. The third term flags bytes whose low seven bits are those of `#`; one that differs
-    // in the eighth bit is flagged by `word` anyway.
     let low = word & !HIGH;
-    let hash = (low ^ (0x23 * ONES)) + 0x7f * ONES;
-    (!(low + 0x5f * ONES) | (low + ONES) | !hash | word) & HIGH
+    (!from(low, b'!') | from(low, 0x7f) | !differs(low, b'#') | word) & HIGH
 }
 
 /// The length of the target at the start of `bytes`.
@@ -139,6 +189,13 @@ pub(crate) enum Alphabet {
 pub(crate) fn text_length(bytes: &[u8]) -> (usize, Alphabet) {
     let mut rest = bytes;
     let mut beyond = 0_u64;
+    while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+        // Compiled to a few vector instructions; the words below find the place where it does not hold.
+        if !block.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+            break;
+        }
+        rest = tail;
+    }
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*word);
         let stops = controls(word);
@@ -201,7 +258,7 @@ mod tests {
 
     /// Every byte at every offset of a slice long enough for whole words and a tail.
     fn each_place(filler: u8, check: impl Fn(&[u8], usize, u8)) {
-        for length in [1_usize, 3, 4, 7, 8, 9, 16, 21] {
+        for length in [1_usize, 7, 8, 9, 16, 17, 37] {
             for place in 0..length {
                 for byte in 0..=u8::MAX {
                     let mut bytes = vec![filler; length];
@@ -218,6 +275,18 @@ mod tests {
             let want = if TCHARS.contains(&byte) { bytes.len() } else { place };
             assert_eq!(token_length(bytes), want, "{bytes:?}");
         });
+    }
+
+    #[test]
+    fn whole_slices_are_judged_like_their_bytes() {
+        for filler in [b'a', b'~', b'\t', 0x80] {
+            each_place(filler, |bytes, _, _| {
+                assert_eq!(is_token(bytes), bytes.iter().all(|byte| TCHARS.contains(byte)), "{bytes:?}");
+                assert_eq!(is_text(bytes), text_length(bytes).0 == bytes.len(), "{bytes:?}");
+            });
+        }
+        assert!(!is_token(b""), "an empty name is none");
+        assert!(is_text(b""), "an empty value is one");
     }
 
     #[test]

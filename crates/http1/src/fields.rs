@@ -33,28 +33,25 @@ pub(crate) const fn span(start: usize, end: usize) -> Span {
 /// Parses the line that starts at `position` of `view`, which is at most 65,535 bytes long.
 #[inline]
 pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
-    let rest = view.get(position..).unwrap_or_default();
-    let name_length = token_length(rest);
-    let (value_start, rest) = match rest.split_at_checked(name_length) {
-        Some((_, [b':', rest @ ..])) if name_length > 0 => (position + name_length + 1, rest),
-        Some((name, rest)) => return unnamed(name, rest, position),
+    let Some(line) = view.get(position..) else { return Ok(Line::Partial) };
+    let name_length = token_length(line);
+    let rest = match line.get(name_length..) {
+        Some([b':', rest @ ..]) if name_length > 0 => rest,
+        Some(rest) => return unnamed(name_length, rest, position),
         None => return Ok(Line::Partial),
     };
-    let (value_start, rest) = match rest {
-        [b' ', next, ..] if !is_blank(*next) => (value_start + 1, rest.get(1..).unwrap_or_default()),
-        _ => {
-            let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-            (value_start + blanks, rest.get(blanks..).unwrap_or_default())
-        }
+    // Nearly always there is one space.
+    let rest = match rest {
+        [b' ', rest @ ..] => rest,
+        _ => rest,
+    };
+    let rest = match rest {
+        [b' ' | b'\t', ..] => trim_start(rest),
+        _ => rest,
     };
     let (text_length, alphabet) = text_length(rest);
     let Some((text, ending)) = rest.split_at_checked(text_length) else { return Ok(Line::Partial) };
-    match ending {
-        [b'\r', b'\n', ..] => {}
-        [] | [b'\r'] => return Ok(Line::Partial),
-        [b'\r' | b'\n', ..] => return Err(FieldRefusal::BareLineBreak),
-        [_, ..] => return Err(FieldRefusal::ValueByte),
-    }
+    let Some((b"\r\n", after)) = ending.split_first_chunk::<2>() else { return unended(ending) };
     let value = match text {
         [.., b' ' | b'\t'] => trim_end(text),
         _ => text,
@@ -62,24 +59,40 @@ pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefu
     if alphabet == Alphabet::Beyond {
         judge_beyond_ascii(value)?;
     }
+    let value_start = view.len() - rest.len();
     let name = span(position, position + name_length);
     let field = Field { name, value: span(value_start, value_start + value.len()) };
-    Ok(Line::Field { field, end: value_start + text_length + 2 })
+    Ok(Line::Field { field, end: view.len() - after.len() })
 }
 
-/// A line that does not start with a name and a colon. `name` is the token before `rest`.
+/// A value that does not end in a line break; `ending` is what follows it.
 #[cold]
-fn unnamed(name: &[u8], rest: &[u8], position: usize) -> Result<Line, FieldRefusal> {
-    match (name, rest) {
-        ([], [b'\r', b'\n', ..]) => Ok(Line::Empty { end: position + 2 }),
+const fn unended(ending: &[u8]) -> Result<Line, FieldRefusal> {
+    match ending {
+        [] | [b'\r'] => Ok(Line::Partial),
+        [b'\r' | b'\n', ..] => Err(FieldRefusal::BareLineBreak),
+        [_, ..] => Err(FieldRefusal::ValueByte),
+    }
+}
+
+/// A line that does not start with a name and a colon; `rest` is what follows its first `name_length` bytes.
+#[cold]
+const fn unnamed(name_length: usize, rest: &[u8], position: usize) -> Result<Line, FieldRefusal> {
+    match (name_length, rest) {
+        (0, [b'\r', b'\n', ..]) => Ok(Line::Empty { end: position + 2 }),
         (_, [] | [b'\r']) => Ok(Line::Partial),
         (_, [b'\r', b'\n', ..]) => Err(FieldRefusal::ColonMissing),
         (_, [b'\r' | b'\n', ..]) => Err(FieldRefusal::BareLineBreak),
-        ([], [b' ' | b'\t', ..]) => Err(FieldRefusal::Folded),
-        ([], [b':', ..]) => Err(FieldRefusal::NameEmpty),
+        (0, [b' ' | b'\t', ..]) => Err(FieldRefusal::Folded),
+        (0, [b':', ..]) => Err(FieldRefusal::NameEmpty),
         (_, [b' ' | b'\t', ..]) => Err(FieldRefusal::NameSpace),
         (_, [_, ..]) => Err(FieldRefusal::NameByte),
     }
+}
+
+fn trim_start(rest: &[u8]) -> &[u8] {
+    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+    rest.get(blanks..).unwrap_or_default()
 }
 
 fn trim_end(text: &[u8]) -> &[u8] {

@@ -7,7 +7,7 @@ use crate::bytes::is_token;
 use crate::name::equals;
 use crate::write::{
     write_chunk_end, write_chunk_head, write_content_length, write_field, write_head_end, write_last_chunk,
-    write_request_line, write_status_line,
+    write_parsed_field, write_request_line, write_status_line,
 };
 use crate::{
     BodyDecoder, BodyEvent, BodyRefusal, Field, Framing, HeadScan, Limits, Parse, RequestHead,
@@ -100,7 +100,11 @@ fn prefixes(
     for length in (0..=bytes.len()).step_by(distance) {
         let prefix = bytes.get(..length).unwrap_or(bytes);
         let part = parse(prefix)?;
-        match (scan.step(prefix, limits), part) {
+        let step = scan.step(prefix, limits);
+        if step == ScanStep::Wait && prefix.len() >= usize::from(limits.head_bytes_max) {
+            return Err(Broken("the scan waits past the limit"));
+        }
+        match (step, part) {
             (ScanStep::Wait, PartIs::Complete) => return Err(Broken("the scan holds back a whole head")),
             (ScanStep::Parse, PartIs::Partial) if !first => {
                 return Err(Broken("the scan asks for a parse that cannot end"));
@@ -250,8 +254,13 @@ fn judge_response(
 
 fn copy_fields(copy: &mut Vec<u8>, bytes: &[u8], fields: &[Field]) -> Result<(), Broken> {
     for field in fields {
+        let start = copy.len();
         write_field(copy, field.name.of(bytes), field.value.of(bytes))
             .map_err(|_| Broken("a field that was read cannot be written"))?;
+        let mut line = Vec::new();
+        write_parsed_field(&mut line, bytes, *field)
+            .map_err(|_| Broken("a field cannot be written again"))?;
+        ensure(copy.get(start..) == Some(line.as_slice()), "a field is written in two ways")?;
     }
     write_head_end(copy);
     Ok(())

@@ -171,7 +171,7 @@ mod tests {
         ] {
             assert!(is_hop_by_hop(name.as_bytes()), "{name}");
             assert!(!is_hop_by_hop(format!("{name}x").as_bytes()), "{name}x");
-            let changed = format!("{}x", &name[..name.len() - 1]);
+            let changed = name.replacen(|letter: char| letter.is_ascii_alphabetic(), "x", 1);
             assert!(!is_hop_by_hop(changed.as_bytes()), "{changed}");
         }
         for name in ["", "Authorization", "Content-Length", "Host", "Cookie", "Connection ", "Trailers"] {

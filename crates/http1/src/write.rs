@@ -3,7 +3,8 @@
 //! Everything is appended to the caller's buffer, and what fails appends nothing. Names, values and targets are checked
 //! even when they came out of a parser: a line break that gets in here by any way would be a second message.
 
-use crate::bytes::{is_token, target_length, text_length};
+use crate::Field;
+use crate::bytes::{is_text, is_token, target_length};
 use crate::name::is_forbidden_in_trailers;
 
 /// Something that must not be written.
@@ -47,7 +48,6 @@ pub fn write_request_line(out: &mut Vec<u8>, method: &[u8], target: &[u8]) -> Re
     if target.is_empty() || target_length(target) != target.len() {
         return Err(WriteError::Target);
     }
-    out.reserve(method.len() + target.len() + 12);
     out.extend_from_slice(method);
     out.push(b' ');
     out.extend_from_slice(target);
@@ -67,7 +67,6 @@ pub fn write_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) -> Resul
     if !is_text(reason) {
         return Err(WriteError::Reason);
     }
-    out.reserve(reason.len() + 15);
     out.extend_from_slice(b"HTTP/1.1 ");
     write_decimal(out, u64::from(status));
     out.push(b' ');
@@ -89,7 +88,6 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), W
     if !is_text(value) {
         return Err(WriteError::Value);
     }
-    out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
@@ -97,11 +95,28 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), W
     Ok(())
 }
 
-/// Whether `bytes` may stand in a line: no control character but tabs.
+/// Appends a field that was parsed from `head` as `name: value` and a line break.
+///
+/// Where it already stood so, which is the rule, it is looked at once and copied once. That the name is a token was
+/// shown when it was parsed; that the line holds no line break, NUL or other control character is looked at again.
+///
+/// # Errors
+///
+/// [`WriteError::Name`] or [`WriteError::Value`]; never for a field of the head it was parsed from.
 #[inline]
-fn is_text(bytes: &[u8]) -> bool {
-    let (length, _) = text_length(bytes);
-    length == bytes.len()
+pub fn write_parsed_field(out: &mut Vec<u8>, head: &[u8], field: Field) -> Result<(), WriteError> {
+    let start = usize::from(field.name.start);
+    let colon = start + usize::from(field.name.length);
+    let value = usize::from(field.value.start);
+    let end = value + usize::from(field.value.length);
+    match (head.get(start..end), head.get(colon..value)) {
+        (Some(line), Some(b": ")) if is_text(line) => {
+            out.extend_from_slice(line);
+            out.extend_from_slice(b"\r\n");
+            Ok(())
+        }
+        _ => write_field(out, field.name.of(head), field.value.of(head)),
+    }
 }
 
 /// Appends `content-length: number` and a line break.

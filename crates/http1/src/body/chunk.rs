@@ -37,7 +37,7 @@ enum Place {
     Feed,
 }
 
-/// What a line is after one more byte.
+/// What a line is after some more bytes.
 pub(super) enum ChunkStep {
     /// A chunk of `size` bytes, never zero, follows the line of `line_bytes` without its line break.
     Chunk { size: u64, line_bytes: u16 },
@@ -50,36 +50,51 @@ pub(super) enum ChunkStep {
 impl ChunkLine {
     pub(super) const START: Self = Self { size: 0, length: 0, digits: 0, place: Place::Size };
 
-    /// Takes one byte.
-    pub(super) fn step(mut self, byte: u8, line_bytes_max: u16) -> Result<ChunkStep, BodyRefusal> {
-        match (self.place, byte) {
-            (Place::Feed, b'\n') if self.size == 0 => return Ok(ChunkStep::Last),
-            (Place::Feed, b'\n') => {
-                return Ok(ChunkStep::Chunk { size: self.size, line_bytes: self.length });
-            }
-            (_, b'\r') => {
-                self.place = self.place.before_line_break(self.digits)?;
-                return Ok(ChunkStep::Inside(self));
-            }
-            _ => {}
-        }
-        if self.length >= line_bytes_max {
-            return Err(BodyRefusal::ChunkLineTooLong);
-        }
-        self.length += 1;
-        match self.place {
-            Place::Size => match hexadecimal(byte) {
-                Some(digit) if self.digits < SIZE_DIGITS_MAX => {
-                    self.size = self.size << 4 | u64::from(digit);
-                    self.digits += 1;
+    /// Takes bytes up to the end of the line or of the input; returns how many.
+    pub(super) fn read(
+        mut self,
+        input: &[u8],
+        line_bytes_max: u16,
+    ) -> Result<(usize, ChunkStep), BodyRefusal> {
+        for (index, byte) in input.iter().enumerate() {
+            match (self.place, *byte) {
+                (Place::Feed, b'\n') => return Ok((index + 1, self.end())),
+                (place, b'\r') => self.place = place.before_line_break(self.digits)?,
+                (place, byte) => {
+                    if self.length >= line_bytes_max {
+                        return Err(BodyRefusal::ChunkLineTooLong);
+                    }
+                    self.length += 1;
+                    if place == Place::Size {
+                        self.size_byte(byte)?;
+                    } else {
+                        self.place = place.in_extension(byte)?;
+                    }
                 }
-                None if byte == b';' && self.digits > 0 => self.place = Place::NameStart,
-                None if byte == b'\n' => return Err(BodyRefusal::ChunkLineBreak),
-                Some(_) | None => return Err(BodyRefusal::ChunkSize),
-            },
-            place => self.place = place.in_extension(byte)?,
+            }
         }
-        Ok(ChunkStep::Inside(self))
+        Ok((input.len(), ChunkStep::Inside(self)))
+    }
+
+    const fn end(self) -> ChunkStep {
+        match self.size {
+            0 => ChunkStep::Last,
+            size => ChunkStep::Chunk { size, line_bytes: self.length },
+        }
+    }
+
+    /// Takes a byte that is a digit of the size or ends it.
+    fn size_byte(&mut self, byte: u8) -> Result<(), BodyRefusal> {
+        match hexadecimal(byte) {
+            Some(digit) if self.digits < SIZE_DIGITS_MAX => {
+                self.size = self.size << 4 | u64::from(digit);
+                self.digits += 1;
+            }
+            None if byte == b';' && self.digits > 0 => self.place = Place::NameStart,
+            None if byte == b'\n' => return Err(BodyRefusal::ChunkLineBreak),
+            Some(_) | None => return Err(BodyRefusal::ChunkSize),
+        }
+        Ok(())
     }
 }
 

@@ -242,6 +242,12 @@ fn the_end_and_a_refusal_last() {
     }
     assert_eq!(decoder.finish_on_eof(), Err(BodyRefusal::ChunkSize));
 
+    let mut decoder = BodyDecoder::request(Framing::Chunked, &Limits::STANDARD);
+    assert_eq!(decoder.decode(b"0\r\nA: b\r\nB"), Ok(BodyStep { consumed: 10, event: BodyEvent::NeedMore }));
+    assert_eq!(decoder.trailers(), None, "trailers that are not complete are not shown");
+    assert_eq!(decoder.decode(b"\r\n"), Err(BodyRefusal::Trailer(FieldRefusal::ColonMissing)));
+    assert_eq!(decoder.trailers(), None, "nor are those that were refused");
+
     let mut decoder = BodyDecoder::request(Framing::Length(1), &Limits::STANDARD);
     assert_eq!(decoder.finish_on_eof(), Err(BodyRefusal::Truncated));
     assert_eq!(decoder.decode(b"a"), Err(BodyRefusal::Truncated));

@@ -73,3 +73,24 @@ fn usual_statuses_have_reasons_and_others_have_none() {
         assert_eq!(reason_phrase(status), want);
     }
 }
+
+#[test]
+fn parsed_fields_are_written_in_one_form() {
+    let span = |start, length| crate::Span { start, length };
+    for (head, name, value, want) in [
+        ("xA: b\r\n", span(1, 1), span(4, 1), Ok("A: b\r\n")),
+        ("xA: b  \r\n", span(1, 1), span(4, 1), Ok("A: b\r\n")),
+        ("xA:\t b\r\n", span(1, 1), span(5, 1), Ok("A: b\r\n")),
+        ("xA:b\r\n", span(1, 1), span(3, 1), Ok("A: b\r\n")),
+        ("A:\r\n", span(0, 1), span(2, 0), Ok("A: \r\n")),
+        // Spans of some other head.
+        ("A: b\r\nB: c", span(0, 1), span(3, 7), Err(WriteError::Value)),
+        ("A\n: b", span(0, 2), span(4, 1), Err(WriteError::Name)),
+        ("A\n:b", span(0, 2), span(3, 1), Err(WriteError::Name)),
+        ("A: b", span(0, 1), span(3, 9), Ok("A: \r\n")),
+        ("A: b", span(9, 1), span(3, 1), Err(WriteError::Name)),
+        ("b: A", span(3, 1), span(0, 1), Ok("A: b\r\n")),
+    ] {
+        check(|out| write_parsed_field(out, head.as_bytes(), Field { name, value }), want);
+    }
+}

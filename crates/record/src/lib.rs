@@ -1,0 +1,17 @@
+//! The format of the log, so that anyone can verify it offline.
+//!
+//! Entries become leaves of an RFC 6962 tree; checkpoints of the tree are C2SP signed notes; leaves stand in
+//! segment files that can be scanned, searched and pruned. Everything here is bytes in and values out: no file
+//! is opened, no clock is read. What an entry can hold is decided by its type: see [`entry`].
+//!
+//! `docs/rfd/0003-log-format.md` has the format byte for byte and the reasons.
+
+pub mod bytes;
+pub mod entry;
+pub mod param;
+
+pub use entry::{
+    AttributeRef, Carried, Change, ClientRef, Closed, Completed, Continued, Decided, Ending, Loss, LossCause,
+    Opened, Outcome, ParamRef, Personal,
+};
+pub use param::{ParamHash, ParamKey};

@@ -1,0 +1,70 @@
+//! How a log is opened.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Timestamp;
+
+/// Where the sequencer gets the time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a recorder needs to know.
+#[derive(Clone)]
+pub struct Options {
+    /// The folder of the log; made where it is missing.
+    pub dir: PathBuf,
+    /// The log's name in checkpoints: a host and path without scheme, space or `+`.
+    pub origin: String,
+    /// The 32-byte seed of the Ed25519 key that signs checkpoints.
+    pub signing_seed: [u8; 32],
+    /// How many [`crate::WorkerLog`]s to make.
+    pub workers: NonZeroUsize,
+    /// How long content is kept; hashes stay. `None` keeps it forever.
+    pub keep: Option<Duration>,
+    /// The size at which a segment is sealed and the next one begun, in bytes.
+    pub segment_bytes: u64,
+    /// The size of each worker's ring, in bytes.
+    pub ring_bytes: usize,
+    pub clock: Clock,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("dir", &self.dir)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// 32 MiB: at a few hundred bytes an entry, some 100,000 of them.
+    pub const SEGMENT_BYTES: u64 = 32 << 20;
+    /// 1 MiB: at 20,000 requests a second and worker, more than 100 ms.
+    pub const RING_BYTES: usize = 1 << 20;
+
+    /// The usual sizes.
+    #[must_use]
+    pub fn new(
+        dir: PathBuf,
+        origin: String,
+        signing_seed: [u8; 32],
+        workers: NonZeroUsize,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            dir,
+            origin,
+            signing_seed,
+            workers,
+            keep: None,
+            segment_bytes: Self::SEGMENT_BYTES,
+            ring_bytes: Self::RING_BYTES,
+            clock,
+        }
+    }
+}

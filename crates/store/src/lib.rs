@@ -7,10 +7,34 @@
 //!
 //! It judges nothing, reads no clock and never sees a plain secret.
 
+mod administrators;
+mod applications;
+mod counters;
 mod error;
 mod files;
+mod keys;
 mod lock;
+mod observations;
+mod revisions;
+mod rollups;
+mod schema;
+mod secrets;
+mod store;
+mod validated;
+mod value;
 
+pub use administrators::{AdministratorRow, AdministratorState, Bootstrapped, NewAdministrator, Role};
+pub use applications::{ApplicationRow, ApplicationState, NewApplication};
+pub use counters::Versions;
 pub use error::StoreError;
 pub use files::private_folder;
+pub use keys::{KEYS_ADDED_MAX, KeyChange, KeyRow, KeyState, NewKey};
 pub use lock::{DirectoryLock, LockError};
+pub use observations::Observation;
+pub use revisions::{NewRevision, RevisionRow};
+pub use rollups::{OTHER, ROLLUP_ROWS_MAX, Rollup};
+pub use schema::SCHEMA_KNOWN;
+pub use secrets::SEALED_BYTES_MAX;
+pub use store::{Opened, Store};
+pub use validated::VALIDATED_MAX;
+pub use value::{Act, Digest};

@@ -14,7 +14,9 @@ pub struct DirectoryLock {
 /// Why the folder could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("`{path}` is in use by process {pid}; stop that process, or let the command reach it with `--admin`")]
+    #[error(
+        "`{path}` is in use by process {pid}; stop that process, or let the command reach it with `--admin`"
+    )]
     Held { path: String, pid: u32 },
     #[error("`{path}` is in use by another process; stop it, or let the command reach it with `--admin`")]
     HeldByUnknown { path: String },

@@ -1,0 +1,187 @@
+//! Revisions: the texts that were in force, so that an old decision can be explained.
+//!
+//! A text that did not change since the revision before is stored once. Numbers come from a counter and are never
+//! given twice, even when revisions have been removed.
+
+use std::collections::BTreeMap;
+
+use model::{RevisionNumber, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+
+use crate::counters::{self, Counter};
+use crate::value;
+use crate::{Store, StoreError};
+
+/// A revision to add.
+#[derive(Clone, Debug)]
+pub struct NewRevision<'a> {
+    pub time: Timestamp,
+    pub author: &'a str,
+    pub reason: &'a str,
+    /// Hash over all paths and texts, as the caller defines it.
+    pub content_hash: [u8; 32],
+    /// Path and content of every file.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+}
+
+/// A revision without its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionRow {
+    pub number: RevisionNumber,
+    pub time: Timestamp,
+    pub author: String,
+    pub reason: String,
+    pub content_hash: [u8; 32],
+}
+
+const COLUMNS: &str = "number, time, author, reason, content_hash";
+
+impl Store {
+    /// Stores a revision under the next number.
+    pub fn add_revision(&mut self, new: &NewRevision<'_>) -> Result<RevisionRow, StoreError> {
+        self.change(|transaction| {
+            let before = latest(transaction)?;
+            let number = counters::advance(transaction, Counter::Revision)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO revisions (number, time, author, reason, content_hash) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute((
+                    value::integer(number),
+                    value::micros(new.time),
+                    new.author,
+                    new.reason,
+                    new.content_hash,
+                ))?;
+            for (path, content) in new.files {
+                let text = match &before {
+                    Some(before) => unchanged(transaction, before.number, path, content)?,
+                    None => None,
+                };
+                add_file(transaction, number, path, content, text)?;
+            }
+            find(transaction, RevisionNumber(number))?
+                .ok_or_else(|| StoreError::corrupt("a revision is gone while it is written"))
+        })
+    }
+
+    /// One revision.
+    pub fn revision(&self, number: RevisionNumber) -> Result<Option<RevisionRow>, StoreError> {
+        find(&self.connection, number)
+    }
+
+    /// The revision with the highest number.
+    pub fn latest_revision(&self) -> Result<Option<RevisionRow>, StoreError> {
+        latest(&self.connection)
+    }
+
+    /// The highest number that was ever given.
+    pub fn last_revision_number(&self) -> Result<RevisionNumber, StoreError> {
+        counters::current(&self.connection, Counter::Revision).map(RevisionNumber)
+    }
+
+    /// The newest revisions, newest first.
+    pub fn revisions(&self, count_max: u32) -> Result<Vec<RevisionRow>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM revisions ORDER BY number DESC LIMIT ?1");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query((count_max,))?;
+        let mut revisions = Vec::new();
+        while let Some(row) = rows.next()? {
+            revisions.push(read(row)?);
+        }
+        Ok(revisions)
+    }
+
+    /// The files of a revision, path and content.
+    pub fn revision_files(&self, number: RevisionNumber) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        if find(&self.connection, number)?.is_none() {
+            return Err(StoreError::Absent { what: "revision", name: number.to_string() });
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT path, content FROM revision_files JOIN texts ON texts.id = text WHERE revision = ?1",
+        )?;
+        let mut rows = statement.query((value::integer(number.0),))?;
+        let mut files = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            files.insert(row.get(0)?, row.get(1)?);
+        }
+        Ok(files)
+    }
+
+    /// Removes revisions that ceased to be in force before `point`; gives their number. The latest always stays, and
+    /// so does the one that was in force at `point`, since records from then on name it.
+    pub fn remove_revisions_before(&mut self, point: Timestamp) -> Result<usize, StoreError> {
+        self.change(|transaction| {
+            let removed = transaction
+                .prepare_cached(
+                    "DELETE FROM revisions WHERE number < \
+                     (SELECT max(number) FROM revisions WHERE time <= ?1)",
+                )?
+                .execute((value::micros(point),))?;
+            transaction
+                .prepare_cached("DELETE FROM texts WHERE id NOT IN (SELECT text FROM revision_files)")?
+                .execute(())?;
+            Ok(removed)
+        })
+    }
+}
+
+/// The text of `path` in an earlier revision, where it is the same.
+fn unchanged(
+    transaction: &Transaction<'_>,
+    before: RevisionNumber,
+    path: &str,
+    content: &[u8],
+) -> Result<Option<i64>, StoreError> {
+    Ok(transaction
+        .prepare_cached(
+            "SELECT texts.id FROM revision_files JOIN texts ON texts.id = text \
+             WHERE revision = ?1 AND path = ?2 AND content = ?3",
+        )?
+        .query_row((value::integer(before.0), path, content), |row| row.get(0))
+        .optional()?)
+}
+
+fn add_file(
+    transaction: &Transaction<'_>,
+    revision: u64,
+    path: &str,
+    content: &[u8],
+    text: Option<i64>,
+) -> Result<(), StoreError> {
+    let text = match text {
+        Some(text) => text,
+        None => transaction.prepare_cached("INSERT INTO texts (content) VALUES (?1)")?.insert((content,))?,
+    };
+    transaction
+        .prepare_cached("INSERT INTO revision_files (revision, path, text) VALUES (?1, ?2, ?3)")?
+        .execute((value::integer(revision), path, text))?;
+    Ok(())
+}
+
+fn find(connection: &Connection, number: RevisionNumber) -> Result<Option<RevisionRow>, StoreError> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM revisions WHERE number = ?1"))?
+        .query_row((value::integer(number.0),), |row| Ok(read(row)))
+        .optional()?
+        .transpose()
+}
+
+fn latest(connection: &Connection) -> Result<Option<RevisionRow>, StoreError> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM revisions ORDER BY number DESC LIMIT 1"))?
+        .query_row((), |row| Ok(read(row)))
+        .optional()?
+        .transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<RevisionRow, StoreError> {
+    Ok(RevisionRow {
+        number: RevisionNumber(value::unsigned(row.get(0)?, "the number of a revision")?),
+        time: value::time(row.get(1)?),
+        author: row.get(2)?,
+        reason: row.get(3)?,
+        content_hash: row.get(4)?,
+    })
+}

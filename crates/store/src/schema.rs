@@ -1,0 +1,165 @@
+//! The tables, and how an older store becomes one of today.
+//!
+//! A schema has a number, kept in the file itself. [`MIGRATIONS`] holds one step per number and is only ever
+//! appended to: a step that has been released is never edited.
+
+use rusqlite::{Connection, Transaction};
+
+use crate::StoreError;
+
+/// Says that the file is ours: `SPRT`.
+const APPLICATION_ID: i32 = 0x5350_5254;
+
+/// Step N turns schema N into schema N + 1.
+const MIGRATIONS: &[&str] = &[FIRST];
+
+/// The schema that this program writes.
+pub const SCHEMA_KNOWN: u32 = {
+    // INVARIANT: there are fewer steps than 2^16, so the number is exact.
+    #[expect(clippy::cast_possible_truncation, reason = "the length of a list written above, below 2^16")]
+    let known = MIGRATIONS.len() as u32;
+    known
+};
+
+const FIRST: &str = "
+CREATE TABLE counters (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL CHECK (value >= 0)
+) STRICT;
+INSERT INTO counters (name, value) VALUES ('keys', 0), ('revision', 0), ('stops', 0);
+
+CREATE TABLE applications (
+    name       TEXT PRIMARY KEY,
+    team       TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('enabled', 'disabled')),
+    version    INTEGER NOT NULL,
+    created    INTEGER NOT NULL,
+    created_by TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE keys (
+    id           TEXT PRIMARY KEY,
+    application  TEXT NOT NULL REFERENCES applications (name),
+    digest       BLOB NOT NULL CHECK (length(digest) = 32),
+    scopes       TEXT NOT NULL,
+    environment  TEXT NOT NULL,
+    created      INTEGER NOT NULL,
+    created_by   TEXT NOT NULL,
+    expires      INTEGER NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('active', 'quarantined', 'revoked')),
+    state_at     INTEGER,
+    state_by     TEXT,
+    state_reason TEXT,
+    stop         INTEGER,
+    rotated_from TEXT REFERENCES keys (id),
+    overlap_end  INTEGER,
+    last_used    INTEGER
+) STRICT;
+CREATE INDEX keys_by_application ON keys (application);
+CREATE UNIQUE INDEX keys_by_digest ON keys (digest);
+CREATE UNIQUE INDEX keys_by_rotation ON keys (rotated_from) WHERE rotated_from IS NOT NULL;
+
+CREATE TABLE administrators (
+    name       TEXT PRIMARY KEY,
+    role       TEXT NOT NULL CHECK (role IN ('viewer', 'analyst', 'owner', 'admin')),
+    token      BLOB NOT NULL UNIQUE CHECK (length(token) = 32),
+    state      TEXT NOT NULL CHECK (state IN ('active', 'disabled')),
+    created    INTEGER NOT NULL,
+    created_by TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE bootstrap (
+    only    INTEGER PRIMARY KEY CHECK (only = 1),
+    token   BLOB NOT NULL CHECK (length(token) = 32),
+    expires INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE observations (
+    api          TEXT PRIMARY KEY,
+    ends         INTEGER NOT NULL,
+    first_stored INTEGER NOT NULL,
+    renewals     INTEGER NOT NULL DEFAULT 0,
+    renewed_at   INTEGER,
+    renewed_by   TEXT,
+    reason       TEXT
+) STRICT;
+
+CREATE TABLE secrets (
+    name    TEXT PRIMARY KEY,
+    sealed  BLOB NOT NULL,
+    written INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE revisions (
+    number       INTEGER PRIMARY KEY,
+    time         INTEGER NOT NULL,
+    author       TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    content_hash BLOB NOT NULL CHECK (length(content_hash) = 32)
+) STRICT;
+
+CREATE TABLE texts (
+    id      INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE revision_files (
+    revision INTEGER NOT NULL REFERENCES revisions (number) ON DELETE CASCADE,
+    path     TEXT NOT NULL,
+    text     INTEGER NOT NULL REFERENCES texts (id),
+    PRIMARY KEY (revision, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revision_files_by_text ON revision_files (text);
+
+CREATE TABLE rollups (
+    day       INTEGER NOT NULL,
+    api       TEXT NOT NULL,
+    verdict   TEXT NOT NULL,
+    caller    TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    count     INTEGER NOT NULL CHECK (count > 0),
+    last      INTEGER NOT NULL,
+    PRIMARY KEY (day, api, verdict, caller, operation, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE validated (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    seen INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a file holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing yet.
+    Empty,
+    /// A store of this schema.
+    Schema(u32),
+}
+
+/// Reads the number of the schema and refuses a file that is not a store, or one from the future.
+pub(crate) fn found(connection: &Connection) -> Result<Found, StoreError> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    match (application, u32::try_from(version)) {
+        (0, Ok(0)) if tables == 0 => Ok(Found::Empty),
+        (APPLICATION_ID, Ok(found)) if SCHEMA_KNOWN < found => {
+            Err(StoreError::NewerSchema { found, known: SCHEMA_KNOWN })
+        }
+        (APPLICATION_ID, Ok(found)) if 0 < found => Ok(Found::Schema(found)),
+        (_, Ok(_) | Err(_)) => Err(StoreError::corrupt("the database is not a store of Sallyport")),
+    }
+}
+
+/// Brings a schema up to date inside the caller's transaction.
+pub(crate) fn migrate(transaction: &Transaction<'_>, from: u32) -> Result<(), StoreError> {
+    for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_KNOWN)?;
+    Ok(())
+}

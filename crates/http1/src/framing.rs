@@ -60,6 +60,10 @@ impl FramingFields {
     }
 
     pub(crate) fn connection(&mut self, value: &[u8]) -> Result<(), FramingRefusal> {
+        // What nearly everyone sends says nothing new.
+        if value == b"keep-alive" {
+            return Ok(());
+        }
         for token in tokens(value) {
             let token = token.map_err(|_| FramingRefusal::ConnectionMalformed)?;
             if equals(token, b"close") {

@@ -4,7 +4,7 @@
 //! tight limits, and compares. Nothing here panics: a harness unwraps the outcome.
 
 use crate::bytes::is_token;
-use crate::name::equals;
+use crate::name;
 use crate::write::{
     write_chunk_end, write_chunk_head, write_content_length, write_field, write_head_end, write_last_chunk,
     write_parsed_field, write_request_line, write_status_line,
@@ -175,8 +175,8 @@ fn judge_fields(head: &[u8], fields: &[Field], limits: &Limits) -> Result<(), Br
 }
 
 /// The values of all fields of a name.
-fn values<'a>(head: &'a [u8], fields: &[Field], name: &[u8]) -> Vec<&'a [u8]> {
-    fields.iter().filter(|f| equals(f.name.of(head), name)).map(|f| f.value.of(head)).collect()
+fn values<'a>(head: &'a [u8], fields: &'a [Field], lower: &'a [u8]) -> Vec<&'a [u8]> {
+    name::values(head, fields, lower).collect()
 }
 
 fn judge_request(bytes: &[u8], head: &RequestHead, fields: &[Field]) -> Result<(), Broken> {

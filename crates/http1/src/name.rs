@@ -3,6 +3,7 @@
 //! Names are compared without case, by ASCII letters only. Lists are read as RFC 9110, 5.6.1 says; what is not such
 //! a list is said to be none, and never guessed at.
 
+use crate::Field;
 use crate::bytes::{is_blank, is_token};
 
 /// A value that is not a list of tokens.
@@ -38,11 +39,37 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
     }
 }
 
-/// Whether a field may not stand in a trailer section because it decides framing, routing or the life of the
-/// connection (RFC 9110, 6.5.1).
+/// Whether a field may not stand in a trailer section (RFC 9110, 6.5.1): it decides framing, routing or the life of
+/// the connection, says who is calling, or tells how to process the content. A peer that merges trailers into the
+/// head would see such a field after everybody else had judged the head without it.
 #[must_use]
 pub fn is_forbidden_in_trailers(name: &[u8]) -> bool {
-    is_hop_by_hop(name) || equals(name, b"content-length") || equals(name, b"host")
+    const NAMES: [&[u8]; 13] = [
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"max-forwards",
+        b"set-cookie",
+        b"www-authenticate",
+    ];
+    is_hop_by_hop(name) || NAMES.iter().any(|forbidden| equals(name, forbidden))
+}
+
+/// The values of all fields of one name, in the order of arrival. `lower` is in lower case.
+pub fn values<'a>(head: &'a [u8], fields: &'a [Field], lower: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    fields
+        .iter()
+        .filter(move |field| {
+            usize::from(field.name.length) == lower.len() && equals(field.name.of(head), lower)
+        })
+        .map(move |field| field.value.of(head))
 }
 
 /// The tokens of a list such as a `Connection` value: empty members are skipped, and the first member that is not a
@@ -186,6 +213,10 @@ mod tests {
             ("HOST", true),
             ("transfer-encoding", true),
             ("Connection", true),
+            ("AUTHORIZATION", true),
+            ("cookie", true),
+            ("Content-Type", true),
+            ("Cookies", false),
             ("Grpc-Status", false),
             ("Content-Lengths", false),
             ("Hos", false),
@@ -228,5 +259,15 @@ mod tests {
         ] {
             assert_eq!(text(list_members(value.as_bytes()).collect()), want, "{value:?}");
         }
+    }
+
+    #[test]
+    fn values_are_found_by_name_without_case_and_in_order() {
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a:2\r\nX-AB: 3\r\nX_A: 4\r\nX-A:\r\n\r\n";
+        let mut fields = Vec::new();
+        assert!(crate::parse_request_head(head, &crate::Limits::STANDARD, &mut fields).is_ok());
+        assert_eq!(text(values(head, &fields, b"x-a").collect()), ["1", "2", ""]);
+        assert_eq!(values(head, &fields, b"x-c").count(), 0);
+        assert_eq!(text(values(b"", &fields, b"").collect()), Vec::<&str>::new());
     }
 }

@@ -289,9 +289,9 @@ pub enum BodyRefusal {
     /// A line in a trailer section.
     #[error(transparent)]
     Trailer(FieldRefusal),
-    /// A trailer field that decides framing, routing or the life of the connection: see
+    /// A trailer field that belongs in a head: see
     /// [`is_forbidden_in_trailers`](crate::name::is_forbidden_in_trailers).
-    #[error("a trailer field may not decide framing, routing or the connection")]
+    #[error("a trailer holds a field that belongs in a head")]
     TrailerForbidden,
     /// A trailer section longer than the limit.
     #[error("the trailer section is too large")]

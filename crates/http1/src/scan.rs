@@ -79,3 +79,66 @@ impl Default for HeadScan {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Parse, parse_request_head};
+
+    /// How often a connection parses when the head arrives in pieces of this size, and what the last parse said.
+    fn parses(head: &[u8], piece: usize, limits: &Limits) -> (usize, String) {
+        let mut scan = HeadScan::new();
+        let mut fields = Vec::new();
+        let mut count = 0;
+        for end in (piece..head.len() + piece).step_by(piece) {
+            let input = &head[..end.min(head.len())];
+            if scan.step(input, limits) == ScanStep::Wait {
+                continue;
+            }
+            count += 1;
+            match parse_request_head(input, limits, &mut fields) {
+                Ok(Parse::Partial) => {}
+                Ok(Parse::Complete(_)) => return (count, "complete".to_owned()),
+                Err(refusal) => return (count, refusal.code().to_owned()),
+            }
+        }
+        (count, "partial".to_owned())
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_parsed_at_most_twice() {
+        let long = format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: some value\r\n".repeat(90));
+        for (head, want) in [
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", "complete"),
+            ("\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "complete"),
+            (long.as_str(), "complete"),
+            ("GET / HTTP/1.1\r\nHost: h\r\n", "partial"),
+            ("GET / HTTP/1.1\r\nHost: h\r\n\n", "bare_line_break"),
+            ("GET / HTTP/1.1\r\nHost: h\n", "bare_line_break"),
+            ("\r\n\r\nGET /", "leading_lines"),
+        ] {
+            for piece in 1..20 {
+                let (count, said) = parses(head.as_bytes(), piece, &Limits::STANDARD);
+                assert_eq!(said, want, "{head:?} by {piece}");
+                assert!(count <= 2, "{head:?} by {piece} was parsed {count} times");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_reaches_its_limit_is_parsed_to_be_refused() {
+        let limits = Limits { head_bytes_max: 30, ..Limits::STANDARD };
+        let head = b"GET / HTTP/1.1\r\nHost: a-name-too-long-for-the-limit\r\n\r\n";
+        assert_eq!(parses(head, 1, &limits), (2, "head_too_large".to_owned()));
+    }
+
+    #[test]
+    fn a_reset_scan_is_a_new_one() {
+        let mut scan = HeadScan::new();
+        assert_eq!(scan.step(b"GET", &Limits::STANDARD), ScanStep::Parse);
+        assert_eq!(scan.step(b"GET /", &Limits::STANDARD), ScanStep::Wait);
+        scan.reset();
+        assert_eq!(scan, HeadScan::new());
+        assert_eq!(scan.step(b"G", &Limits::STANDARD), ScanStep::Parse);
+    }
+}

@@ -44,7 +44,14 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
             args.finish()?;
             anyhow::ensure!(!record || size == Size::FULL, "only figures of the full size are recorded");
             let figures = gate::measure(&only.map_or_else(|| Scenario::ALL.to_vec(), |one| vec![one]), size)?;
-            if record { gate::record(&figures) } else { gate::judge(&figures) }
+            match (record, size == Size::FULL) {
+                (true, _) => gate::record(&figures),
+                (false, true) => gate::judge(&figures),
+                (false, false) => {
+                    gate::show(&figures);
+                    Ok(())
+                }
+            }
         }
         Some("report") => {
             args.finish()?;

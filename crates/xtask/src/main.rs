@@ -34,7 +34,7 @@ usage: cargo xtask COMMAND
   tidy [--update]            house rules that a program can check; --update rewrites the ratchet
   bench gate [--record]      instructions and system calls per request, against bench/recorded.json
              [--scenario S]  one of pass-through, pass-through-browser-head, whole-path
-             [--small]       a small directory instead of the full one; never recorded
+             [--small]       a small directory instead of the full one; neither judged nor recorded
   bench report               the table of docs/performance.md, measured and rewritten
   bench peers                nginx alone, to see that the rig works
   soak [--minutes M]         the release gateway under load: flat memory, no loss, log verified

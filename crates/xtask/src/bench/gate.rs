@@ -25,6 +25,8 @@ const CALL_CONNECTIONS: usize = 32;
 
 /// How many functions are named where instructions are explained.
 const FUNCTIONS_SHOWN: usize = 25;
+/// Names of generic functions run on for lines.
+const NAME_CHARS_SHOWN: usize = 120;
 
 /// Measures the gateway, and nginx beside it, in the same run.
 pub(super) fn measure(scenarios: &[Scenario], size: Size) -> anyhow::Result<Recorded> {
@@ -147,15 +149,17 @@ fn explain(short: &HashMap<String, u64>, long: &HashMap<String, u64>) {
     };
     let mut most: Vec<(f64, &String)> = long.iter().map(|(name, long)| (cost(name, *long), name)).collect();
     most.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    for (cost, name) in most.into_iter().take(FUNCTIONS_SHOWN) {
+    for (cost, name) in most.into_iter().take(FUNCTIONS_SHOWN).filter(|(cost, _)| 1.0 <= *cost) {
+        let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
         eprintln!("    {cost:8.0} {name}");
     }
 }
 
 /// Prints the comparison and fails where something grew.
 pub(super) fn judge(measured: &Recorded) -> anyhow::Result<()> {
-    let recorded = Recorded::read()?;
-    print(measured, &recorded);
+    let (recorded, nothing) = (Recorded::read(), Recorded::default());
+    print(measured, recorded.as_ref().unwrap_or(&nothing));
+    let recorded = recorded?;
     let complaints = recorded.complaints(measured);
     for complaint in &complaints {
         eprintln!("bench gate: {complaint}");
@@ -166,6 +170,11 @@ pub(super) fn judge(measured: &Recorded) -> anyhow::Result<()> {
         complaints.len()
     );
     Ok(())
+}
+
+/// Prints the figures of a run that is not of the recorded size.
+pub(super) fn show(measured: &Recorded) {
+    print(measured, &Recorded::default());
 }
 
 /// Prints the figures and records them.

@@ -172,12 +172,13 @@ impl BodyDecoder {
     fn advance(&mut self, input: &[u8]) -> Result<BodyStep, BodyRefusal> {
         let mut position = 0;
         loop {
+            if self.state == State::Ended {
+                return Ok(BodyStep { consumed: position, event: BodyEvent::End });
+            }
             let rest = input.get(position..).unwrap_or_default();
-            let Some((byte, _)) = rest.split_first().filter(|_| self.state != State::Ended) else {
-                let event = if self.state == State::Ended { BodyEvent::End } else { BodyEvent::NeedMore };
-                return Ok(BodyStep { consumed: position, event });
+            let Some(byte) = rest.first().copied() else {
+                return Ok(BodyStep { consumed: position, event: BodyEvent::NeedMore });
             };
-            let byte = *byte;
             match self.state {
                 State::UntilClose => return data(position, input.len()),
                 State::Length(remaining) => {

@@ -12,6 +12,23 @@
 //! * **Bounded.** Every length has a name in [`Limits`]; parsing allocates nothing but the caller's list of
 //!   fields, and trailers are the only bytes that are kept.
 //!
+//! Where the documents leave room, or the world does not follow them:
+//!
+//! | what | here |
+//! |---|---|
+//! | one line break before a request line | skipped; a second is refused |
+//! | bare line feeds, folded lines, white space before a colon | refused both ways |
+//! | bytes from 0x80 up in a value | UTF-8 without control characters, and not at the edges |
+//! | `Content-Length` repeated or as a list, even of equal numbers | refused |
+//! | `Transfer-Encoding` other than one `chunked`, or beside a length, or in HTTP/1.0 | refused |
+//! | `Connection` that is not a list of tokens | refused |
+//! | `Upgrade`, `CONNECT`, any target of visible ASCII | reported, for the caller to judge |
+//! | HTTP/1.0 | never persistent |
+//! | a response without the space before its empty reason phrase | accepted |
+//! | 1xx and 204 that announce a body; 101; 2xx to `CONNECT` | refused |
+//! | chunk extensions | checked, counted and dropped |
+//! | trailers that frame, route, authenticate or describe the content | refused |
+//!
 //! It never follows a target, never decodes a content coding, never joins or folds fields, and never writes a
 //! line break or NUL that it was handed inside a name or a value.
 //!

@@ -1,0 +1,226 @@
+//! Resolves the credentials that a request presents to one caller (contract, "On the wire").
+//!
+//! Only two places can hold an own key: the API's key header and `Authorization: Bearer`. A key in the query, the
+//! path or the body identifies nobody. What has the form of an own key and fails is refused and never anonymous;
+//! what has another form is foreign and identifies nobody until its issuer is configured.
+
+use std::sync::Arc;
+
+use model::head::HeadField;
+use model::{
+    Caller, CanonicalRequest, Client, CredentialRef, DenyReason, FieldKind, KeyId, Refusal, Strength,
+    Timestamp,
+};
+
+use crate::key::{self, PresentedKey, looks_like_own_key};
+use crate::{ApplicationState, KeyEntry, KeyState, KeyTable, SecretDigest, Stops};
+
+/// Whether the request carries a credential that is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    Absent,
+    Present,
+}
+
+/// Where the own key stood. It is stripped wherever it stands; this is for the record and for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnCredential {
+    Absent,
+    Bearer,
+    KeyHeader,
+}
+
+/// A request whose credentials resolved to a caller, which may be the anonymous one.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    pub caller: Caller,
+    /// The key that showed it; its scopes narrow what policy allows.
+    pub key: Option<Arc<KeyEntry>>,
+    pub own: OwnCredential,
+    pub foreign: Foreign,
+}
+
+/// A request whose credentials are refused.
+#[derive(Clone, Debug)]
+pub struct NotIdentified {
+    pub refusal: Refusal,
+    /// The id that a well-formed key claimed, right or not.
+    pub claimed: Option<KeyId>,
+    /// The key, only where its secret was right: revoked, quarantined, expired, or of a disabled application.
+    pub key: Option<Arc<KeyEntry>>,
+}
+
+impl Identified {
+    /// Nobody, with or without a foreign credential.
+    #[must_use]
+    pub const fn anonymous(foreign: Foreign) -> Self {
+        Self { caller: Caller::anonymous(), key: None, own: OwnCredential::Absent, foreign }
+    }
+}
+
+const INVALID: Refusal = Refusal::of(DenyReason::InvalidCredential);
+const KEY_HEADER_TWICE: Refusal = Refusal::new(
+    DenyReason::MultipleCredentials,
+    "several_key_headers",
+    "the request has more than one field that holds an API key",
+);
+const TWO_OWN_KEYS: Refusal = Refusal::new(
+    DenyReason::MultipleCredentials,
+    "key_and_bearer",
+    "the request has an API key both in its own field and in `Authorization`",
+);
+
+/// Identifies the caller of `request`. `key_header` is the name of the API's key header in lower case.
+///
+/// The refusal of an unknown id and of a wrong secret is the same, and so is the work (security case 66).
+pub fn identify(
+    request: &CanonicalRequest,
+    key_header: &[u8],
+    keys: &KeyTable,
+    stops: &Stops,
+    now: Timestamp,
+) -> Result<Identified, Box<NotIdentified>> {
+    identify_with(request, key_header, keys, stops, now, SecretDigest::of)
+}
+
+/// [`identify`] with the hash as a parameter, so that tests can count the work.
+fn identify_with(
+    request: &CanonicalRequest,
+    key_header: &[u8],
+    keys: &KeyTable,
+    stops: &Stops,
+    now: Timestamp,
+    digest: impl FnMut(&PresentedKey<'_>) -> SecretDigest,
+) -> Result<Identified, Box<NotIdentified>> {
+    let refused = |refusal| Box::new(NotIdentified { refusal, claimed: None, key: None });
+    let presented = find_credentials(request, key_header).map_err(refused)?;
+    let Some((own, text)) = presented.own else {
+        return Ok(Identified::anonymous(presented.foreign));
+    };
+    let parsed = key::parse(text).map_err(|fault| refused(malformed(fault)))?;
+    let entry = check_secret(&parsed, keys, digest)
+        .ok_or_else(|| Box::new(NotIdentified { refusal: INVALID, claimed: Some(parsed.id()), key: None }))?;
+    if let Some(reason) = fault_of(entry, stops, now) {
+        return Err(Box::new(NotIdentified {
+            refusal: Refusal::of(reason),
+            claimed: Some(entry.id),
+            key: Some(Arc::clone(entry)),
+        }));
+    }
+    Ok(Identified { caller: caller_of(entry), key: Some(Arc::clone(entry)), own, foreign: presented.foreign })
+}
+
+/// The caller that a key stands for once its secret was right.
+#[must_use]
+pub fn caller_of(entry: &KeyEntry) -> Caller {
+    Caller {
+        client: Client::Application(Arc::clone(&entry.application)),
+        user: None,
+        strength: Strength::SharedSecret,
+        credential: CredentialRef::Key(entry.id),
+    }
+}
+
+/// The own key that a field's value holds, bare or as a bearer token, whichever field it is.
+///
+/// Forwarding drops every field that holds one, so that a key put into the wrong field does not leak either.
+#[must_use]
+pub fn own_key_in(value: &[u8]) -> Option<&[u8]> {
+    if looks_like_own_key(value) {
+        return Some(value);
+    }
+    bearer_token(value).filter(|token| looks_like_own_key(token))
+}
+
+struct Presented<'a> {
+    own: Option<(OwnCredential, &'a [u8])>,
+    foreign: Foreign,
+}
+
+/// One pass over the fields. Names are compared without case; an underscored twin of the key header is no key header.
+fn find_credentials<'a>(request: &'a CanonicalRequest, key_header: &[u8]) -> Result<Presented<'a>, Refusal> {
+    let mut in_header: Option<HeadField<'_>> = None;
+    let mut in_authorization: Option<&[u8]> = None;
+    for field in request.fields() {
+        if field.name.len() == key_header.len() && field.name.eq_ignore_ascii_case(key_header) {
+            if in_header.replace(field).is_some() {
+                return Err(KEY_HEADER_TWICE);
+            }
+        } else if field.kind == FieldKind::Authorization {
+            // INVARIANT: admission refuses several `Authorization` fields.
+            in_authorization = Some(field.value);
+        }
+    }
+    let header_key = in_header.and_then(|field| {
+        // An API may have its key header in `Authorization`, where a bearer token is a key as well.
+        if field.kind == FieldKind::Authorization {
+            return own_key_in(field.value);
+        }
+        looks_like_own_key(field.value).then_some(field.value)
+    });
+    let bearer_key = in_authorization.and_then(bearer_token).filter(|token| looks_like_own_key(token));
+    let own = match (header_key, bearer_key) {
+        (Some(_), Some(_)) => return Err(TWO_OWN_KEYS),
+        (Some(text), None) => Some((OwnCredential::KeyHeader, text)),
+        (None, Some(text)) => Some((OwnCredential::Bearer, text)),
+        (None, None) => None,
+    };
+    let fields = usize::from(in_header.is_some()) + usize::from(in_authorization.is_some());
+    let foreign = if usize::from(own.is_some()) < fields { Foreign::Present } else { Foreign::Absent };
+    Ok(Presented { own, foreign })
+}
+
+/// The token of `Bearer token` (RFC 6750 section 2.1); the scheme is compared without case (RFC 9110 section 11.1).
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_first_chunk::<6>()?;
+    if !scheme.eq_ignore_ascii_case(b"bearer") || !rest.starts_with(b" ") {
+        return None;
+    }
+    Some(rest.trim_ascii_start())
+}
+
+/// The key whose secret was shown. Hashes once and compares once, whether the id is known or not.
+fn check_secret<'a>(
+    parsed: &PresentedKey<'_>,
+    keys: &'a KeyTable,
+    mut digest: impl FnMut(&PresentedKey<'_>) -> SecretDigest,
+) -> Option<&'a Arc<KeyEntry>> {
+    let entry = keys.find(parsed.id());
+    let stored = entry.map_or(SecretDigest::DUMMY, |entry| entry.digest);
+    let right = digest(parsed).matches(&stored);
+    entry.filter(|_| right)
+}
+
+/// Why a key that showed its secret is refused all the same.
+fn fault_of(entry: &KeyEntry, stops: &Stops, now: Timestamp) -> Option<DenyReason> {
+    if stops.holds(entry.id) {
+        return Some(DenyReason::RevokedCredential);
+    }
+    match entry.state {
+        KeyState::Active => {}
+        KeyState::Quarantined => return Some(DenyReason::Quarantined),
+        KeyState::Revoked => return Some(DenyReason::RevokedCredential),
+    }
+    match entry.application_state {
+        ApplicationState::Disabled => return Some(DenyReason::DisabledApplication),
+        ApplicationState::Enabled => {}
+    }
+    (entry.expires <= now).then_some(DenyReason::ExpiredCredential)
+}
+
+/// What is wrong with a text that claims to be an own key. The client learns it; it says nothing about our keys.
+fn malformed(fault: key::KeyFault) -> Refusal {
+    let (code, detail) = match fault {
+        key::KeyFault::Checksum => {
+            ("key_checksum", "the API key's checksum does not match; it was probably not copied whole")
+        }
+        key::KeyFault::Alphabet
+        | key::KeyFault::Environment
+        | key::KeyFault::Length
+        | key::KeyFault::Prefix => ("key_form", "the API key does not have the form of one"),
+    };
+    Refusal::new(DenyReason::InvalidCredential, code, detail)
+}
+
+#[cfg(test)]
+mod tests;

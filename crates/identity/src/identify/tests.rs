@@ -1,0 +1,342 @@
+#![expect(clippy::string_slice, reason = "the texts of these tests are ASCII")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use expect_test::{Expect, expect};
+use model::request::{BodyShape, Scheme};
+use model::{Admission, Application, ApplicationName, Head, TeamName};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{KeyUsage, LimitCell, MadeKey};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+fn made(seed: u8) -> MadeKey {
+    key::make("live", &[seed; key::ENTROPY_BYTES]).unwrap()
+}
+
+fn text(seed: u8) -> String {
+    String::from_utf8(made(seed).text.expose().to_vec()).unwrap()
+}
+
+fn entry(seed: u8) -> KeyEntry {
+    let application = Application {
+        name: ApplicationName::parse("shop").unwrap(),
+        team: TeamName::parse("partners").unwrap(),
+        attributes: BTreeMap::new(),
+        version: 1,
+    };
+    KeyEntry {
+        id: made(seed).id,
+        digest: made(seed).digest,
+        application: Arc::new(application),
+        scopes: Box::new(["orders".into()]),
+        expires: Timestamp::MAX,
+        state: KeyState::Active,
+        application_state: ApplicationState::Enabled,
+        usage: Arc::new(KeyUsage::never()),
+        limit: Arc::new(LimitCell::unused()),
+    }
+}
+
+fn request_to(target: &str, fields: &[(&str, &str)]) -> CanonicalRequest {
+    let fields = [("Host", "a.example")].iter().chain(fields);
+    let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let head = Head::from_parts(b"GET", target.as_bytes(), fields).unwrap();
+    let admission =
+        Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
+    CanonicalRequest::admit(head, admission).unwrap()
+}
+
+fn shown(result: Result<Identified, Box<NotIdentified>>) -> String {
+    match result {
+        Ok(identified) => format!(
+            "{} {} own {:?} foreign {:?}",
+            identified.caller.client,
+            identified.caller.strength.as_str(),
+            identified.own,
+            identified.foreign
+        ),
+        Err(not) => {
+            let key = if not.key.is_some() { " by its key" } else { "" };
+            format!("{} {}{key}", not.refusal.reason().code(), not.refusal.code())
+        }
+    }
+}
+
+fn identified(fields: &[(&str, &str)]) -> Result<Identified, Box<NotIdentified>> {
+    let keys = KeyTable::empty().with(entry(1));
+    identify(&request_to("/", fields), b"x-api-key", &keys, &Stops::none(), NOW)
+}
+
+fn check(fields: &[(&str, &str)], expected: Expect) {
+    expected.assert_eq(&shown(identified(fields)));
+}
+
+#[test]
+fn takes_a_key_from_its_header_and_from_bearer() {
+    let key = text(1);
+    let bearer = format!("Bearer {key}");
+    check(&[("X-Api-Key", &key)], expect!["app:shop shared_secret own KeyHeader foreign Absent"]);
+    check(&[("x-aPI-key", &key)], expect!["app:shop shared_secret own KeyHeader foreign Absent"]);
+    check(&[("Authorization", &bearer)], expect!["app:shop shared_secret own Bearer foreign Absent"]);
+    check(
+        &[("Authorization", &format!("bEARER   {key}"))],
+        expect!["app:shop shared_secret own Bearer foreign Absent"],
+    );
+    check(
+        &[("X-Api-Key", &key), ("Authorization", "Basic dTpw")],
+        expect!["app:shop shared_secret own KeyHeader foreign Present"],
+    );
+    check(
+        &[("X-Api-Key", "theirs"), ("Authorization", &bearer)],
+        expect!["app:shop shared_secret own Bearer foreign Present"],
+    );
+}
+
+#[test]
+fn nobody_is_identified_by_anything_else() {
+    let key = text(1);
+    for fields in [
+        &[][..],
+        &[("X_Api_Key", &*key)],
+        &[("X-Api-Key2", &key)],
+        &[("Cookie", &key)],
+        &[("Sallyport-Assertion", &key)],
+        &[("X-Sallyport-Caller", "app:shop")],
+    ] {
+        assert_eq!(shown(identified(fields)), "anonymous anonymous own Absent foreign Absent", "{fields:?}");
+    }
+}
+
+#[test]
+fn a_foreign_credential_identifies_nobody() {
+    for value in [
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+        "Bearer valid-looking-token",
+        "Basic c3A6c3A=",
+        "Bearer",
+        "Bearer ",
+        "",
+        "Token sp_live_x",
+        "Bearersp_live_x",
+    ] {
+        assert_eq!(
+            shown(identified(&[("Authorization", value)])),
+            "anonymous anonymous own Absent foreign Present",
+            "{value}"
+        );
+    }
+    check(&[("X-Api-Key", "AKIAEXAMPLE")], expect!["anonymous anonymous own Absent foreign Present"]);
+    check(&[("Authorization", &text(1))], expect!["anonymous anonymous own Absent foreign Present"]);
+}
+
+#[test]
+fn a_key_in_the_query_or_path_identifies_nobody() {
+    let keys = KeyTable::empty().with(entry(1));
+    for target in
+        [format!("/?api_key={}", text(1)), format!("/?X-Api-Key={}", text(1)), format!("/{}", text(1))]
+    {
+        let found = identify(&request_to(&target, &[]), b"x-api-key", &keys, &Stops::none(), NOW);
+        assert_eq!(shown(found), "anonymous anonymous own Absent foreign Absent");
+    }
+}
+
+#[test]
+fn refuses_two_credentials() {
+    let (key, other) = (text(1), text(2));
+    let bearer = format!("Bearer {key}");
+    check(&[("X-Api-Key", &key), ("Authorization", &bearer)], expect!["multiple_credentials key_and_bearer"]);
+    check(
+        &[("X-Api-Key", &other), ("Authorization", &bearer)],
+        expect!["multiple_credentials key_and_bearer"],
+    );
+    check(&[("X-Api-Key", &key), ("x-api-key", &key)], expect!["multiple_credentials several_key_headers"]);
+    check(
+        &[("X-Api-Key", "theirs"), ("x-api-key", &key)],
+        expect!["multiple_credentials several_key_headers"],
+    );
+}
+
+#[test]
+fn an_own_key_that_fails_is_refused_and_never_anonymous() {
+    let mut broken = text(1);
+    broken.replace_range(10..11, "-");
+    let mut typo = text(1);
+    typo.replace_range(30..31, if &typo[30..31] == "a" { "b" } else { "a" });
+    check(&[("X-Api-Key", &text(2))], expect!["invalid_credential invalid_credential"]);
+    check(&[("X-Api-Key", "sp_")], expect!["invalid_credential key_form"]);
+    check(&[("X-Api-Key", &broken)], expect!["invalid_credential key_form"]);
+    check(&[("X-Api-Key", &typo)], expect!["invalid_credential key_checksum"]);
+    check(&[("Authorization", "Bearer sp_nonsense")], expect!["invalid_credential key_form"]);
+    check(&[("Authorization", &format!("Bearer {} ", text(2)))], expect!["invalid_credential key_form"]);
+    check(&[("X-Api-Key", &format!("{},{}", text(1), text(1)))], expect!["invalid_credential key_form"]);
+    // A key that fails is refused although a foreign credential stands beside it.
+    check(
+        &[("X-Api-Key", &text(2)), ("Authorization", "Basic dTpw")],
+        expect!["invalid_credential invalid_credential"],
+    );
+}
+
+#[test]
+fn the_stored_hash_is_no_key() {
+    let digest = made(1).digest;
+    let hex: String = digest.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = made(1).id;
+    for secret in [&hex[..], &hex[..32], &hex[32..]] {
+        let covered = format!("sp_live_{id}_{secret}");
+        assert!(identified(&[("X-Api-Key", &covered)]).is_err());
+        assert_eq!(
+            shown(identified(&[("X-Api-Key", &format!("{covered}{}", checksum_of(&covered)))])),
+            if secret.len() == 32 {
+                "invalid_credential invalid_credential"
+            } else {
+                "invalid_credential key_form"
+            }
+        );
+    }
+}
+
+/// The checksum that makes `covered` a well-formed key, found without the code under test.
+fn checksum_of(covered: &str) -> String {
+    let alphabet: Vec<char> = ('0'..='9').chain('A'..='Z').chain('a'..='z').collect();
+    let mut value = crc32fast::hash(covered.as_bytes()) as usize;
+    let mut digits = Vec::new();
+    for _ in 0..6 {
+        digits.push(alphabet[value % 62]);
+        value /= 62;
+    }
+    digits.iter().rev().collect()
+}
+
+#[test]
+fn an_unknown_id_costs_what_a_wrong_secret_costs() {
+    // The same id with another secret: its entry holds the digest of key 9.
+    let mut wrong = entry(1);
+    wrong.digest = made(9).digest;
+    let known = KeyTable::empty().with(wrong);
+    let unknown = KeyTable::empty();
+    let key = text(1);
+    let request = request_to("/", &[("X-Api-Key", &key)]);
+    let mut answers = Vec::new();
+    for keys in [&known, &unknown] {
+        let hashes = Cell::new(0);
+        let counted = |presented: &PresentedKey<'_>| {
+            hashes.set(hashes.get() + 1);
+            SecretDigest::of(presented)
+        };
+        let refused = identify_with(&request, b"x-api-key", keys, &Stops::none(), NOW, counted).unwrap_err();
+        assert_eq!(hashes.get(), 1);
+        assert!(refused.key.is_none());
+        answers.push(refused.refusal);
+    }
+    assert_eq!(answers.first(), answers.last());
+}
+
+#[test]
+fn junk_is_refused_without_a_hash() {
+    let keys = KeyTable::empty().with(entry(1));
+    let request =
+        request_to("/", &[("X-Api-Key", "sp_live_abcdefghijkl_ABCDEFGHIJKLMNOPQRSTUVWXYZ012345000000")]);
+    let refused = identify_with(&request, b"x-api-key", &keys, &Stops::none(), NOW, |_| {
+        panic!("hashed a key whose checksum is wrong")
+    });
+    assert_eq!(shown(refused), "invalid_credential key_checksum");
+}
+
+#[test]
+fn a_key_is_refused_from_its_expiry_on() {
+    let key = text(1);
+    let request = request_to("/", &[("X-Api-Key", &key)]);
+    let mut expiring = entry(1);
+    expiring.expires = NOW;
+    let keys = KeyTable::empty().with(expiring);
+    for (offset, expected) in [
+        (-1_000, "app:shop shared_secret own KeyHeader foreign Absent"),
+        (-1, "app:shop shared_secret own KeyHeader foreign Absent"),
+        (0, "expired_credential expired_credential by its key"),
+        (1_000, "expired_credential expired_credential by its key"),
+    ] {
+        let now = Timestamp::from_micros(NOW.as_micros() + offset);
+        let found = identify(&request, b"x-api-key", &keys, &Stops::none(), now);
+        assert_eq!(shown(found), expected, "{offset}");
+    }
+}
+
+#[test]
+fn a_stopped_key_is_refused_on_the_next_request() {
+    let key = text(1);
+    let request = request_to("/", &[("X-Api-Key", &key)]);
+    let base = entry(1);
+    let check = |change: &dyn Fn(&mut KeyEntry), stops: &Stops, expected: &str| {
+        let mut changed = base.clone();
+        change(&mut changed);
+        let keys = KeyTable::empty().with(changed);
+        assert_eq!(shown(identify(&request, b"x-api-key", &keys, stops, NOW)), expected);
+    };
+    let none = Stops::none();
+    let stopped = none.with_key(base.id);
+    check(&|_| {}, &none, "app:shop shared_secret own KeyHeader foreign Absent");
+    check(&|_| {}, &none.with_key(made(2).id), "app:shop shared_secret own KeyHeader foreign Absent");
+    check(&|_| {}, &stopped, "revoked_credential revoked_credential by its key");
+    check(
+        &|entry| entry.state = KeyState::Revoked,
+        &none,
+        "revoked_credential revoked_credential by its key",
+    );
+    check(&|entry| entry.state = KeyState::Quarantined, &none, "quarantined quarantined by its key");
+    check(
+        &|entry| entry.application_state = ApplicationState::Disabled,
+        &none,
+        "disabled_application disabled_application by its key",
+    );
+    // What became of a key is told only to who has its secret.
+    check(
+        &|entry| {
+            entry.state = KeyState::Revoked;
+            entry.digest = made(9).digest;
+        },
+        &stopped,
+        "invalid_credential invalid_credential",
+    );
+}
+
+#[test]
+fn an_api_can_have_its_key_in_authorization() {
+    let keys = KeyTable::empty().with(entry(1));
+    for (value, expected) in [
+        (text(1), "app:shop shared_secret own KeyHeader foreign Absent"),
+        (format!("Bearer {}", text(1)), "app:shop shared_secret own KeyHeader foreign Absent"),
+        ("Basic dTpw".into(), "anonymous anonymous own Absent foreign Present"),
+        (text(2), "invalid_credential invalid_credential"),
+    ] {
+        let request = request_to("/", &[("Authorization", &value)]);
+        let found = identify(&request, b"authorization", &keys, &Stops::none(), NOW);
+        assert_eq!(shown(found), expected);
+    }
+}
+
+#[test]
+fn finds_an_own_key_in_any_field() {
+    assert_eq!(own_key_in(b"sp_x"), Some(&b"sp_x"[..]));
+    assert_eq!(own_key_in(b"BEARER  sp_x"), Some(&b"sp_x"[..]));
+    for value in [&b""[..], b"Bearer", b"Bearer x", b"Basic sp_x", b"xsp_"] {
+        assert_eq!(own_key_in(value), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn only_the_right_key_identifies(value in "(sp_|Bearer |bearer sp_)?[0-9A-Za-z_]{0,64}") {
+        for name in ["X-Api-Key", "Authorization"] {
+            if let Ok(found) = identified(&[(name, &value)]) {
+                prop_assert!(found.key.is_none());
+                prop_assert!(name == "Authorization" || !value.starts_with("sp_"));
+                prop_assert!(name == "X-Api-Key" || !value.to_lowercase().starts_with("bearer sp_"));
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Who sent a request: presented credentials, keys and a point in time in, one caller out.
+//!
+//! What always holds: a credential that was presented and fails never becomes anonymous; a secret is compared by
+//! digest, in constant time, and an unknown key costs the same work as a wrong secret; nothing here prints a
+//! secret. What this crate never does: read a clock, wait, or let a network, a path or a query identify anyone.
+//!
+//! Two functions draw random bytes from the cryptographic library, because a secret that leaves it unsealed
+//! before it exists would be worse: [`assertion::generate_signing_key`] and sealing (the nonce, and
+//! [`MasterKey::generate`]). Everything on the request path is a function of its arguments.
+
+pub mod assertion;
+pub mod digest;
+pub mod identify;
+pub mod key;
+pub mod seal;
+pub mod table;
+
+pub use assertion::cache::{AssertionCache, AssertionSubject};
+pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
+pub use digest::SecretDigest;
+pub use identify::{Foreign, Identified, NotIdentified, OwnCredential, identify, own_key_in};
+pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
+pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};
+pub use table::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Stops};

@@ -1,0 +1,48 @@
+//! Small texts: keys, names, times.
+
+use model::{HostName, Timestamp};
+
+/// A key that is read is one that [`identity::key::make`] could have made: it has the prefix, and no other
+/// text with one byte changed is the same key.
+pub(crate) fn key(bytes: &[u8]) -> Result<(), String> {
+    let Ok(key) = identity::key::parse(bytes) else { return Ok(()) };
+    if !identity::key::looks_like_own_key(bytes) {
+        return Err("a key was read that does not look like one".into());
+    }
+    let shown = format!("{key:?}");
+    let secret =
+        bytes.len().checked_sub(38).and_then(|start| bytes.get(start..start + 32)).unwrap_or_default();
+    let secret = String::from_utf8_lossy(secret);
+    if shown.contains(secret.as_ref()) {
+        return Err("the secret of a key is shown by `Debug`".into());
+    }
+    for place in 0..bytes.len() {
+        let mut changed = bytes.to_vec();
+        if let Some(byte) = changed.get_mut(place) {
+            *byte ^= 1;
+        }
+        if identity::key::parse(&changed).is_ok() {
+            return Err(format!("the checksum misses a changed byte at {place}"));
+        }
+    }
+    Ok(())
+}
+
+/// Hosts and times: what is read and written is read as the same again.
+pub(crate) fn names(bytes: &[u8]) -> Result<(), String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Ok(()) };
+    if let Ok(host) = HostName::parse(text) {
+        let again = HostName::parse(&host.to_string());
+        if again.as_ref().ok() != Some(&host) {
+            return Err(format!("host `{host}` reads as {again:?}"));
+        }
+    }
+    if let Ok(time) = Timestamp::parse(text) {
+        let again = Timestamp::parse(&time.to_string());
+        // Written with milliseconds; finer digits are cut.
+        if again.as_ref().ok().map(|time| time.as_millis()) != Some(time.as_millis()) {
+            return Err(format!("time `{time}` reads as {again:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! The table of fuzz functions.
+
+use crate::{request, small};
+
+/// One fuzz function and what its input is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The name on the command line, and of the folder of its corpus.
+    pub name: &'static str,
+    /// Judges one input; the error says which property does not hold.
+    pub judge: fn(&[u8]) -> Result<(), String>,
+    /// Pieces that mean something to this parser; mutation inserts them.
+    pub words: &'static [&'static str],
+}
+
+const HEAD: &[&str] = &[
+    "\r\n",
+    "\n",
+    "\r",
+    "\r\n\r\n",
+    " ",
+    "\t",
+    ": ",
+    "\0",
+    "\u{80}",
+    "GET / HTTP/1.1\r\n",
+    "POST /a?b=c HTTP/1.1\r\n",
+    "HTTP/1.0",
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 204 No Content\r\n",
+    "HTTP/1.1 304 Not Modified\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "Host: a.example\r\n",
+    "Content-Length: 0\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: 05\r\n",
+    "Content-Length: +5\r\n",
+    "Content-Length: 5, 5\r\n",
+    "Content-Length: 18446744073709551616\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: chunked, chunked\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n",
+    "Transfer-Encoding: xchunked\r\n",
+    "Transfer-Encoding:\u{b}chunked\r\n",
+    "transfer-encoding : chunked\r\n",
+    "Connection: close\r\n",
+    "Connection: keep-alive, Upgrade\r\n",
+    "Expect: 100-continue\r\n",
+    "Upgrade: websocket\r\n",
+    " folded\r\n",
+];
+
+const BODY: &[&str] = &[
+    "\r\n",
+    "\n",
+    "\r",
+    "0\r\n\r\n",
+    "0\r\n",
+    "5\r\nhello\r\n",
+    "5;a=b\r\n",
+    "5;a=\"\r\n\"\r\n",
+    "ffffffffffffffff\r\n",
+    "10000000000000000\r\n",
+    "0x5\r\n",
+    "-1\r\n",
+    "+5\r\n",
+    " 5\r\n",
+    "5 \r\n",
+    "05\r\n",
+    "A: b\r\n",
+    "Content-Length: 5\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    ";",
+    "\0",
+];
+
+const CANONICAL: &[&str] = &[
+    "GET ",
+    "CONNECT ",
+    "OPTIONS ",
+    "/",
+    "//",
+    "/./",
+    "/../",
+    "%2e",
+    "%2E%2e",
+    "%2f",
+    "%5c",
+    "\\",
+    "%00",
+    "%",
+    "%zz",
+    "%25",
+    "%252e",
+    ";",
+    "#",
+    "?",
+    "*",
+    "http://a.example/",
+    "@",
+    "\nHost: ",
+    "\nhost: ",
+    "\nAuthorization: Bearer ",
+    "a.example",
+    "a.example:8080",
+    "a.example.",
+    "[::1]",
+    "127.0.0.1",
+    ":99999",
+    "\u{e9}",
+    "%c3%a9",
+    "%c0%af",
+    "%ff",
+    "{id}",
+];
+
+const KEY: &[&str] = &[
+    "sp_",
+    "sp_live_",
+    "sp_test_",
+    "_",
+    "sp__",
+    "000000000000",
+    "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+    "\0",
+    " ",
+];
+
+const NAMES: &[&str] = &[
+    "2026-12-09",
+    "T10:00:00Z",
+    "+00:00",
+    "-9999-01-01",
+    "+262142-12-31",
+    "23:59:60",
+    "a.example",
+    ".",
+    "-",
+    "_",
+    ":",
+    "[::1]",
+    "xn--",
+    "%",
+    "\u{e9}",
+    "\0",
+];
+
+const DOCUMENT: &[&str] = &[
+    "openapi: 3.1.0\n",
+    "openapi: 3.0.3\n",
+    "swagger: '2.0'\n",
+    "paths:\n",
+    "  /a/{id}:\n",
+    "    get:\n",
+    "    parameters:\n",
+    "      - ",
+    "name: id\n",
+    "in: path\n",
+    "$ref: '#/paths/~1a'\n",
+    "$ref: '#/components/parameters/a'\n",
+    "servers: [{ url: https://a.example/v1 }]\n",
+    "basePath: /v1\n",
+    "&a ",
+    "*a",
+    "<<: *a\n",
+    "!!binary ",
+    "---\n",
+    "...\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "\n",
+    "\t",
+    "# ",
+    "|\n",
+    ">-\n",
+    "\"",
+    "'",
+    "null",
+    "~",
+    "1e999",
+];
+
+const LOCK: &[&str] = &[
+    "version: 1\n",
+    "groups:\n",
+    "  orders:\n",
+    "    - GET /orders\n",
+    "    - ",
+    "GET ",
+    "POST ",
+    "/{id}",
+    "\n",
+    ": ",
+    "- ",
+    "[]",
+    "{}",
+    "\"",
+    "'",
+    "#",
+];
+
+const TEMPLATE: &[&str] = &[
+    "/", "{", "}", "{id}", "{id*}", "{path*}", "*", ":", ".", ",", ":cancel", ".json", "{a}{b}", "{a},{b}",
+    "%2f", "%", "..", "\u{e9}", "?", "#",
+];
+
+/// All of them, sorted by name.
+pub const TARGETS: &[Target] = &[
+    Target { name: "canonical", judge: request::judge, words: CANONICAL },
+    Target {
+        name: "catalog_document",
+        judge: |bytes| holds(catalog::fuzz::document, bytes),
+        words: DOCUMENT,
+    },
+    Target { name: "catalog_lock", judge: |bytes| holds(catalog::fuzz::lock, bytes), words: LOCK },
+    Target {
+        name: "catalog_template",
+        judge: |bytes| holds(catalog::fuzz::template, bytes),
+        words: TEMPLATE,
+    },
+    Target { name: "http1_body", judge: |bytes| text(http1::fuzz::body(bytes)), words: BODY },
+    Target { name: "http1_request", judge: |bytes| text(http1::fuzz::request(bytes)), words: HEAD },
+    Target { name: "http1_response", judge: |bytes| text(http1::fuzz::response(bytes)), words: HEAD },
+    Target { name: "key", judge: small::key, words: KEY },
+    Target { name: "names", judge: small::names, words: NAMES },
+];
+
+/// A function that asserts its properties itself: it holds when it returns.
+fn holds(judge: fn(&[u8]), bytes: &[u8]) -> Result<(), String> {
+    judge(bytes);
+    Ok(())
+}
+
+/// A function that says itself what does not hold.
+fn text(result: Result<(), impl std::fmt::Display>) -> Result<(), String> {
+    result.map_err(|broken| broken.to_string())
+}
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_different() {
+        assert!(TARGETS.iter().zip(TARGETS.iter().skip(1)).all(|(a, b)| a.name < b.name));
+    }
+}

@@ -86,9 +86,9 @@ pub(super) fn peer(
 fn configuration(folder: &Path, http: &str) -> String {
     let folder = folder.display();
     format!(
-        "daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 65536;\n\
+        "daemon off; master_process off; worker_processes 1;\n\
          pid {folder}/nginx.pid; error_log {folder}/nginx.err warn;\n\
-         events {{ worker_connections 30000; }}\n\
+         events {{ worker_connections 11000; }}\n\
          http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; default_type application/json;\n\
          large_client_header_buffers 8 32k;\n\
          client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;\n\

@@ -1,0 +1,238 @@
+//! Keys of the decision cache: borrowed for looking up, owned for keeping.
+//!
+//! INVARIANT: two requests with equal keys get equal rulings. Every field is either a fact as Cedar would see it,
+//! or which side of each of a slice's literals it is on.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use catalog::ParameterValue;
+use model::{Application, Client};
+use smallvec::SmallVec;
+
+use crate::facts::{Facts, Mfa};
+use crate::reads::Precision;
+use crate::slice::{OperationEntry, Slice, WantedParams};
+
+/// The most literals that an address is compared with before it is kept as it is.
+const ADDRESS_TESTS_MAX: usize = 128;
+
+/// What an answer depends on, borrowed from slice and facts. Facts that no condition reads are `None`.
+#[derive(Debug, Hash)]
+pub(crate) struct Key<'a> {
+    parts: SmallVec<[u128; 3]>,
+    principal: Option<Principal<'a>>,
+    strength: Option<i64>,
+    mfa: Option<Mfa>,
+    user: Option<Option<&'a str>>,
+    scopes: Option<&'a [String]>,
+    /// Of the parameters' names and types, where all of them are read.
+    parameters_content: Option<u128>,
+    params: SmallVec<[Option<ParameterValue<'a>>; 4]>,
+    address: Address,
+    /// Per part: between which of its breakpoints the time is.
+    intervals: SmallVec<[u32; 3]>,
+}
+
+#[derive(Debug)]
+struct Principal<'a>(&'a Client);
+
+impl std::hash::Hash for Principal<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        // The name alone: it spreads well, and equality looks at everything.
+        match self.0 {
+            Client::Anonymous => state.write_u8(0),
+            Client::Application(application) => {
+                state.write_u8(1);
+                application.name.hash(state);
+            }
+        }
+    }
+}
+
+/// The client's address as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    Absent,
+    Exact(IpAddr),
+    /// One bit per test of the slice, in its order.
+    Tested(u128),
+    Unread,
+}
+
+/// The same, owned.
+#[derive(Debug)]
+pub(crate) struct StoredKey {
+    parts: SmallVec<[u128; 3]>,
+    principal: Option<StoredPrincipal>,
+    strength: Option<i64>,
+    mfa: Option<Mfa>,
+    user: Option<Option<Box<str>>>,
+    scopes: Option<Box<[String]>>,
+    parameters_content: Option<u128>,
+    params: Box<[Option<StoredParam>]>,
+    address: Address,
+    intervals: SmallVec<[u32; 3]>,
+}
+
+#[derive(Debug)]
+enum StoredPrincipal {
+    Anonymous,
+    Application(Arc<Application>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum StoredParam {
+    Bool(bool),
+    Long(i64),
+    String(Box<str>),
+}
+
+impl<'a> Key<'a> {
+    /// The key of a request; none where the slice looks at the time itself.
+    pub(crate) fn new(operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'a>) -> Option<Self> {
+        if slice.iter().any(|part| part.wants.now == Precision::Exact) {
+            return None;
+        }
+        let mut key = Self {
+            parts: SmallVec::new(),
+            principal: None,
+            strength: None,
+            mfa: None,
+            user: None,
+            scopes: None,
+            parameters_content: None,
+            params: SmallVec::new(),
+            address: address(slice, facts),
+            intervals: SmallVec::new(),
+        };
+        let now = facts.now.as_micros();
+        for part in slice {
+            let wants = &part.wants;
+            key.parts.push(part.content);
+            let interval = part.breakpoints.partition_point(|&breakpoint| breakpoint <= now);
+            key.intervals.push(u32::try_from(interval).ok()?);
+            if wants.principal {
+                key.principal = Some(Principal(&facts.caller.client));
+            }
+            if wants.strength {
+                key.strength = Some(facts.caller.strength.as_long());
+            }
+            if wants.mfa {
+                key.mfa = Some(facts.mfa);
+            }
+            if wants.user {
+                key.user = Some(facts.caller.user.as_ref().map(|user| user.name.as_str()));
+            }
+            if wants.scopes {
+                key.scopes = Some(facts.scopes);
+            }
+            match &wants.params {
+                WantedParams::All => {
+                    key.parameters_content = Some(operation.parameters_content);
+                    key.params.extend(facts.params.iter().copied().map(Some));
+                }
+                WantedParams::Listed(names) => {
+                    key.params.extend(names.iter().map(|name| parameter(operation, name, facts)));
+                }
+            }
+        }
+        Some(key)
+    }
+
+    pub(crate) fn store(&self) -> StoredKey {
+        StoredKey {
+            parts: self.parts.clone(),
+            principal: self.principal.as_ref().map(|Principal(client)| match client {
+                Client::Anonymous => StoredPrincipal::Anonymous,
+                Client::Application(application) => StoredPrincipal::Application(Arc::clone(application)),
+            }),
+            strength: self.strength,
+            mfa: self.mfa,
+            user: self.user.map(|user| user.map(Into::into)),
+            scopes: self.scopes.map(Into::into),
+            parameters_content: self.parameters_content,
+            params: self
+                .params
+                .iter()
+                .map(|param| {
+                    param.map(|param| match param {
+                        ParameterValue::Bool(value) => StoredParam::Bool(value),
+                        ParameterValue::Long(value) => StoredParam::Long(value),
+                        ParameterValue::String(value) => StoredParam::String(value.into()),
+                    })
+                })
+                .collect(),
+            address: self.address,
+            intervals: self.intervals.clone(),
+        }
+    }
+}
+
+fn parameter<'a>(operation: &OperationEntry, name: &str, facts: &Facts<'a>) -> Option<ParameterValue<'a>> {
+    let place = operation.parameters.iter().position(|parameter| parameter.name == name)?;
+    facts.params.get(place).copied()
+}
+
+fn address(slice: &Slice<'_>, facts: &Facts<'_>) -> Address {
+    let precision = slice.iter().map(|part| part.wants.address).max().unwrap_or(Precision::Unread);
+    let address = match (precision, facts.address()) {
+        (Precision::Unread, _) => return Address::Unread,
+        (Precision::Compared | Precision::Exact, None) => return Address::Absent,
+        (Precision::Exact, Some(address)) => return Address::Exact(address),
+        (Precision::Compared, Some(address)) => address,
+    };
+    let tests = slice.iter().flat_map(|part| part.wants.address_tests.iter());
+    let mut bits = 0_u128;
+    for (place, test) in tests.enumerate() {
+        if ADDRESS_TESTS_MAX <= place {
+            return Address::Exact(address);
+        }
+        bits |= u128::from(test.holds(address)) << place;
+    }
+    Address::Tested(bits)
+}
+
+impl StoredKey {
+    /// Whether this is the key of the same answer.
+    pub(crate) fn equals(&self, key: &Key<'_>) -> bool {
+        self.parts == key.parts
+            && self.intervals == key.intervals
+            && self.address == key.address
+            && self.strength == key.strength
+            && self.mfa == key.mfa
+            && self.parameters_content == key.parameters_content
+            && same_principal(self.principal.as_ref(), key.principal.as_ref())
+            && self.user.as_ref().map(Option::as_deref) == key.user
+            && self.scopes.as_deref() == key.scopes
+            && self.params.len() == key.params.len()
+            && self.params.iter().zip(&key.params).all(|(stored, param)| same_param(stored.as_ref(), *param))
+    }
+}
+
+fn same_principal(stored: Option<&StoredPrincipal>, asked: Option<&Principal<'_>>) -> bool {
+    match (stored, asked) {
+        (None, None) => true,
+        (Some(StoredPrincipal::Anonymous), Some(Principal(Client::Anonymous))) => true,
+        (Some(StoredPrincipal::Application(stored)), Some(Principal(Client::Application(asked)))) => {
+            Arc::ptr_eq(stored, asked) || stored == asked
+        }
+        (None, Some(_))
+        | (Some(_), None)
+        | (Some(StoredPrincipal::Anonymous), Some(Principal(Client::Application(_))))
+        | (Some(StoredPrincipal::Application(_)), Some(Principal(Client::Anonymous))) => false,
+    }
+}
+
+fn same_param(stored: Option<&StoredParam>, asked: Option<ParameterValue<'_>>) -> bool {
+    match (stored, asked) {
+        (None, None) => true,
+        (Some(StoredParam::Bool(stored)), Some(ParameterValue::Bool(asked))) => *stored == asked,
+        (Some(StoredParam::Long(stored)), Some(ParameterValue::Long(asked))) => *stored == asked,
+        (Some(StoredParam::String(stored)), Some(ParameterValue::String(asked))) => **stored == *asked,
+        (
+            None | Some(StoredParam::Bool(_) | StoredParam::Long(_) | StoredParam::String(_)),
+            None | Some(ParameterValue::Bool(_) | ParameterValue::Long(_) | ParameterValue::String(_)),
+        ) => false,
+    }
+}

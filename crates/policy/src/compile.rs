@@ -1,0 +1,243 @@
+//! Texts, catalogue and directory to [`Policies`]: all of them or none.
+
+use std::collections::BTreeMap;
+
+use catalog::{ApiIndex, Catalog, OperationIndex};
+use cedar_policy::{Entity, EntityUid};
+use model::{AttributeType, PolicyId, Timestamp};
+
+use crate::diagnostic::{CompilePoliciesError, Diagnostic, Severity};
+use crate::facts;
+use crate::load::{self, Files};
+use crate::reads::{Names, OperationReads, Reads};
+use crate::rule::{Effect, Rule};
+use crate::slice::{self, OperationEntry, Slice, Slices};
+use crate::source::{Directory, PolicySource};
+use crate::validate::{self, Candidate, ValidationCache};
+use crate::{lint, schema};
+
+/// A compiled policy set. Immutable; shared between workers.
+#[derive(Debug)]
+pub struct Policies {
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) conditions: Box<[Option<cedar_policy::Expression>]>,
+    pub(crate) reach: Box<[Vec<u32>]>,
+    pub(crate) slices: Slices,
+    apis: Box<[ApiEntry]>,
+    attributes: BTreeMap<String, AttributeType>,
+    schema_text: String,
+}
+
+#[derive(Debug)]
+struct ApiEntry {
+    uid: EntityUid,
+    entity: Entity,
+}
+
+/// A compiled set and what is doubtful in it.
+#[derive(Debug)]
+pub struct CompiledPolicies {
+    pub policies: Policies,
+    /// Warnings only, sorted by file, line and column.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// One policy of a set, as listings and reviews show it.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicySummary<'a> {
+    pub id: &'a PolicyId,
+    pub effect: Effect,
+    pub file: &'a str,
+    /// From 1.
+    pub line: usize,
+    pub owner: Option<&'a str>,
+    pub reason: Option<&'a str>,
+    pub expires: Option<Timestamp>,
+    pub observe_until: Option<Timestamp>,
+    /// The policy as written, annotations included.
+    pub text: &'a str,
+    /// How many operations its scope covers.
+    pub operations: usize,
+}
+
+/// Compiles a policy set. An empty one is valid and denies everything.
+///
+/// # Errors
+///
+/// Every error of every file, with file, line, column, reason and fix.
+pub fn compile(
+    sources: &[PolicySource],
+    catalog: &Catalog,
+    directory: &Directory,
+    cache: &mut ValidationCache,
+) -> Result<CompiledPolicies, CompilePoliciesError> {
+    let files = Files::new(sources);
+    let loaded = load::load(sources, &files, catalog, directory);
+    let mut diagnostics = loaded.diagnostics;
+    let reach = slice::reach(&loaded.rules, catalog);
+    let misnamed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    if !misnamed {
+        let candidates: Vec<_> = loaded
+            .rules
+            .iter()
+            .zip(&reach)
+            .enumerate()
+            .map(|(number, (rule, reach))| Candidate { number, rule, reach })
+            .collect();
+        diagnostics.extend(validate::validate(&candidates, catalog, directory, &files, cache));
+        let untargeted = candidates.iter().filter_map(|one| lint::targets_nothing(one.rule, one.reach, &files));
+        diagnostics.extend(untargeted);
+        diagnostics.extend(lint::overlaps(&loaded.rules, &reach, &files));
+    }
+    let built = build(loaded.rules, reach, catalog, directory);
+    if built.is_none() {
+        diagnostics.push(unbuilt(sources, &files));
+    }
+    diagnostics.sort_by(|one, other| {
+        (&one.file, one.line, one.column, &one.reason).cmp(&(&other.file, other.line, other.column, &other.reason))
+    });
+    diagnostics.dedup();
+    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    match built {
+        Some(policies) if !refused => Ok(CompiledPolicies { policies, warnings: diagnostics }),
+        Some(_) | None => Err(CompilePoliciesError { diagnostics }),
+    }
+}
+
+/// The catalogue or the set is larger than indices reach, or lacks the facts of an API.
+fn unbuilt(sources: &[PolicySource], files: &Files<'_>) -> Diagnostic {
+    let path = sources.first().map_or("policies", |source| source.path.as_str());
+    let reason = "the catalogue and the directory do not fit together";
+    files.at(path, 0, Severity::Error, reason, "declare exposure and data class of every API")
+}
+
+fn build(rules: Vec<Rule>, reach: Vec<Vec<u32>>, catalog: &Catalog, directory: &Directory) -> Option<Policies> {
+    let apis = catalog
+        .apis()
+        .iter()
+        .zip(&directory.apis)
+        .map(|(api, said)| {
+            let uid = facts::api_uid(api.name.as_str())?;
+            Some(ApiEntry { entity: facts::api_entity(uid.clone(), *said)?, uid })
+        })
+        .collect::<Option<Box<[_]>>>()?;
+    if apis.len() != catalog.apis().len() {
+        return None;
+    }
+    let slices = slice::build(&rules, &reach, catalog, directory);
+    if slices.operations.len() != catalog.operations().len() {
+        return None;
+    }
+    let condition = |rule: &Rule| {
+        // The conditions alone, as Cedar's own tree: the scope was resolved when the slices were made.
+        rule.policy.as_ref().non_scope_constraints().cloned().map(cedar_policy::Expression::from)
+    };
+    Some(Policies {
+        conditions: rules.iter().map(condition).collect(),
+        rules: rules.into(),
+        reach: reach.into(),
+        slices,
+        apis,
+        attributes: directory.attributes.clone(),
+        schema_text: schema::text(catalog, directory),
+    })
+}
+
+impl Policies {
+    /// The Cedar schema with a comment per type, as `sallyport schema` prints it.
+    #[must_use]
+    pub fn schema_text(&self) -> &str {
+        &self.schema_text
+    }
+
+    /// Every policy in the order of loading.
+    pub fn policies(&self) -> impl ExactSizeIterator<Item = PolicySummary<'_>> {
+        self.rules.iter().zip(&self.reach).map(|(rule, reach)| PolicySummary {
+            id: &rule.id,
+            effect: rule.effect,
+            file: &rule.origin.file,
+            line: rule.origin.line,
+            owner: rule.annotations.owner.as_deref(),
+            reason: rule.annotations.reason.as_deref(),
+            expires: rule.annotations.expires,
+            observe_until: rule.annotations.observe_until,
+            text: &rule.text,
+            operations: reach.len(),
+        })
+    }
+
+    /// What the policies of an operation read, whoever calls it.
+    #[must_use]
+    pub fn reads(&self, operation: OperationIndex) -> OperationReads {
+        let Some(entry) = self.operation(operation) else {
+            return OperationReads::default();
+        };
+        let mut reads = Reads::nothing();
+        for rule in self.rules_of(operation) {
+            reads.merge(&rule.reads);
+        }
+        let all_params = || entry.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+        OperationReads {
+            context: reads.context,
+            params: match reads.params {
+                Names::All => all_params(),
+                Names::Listed(names) => names,
+            },
+            attributes: match reads.attributes {
+                Names::All => self.attributes.keys().cloned().collect(),
+                Names::Listed(names) => names,
+            },
+        }
+    }
+
+    /// The operations that no permit covers: whoever calls them is denied.
+    pub fn ungranted(&self) -> impl Iterator<Item = OperationIndex> {
+        (0..self.slices.operations.len())
+            .filter_map(|place| u32::try_from(place).ok().map(OperationIndex))
+            .filter(|operation| self.rules_of(*operation).all(|rule| rule.effect == Effect::Forbid))
+    }
+
+    /// The rules whose scope covers an operation, for one caller or another.
+    fn rules_of(&self, operation: OperationIndex) -> impl Iterator<Item = &Rule> {
+        self.rules
+            .iter()
+            .zip(&self.reach)
+            .filter(move |(_, reach)| reach.binary_search(&operation.0).is_ok())
+            .map(|(rule, _)| rule)
+    }
+
+    pub(crate) fn operation(&self, index: OperationIndex) -> Option<&OperationEntry> {
+        self.slices.operations.get(usize::try_from(index.0).ok()?)
+    }
+
+    pub(crate) fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(usize::try_from(number).ok()?)
+    }
+
+    pub(crate) fn condition(&self, number: u32) -> Option<&cedar_policy::Expression> {
+        self.conditions.get(usize::try_from(number).ok()?)?.as_ref()
+    }
+
+    pub(crate) fn api_uid(&self, api: ApiIndex) -> Option<&EntityUid> {
+        self.apis.get(usize::from(api.0)).map(|api| &api.uid)
+    }
+
+    pub(crate) fn api_entity(&self, api: ApiIndex) -> Option<Entity> {
+        self.apis.get(usize::from(api.0)).map(|api| api.entity.clone())
+    }
+
+    pub(crate) fn attribute_type(&self, name: &str) -> Option<AttributeType> {
+        self.attributes.get(name).copied()
+    }
+
+    /// The parts of the caller's slice; none where the catalogue has no such operation.
+    pub(crate) fn slice(
+        &self,
+        operation: &OperationEntry,
+        client: &model::Client,
+    ) -> Option<Slice<'_>> {
+        let plan = self.slices.plans.get(usize::try_from(operation.plan).ok()?)?;
+        let part = |number| self.slices.parts.get(usize::try_from(number).ok()?);
+        plan.parts(client).into_iter().map(part).collect()
+    }
+}

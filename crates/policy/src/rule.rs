@@ -1,0 +1,239 @@
+//! One policy as loaded: where it stands, what its annotations say, and whom and what its scope covers.
+//!
+//! The scope of a Cedar policy only compares names, so it is resolved here once, at compile time; conditions are
+//! never judged here. A property test compares the two with a full Cedar scan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cedar_policy::pst;
+use model::{PolicyId, Timestamp};
+
+use crate::reads::Reads;
+
+/// The types of the schema.
+pub(crate) const APPLICATION: &str = "Application";
+pub(crate) const WORKLOAD: &str = "Workload";
+pub(crate) const ANONYMOUS: &str = "Anonymous";
+pub(crate) const TEAM: &str = "Team";
+pub(crate) const API: &str = "Api";
+pub(crate) const ACTION: &str = "Action";
+/// The only entity of type `Anonymous`.
+pub(crate) const ANONYMOUS_ID: &str = "anonymous";
+
+/// What a policy does when it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    Forbid,
+    Permit,
+}
+
+impl Effect {
+    /// The word in Cedar and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forbid => "forbid",
+            Self::Permit => "permit",
+        }
+    }
+}
+
+/// Where a policy stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub file: Arc<str>,
+    pub line: usize,
+    pub column: usize,
+    /// Byte offset of the policy's text in its file.
+    pub offset: usize,
+}
+
+/// What annotations say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Annotations {
+    pub owner: Option<String>,
+    pub reason: Option<String>,
+    pub expires: Option<Timestamp>,
+    pub observe_until: Option<Timestamp>,
+}
+
+/// Whom a scope covers. Teams are flat, so `in` a team is membership and `in` an application is being it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Principals {
+    Anonymous,
+    Anyone,
+    Application(String),
+    Applications,
+    /// No caller that exists: another type, or a type outside of its own kind of group.
+    Nobody,
+    Team(String),
+}
+
+/// Which operations a scope covers, before the resource is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Actions {
+    Any,
+    /// `action == …`
+    Exactly(String),
+    /// `action in …`: operations by name and groups.
+    In(Vec<String>),
+}
+
+/// Which APIs a scope covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resources {
+    Any,
+    Api(String),
+    None,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub principals: Principals,
+    pub actions: Actions,
+    pub resources: Resources,
+}
+
+/// One policy as loaded.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub id: PolicyId,
+    pub effect: Effect,
+    pub origin: Origin,
+    /// The policy as written, annotations included.
+    pub text: String,
+    pub annotations: Annotations,
+    pub scope: Scope,
+    pub template: pst::Template,
+    pub policy: cedar_policy::Policy,
+    pub reads: Reads,
+    /// Of id, effect, text: what a decision by this policy depends on, beside facts.
+    pub content: u128,
+}
+
+impl Rule {
+    /// Whether the policy counts at `now`: `@expires` ends it at its very moment.
+    pub(crate) fn expired(&self, now: Timestamp) -> bool {
+        self.annotations.expires.is_some_and(|end| end <= now)
+    }
+
+    /// Whether the policy only observes at `now`.
+    pub(crate) fn observed(&self, now: Timestamp) -> bool {
+        self.annotations.observe_until.is_some_and(|end| now < end)
+    }
+
+    /// Whether it holds for everything that its scope covers.
+    pub(crate) fn unconditional(&self) -> bool {
+        self.template.clauses().is_empty()
+    }
+}
+
+impl Scope {
+    pub(crate) fn of(template: &pst::Template) -> Self {
+        Self {
+            principals: principals(&template.principal),
+            actions: actions(&template.action),
+            resources: resources(&template.resource),
+        }
+    }
+}
+
+fn entity(constraint: &pst::EntityOrSlot) -> Option<(String, &str)> {
+    match constraint {
+        pst::EntityOrSlot::Entity(uid) => Some((uid.ty.to_string(), uid.eid.as_str())),
+        pst::EntityOrSlot::Slot(_) => None,
+    }
+}
+
+fn principals(constraint: &pst::PrincipalConstraint) -> Principals {
+    use pst::PrincipalConstraint as C;
+    match constraint {
+        C::Any => Principals::Anyone,
+        C::Is(kind) => of_type(&kind.to_string()),
+        C::Eq(uid) => entity(uid).map_or(Principals::Nobody, |(kind, id)| itself(&kind, id)),
+        C::In(uid) => entity(uid).map_or(Principals::Nobody, |(kind, id)| within(&kind, id)),
+        C::IsIn(kind, uid) => {
+            let inner = entity(uid).map_or(Principals::Nobody, |(kind, id)| within(&kind, id));
+            both(&of_type(&kind.to_string()), inner)
+        }
+    }
+}
+
+fn of_type(kind: &str) -> Principals {
+    match kind {
+        APPLICATION => Principals::Applications,
+        ANONYMOUS => Principals::Anonymous,
+        _ => Principals::Nobody,
+    }
+}
+
+fn itself(kind: &str, id: &str) -> Principals {
+    match (kind, id) {
+        (APPLICATION, name) => Principals::Application(name.to_owned()),
+        (ANONYMOUS, ANONYMOUS_ID) => Principals::Anonymous,
+        _ => Principals::Nobody,
+    }
+}
+
+fn within(kind: &str, id: &str) -> Principals {
+    match kind {
+        TEAM => Principals::Team(id.to_owned()),
+        _ => itself(kind, id),
+    }
+}
+
+fn both(kind: &Principals, inner: Principals) -> Principals {
+    match (kind, &inner) {
+        (Principals::Applications, Principals::Application(_) | Principals::Team(_))
+        | (Principals::Anonymous, Principals::Anonymous) => inner,
+        _ => Principals::Nobody,
+    }
+}
+
+fn actions(constraint: &pst::ActionConstraint) -> Actions {
+    match constraint {
+        pst::ActionConstraint::Any => Actions::Any,
+        pst::ActionConstraint::Eq(uid) => Actions::Exactly(uid.eid.to_string()),
+        pst::ActionConstraint::In(uids) => Actions::In(uids.iter().map(|uid| uid.eid.to_string()).collect()),
+    }
+}
+
+fn resources(constraint: &pst::ResourceConstraint) -> Resources {
+    use pst::ResourceConstraint as C;
+    let named = |uid: &pst::EntityOrSlot| match entity(uid) {
+        Some((kind, id)) if kind == API => Resources::Api(id.to_owned()),
+        Some(_) | None => Resources::None,
+    };
+    match constraint {
+        C::Any => Resources::Any,
+        C::Is(kind) if kind.to_string() == API => Resources::Any,
+        C::Is(_) => Resources::None,
+        C::Eq(uid) | C::In(uid) => named(uid),
+        C::IsIn(kind, uid) if kind.to_string() == API => named(uid),
+        C::IsIn(..) => Resources::None,
+    }
+}
+
+/// Whether two scopes cover a caller in common. Whether an application is in a team is not known here: it may be.
+pub(crate) fn may_share_callers(one: &Principals, other: &Principals) -> bool {
+    use Principals as P;
+    match (one, other) {
+        (P::Nobody, _) | (_, P::Nobody) => false,
+        (P::Anyone, _) | (_, P::Anyone) => true,
+        (P::Anonymous, other) | (other, P::Anonymous) => *other == P::Anonymous,
+        (P::Applications, _) | (_, P::Applications) => true,
+        (P::Application(one), P::Application(other)) | (P::Team(one), P::Team(other)) => one == other,
+        (P::Application(_), P::Team(_)) | (P::Team(_), P::Application(_)) => true,
+    }
+}
+
+/// The names of actions that scope and conditions of a policy mention.
+pub(crate) fn mentioned_actions(policy: &cedar_policy::Policy) -> BTreeSet<String> {
+    policy
+        .entity_literals()
+        .into_iter()
+        .filter(|uid| uid.type_name().to_string() == ACTION)
+        .map(|uid| uid.id().unescaped().to_owned())
+        .collect()
+}

@@ -34,6 +34,9 @@ impl BasePath {
         }
         let template = Template::parse(text, Spanning::AsWritten).map_err(BasePathError::Path)?;
         let literal = |segment: &Segment| match segment {
+            Segment::Literal(text) if text.is_empty() => {
+                Err(BasePathError::Path(TemplateError::EmptySegment))
+            }
             Segment::Literal(text) => Ok(text.clone()),
             Segment::Affix(_) | Segment::Parameter(_) | Segment::Spanning(_) => Err(BasePathError::Parameter),
         };

@@ -100,9 +100,7 @@ impl<'a> Captured<'a> {
     pub fn segments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let (within, spanned) = match self.place.reach {
             Reach::Segment => (self.as_str(), None),
-            Reach::ToTheEnd => {
-                (None, Some(self.request.segments().skip(usize::from(self.place.segment))))
-            }
+            Reach::ToTheEnd => (None, Some(self.request.segments().skip(usize::from(self.place.segment)))),
         };
         within.into_iter().chain(spanned.into_iter().flatten())
     }

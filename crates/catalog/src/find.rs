@@ -1,20 +1,44 @@
-//! The answer of the matcher.
+//! Finding the operation of a request.
+//!
+//! The host names a site, the longest base path on it a domain, and the domain's trie the path. At each segment
+//! a literal child is tried first, then the patterns with text (more text first), then the parameter, then the
+//! one that spans; where the rest of the path does not fit, the next is tried. The path decides alone: once it
+//! is found, a method that is not declared on it ends the search, so no template ever gets a path that a more
+//! special declaration describes. Paths are compared segment by segment, decoded, with case.
+//!
+//! INVARIANT: a trie is a tree, so a search visits each node once at most, and compiling refuses tries in which
+//! a search could visit more than [`crate::compile::MATCH_VISITS_MAX`]. Nothing here allocates.
 
-use model::CanonicalRequest;
+mod sites;
+mod trie;
 
+use model::{CanonicalRequest, Method};
+
+pub(crate) use sites::{Domain, Site, Sites};
+pub(crate) use trie::{Endpoint, Literals, Node, NodeId, Trie};
+
+use crate::captures::{Place, Reach};
 use crate::compile::{ApiIndex, Catalog, OperationIndex};
-use crate::{Captures, MethodSet};
+use crate::template::Segment;
+use crate::template::affix::{self, Reading};
+use crate::{Captures, MethodSet, Template};
 
 /// What a request means to the catalogue. Only [`Match::Found`] can lead to an allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     Found(Found),
     /// The path is declared, the method on it is not.
-    MethodNotDeclared { api: ApiIndex, allow: MethodSet },
+    MethodNotDeclared {
+        api: ApiIndex,
+        allow: MethodSet,
+    },
     /// No API answers to the host.
     UnknownHost,
-    /// The host belongs to `api`, which does not declare the path.
-    UnknownOperation { api: ApiIndex },
+    /// `api` does not declare the path. Of the APIs on the host it is the one with the longest base path that the
+    /// path lies under; where it lies under none, the one with the shortest; among equals the first by name.
+    UnknownOperation {
+        api: ApiIndex,
+    },
 }
 
 /// An operation that was found, and where its parameters stand in the request.
@@ -39,9 +63,63 @@ impl Match {
 }
 
 impl Catalog {
-    /// Finds the operation of a request.
+    /// Finds the operation of a request. HEAD is GET's operation where the path has none of its own.
     #[must_use]
-    pub fn find(&self, _request: &CanonicalRequest) -> Match {
-        Match::UnknownHost
+    pub fn find(&self, request: &CanonicalRequest) -> Match {
+        let Some(domain) = self.sites.find(request) else {
+            return Match::UnknownHost;
+        };
+        let Some(endpoint) = self.trie.find(domain.root, request) else {
+            return Match::UnknownOperation { api: domain.owner };
+        };
+        let method = request.method();
+        let of_get = if method == Method::Head { endpoint.operation(Method::Get) } else { None };
+        let Some(operation) = endpoint.operation(method).or(of_get) else {
+            return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.methods };
+        };
+        let captures = self.operation(operation).and_then(|found| capture(&found.template, request));
+        match captures {
+            Some(captures) => Match::Found(Found { api: endpoint.api, operation, captures }),
+            // A segment can be split in two ways: the path belongs to this operation and yet means none.
+            None => Match::UnknownOperation { api: endpoint.api },
+        }
     }
 }
+
+/// Where the parameters of a template that fits stand in a request; `None` where that has two answers.
+fn capture(template: &Template, request: &CanonicalRequest) -> Option<Captures> {
+    let mut captures = Captures::EMPTY;
+    for (place, segment) in (0_u8..).zip(template.segments()) {
+        match segment {
+            Segment::Affix(pattern) => {
+                let text = request.segment(usize::from(place))?;
+                let mut pushed = Some(());
+                let reading = affix::read(&pattern.texts, text, |start, end| {
+                    let next = within(place, start, end).and_then(|found| captures.push(found));
+                    pushed = pushed.and(next);
+                });
+                match reading {
+                    Reading::One => pushed?,
+                    Reading::Ambiguous | Reading::None => return None,
+                }
+            }
+            Segment::Literal(_) => {}
+            Segment::Parameter(_) => {
+                let length = request.segment(usize::from(place))?.len();
+                captures.push(within(place, 0, length)?)?;
+            }
+            Segment::Spanning(_) => {
+                captures.push(Place { segment: place, reach: Reach::ToTheEnd, start: 0, end: 0 })?;
+            }
+        }
+    }
+    Some(captures)
+}
+
+fn within(segment: u8, start: usize, end: usize) -> Option<Place> {
+    let (start, end) = (u16::try_from(start).ok()?, u16::try_from(end).ok()?);
+    Some(Place { segment, reach: Reach::Segment, start, end })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -15,6 +15,7 @@ pub mod cors;
 pub mod declare;
 pub mod document;
 pub mod find;
+pub mod fuzz;
 pub mod groups;
 pub mod lint;
 pub mod methods;

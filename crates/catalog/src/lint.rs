@@ -5,7 +5,7 @@ use std::fmt;
 use model::OperationId;
 
 /// Something that a person should look at. Every lint names all that takes part in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lint {
     /// Some paths fit both, and neither is the more special one; requests for them go to `taken`.
     Ambiguous { taken: OperationId, other: OperationId },
@@ -45,7 +45,10 @@ impl fmt::Display for Lint {
                 write!(formatter, "no request can reach `{operation}`: {reason}")
             }
             Self::Ungrouped { operation } => {
-                write!(formatter, "`{operation}` is in no group; `api regroup` would add it and say who gains it")
+                write!(
+                    formatter,
+                    "`{operation}` is in no group; `api regroup` would add it and say who gains it"
+                )
             }
         }
     }

@@ -8,6 +8,8 @@ use std::fmt;
 
 use model::target::PATH_SEGMENTS_MAX;
 
+pub(crate) mod affix;
+
 /// The most parameters of one template.
 pub const PARAMETERS_MAX: usize = 16;
 /// The longest template, in bytes.
@@ -195,7 +197,10 @@ fn parse_segment(segment: &str) -> Result<Segment, TemplateError> {
         rest = after;
     }
     match (names.as_slice(), texts.as_mut_slice()) {
-        ([], [text]) => Ok(Segment::Literal(std::mem::take(text))),
+        ([], [text]) => match &**text {
+            "." | ".." => Err(TemplateError::DotSegment),
+            _ => Ok(Segment::Literal(std::mem::take(text))),
+        },
         ([name], [before, after]) if before.is_empty() && after.is_empty() => match name.strip_suffix('*') {
             Some(name) => Ok(Segment::Spanning(parse_name(name)?)),
             None => Ok(Segment::Parameter(parse_name(name)?)),
@@ -240,9 +245,6 @@ fn parse_literal(text: &str) -> Result<Box<str>, TemplateError> {
         };
     }
     let decoded = String::from_utf8(decoded).map_err(|_| TemplateError::InvalidUtf8)?;
-    if let "." | ".." = decoded.as_str() {
-        return Err(TemplateError::DotSegment);
-    }
     match decoded.chars().find(|&character| !is_literal(character)) {
         Some('{' | '}') => Err(TemplateError::Brace),
         Some(character) => Err(TemplateError::Character { character }),
@@ -287,4 +289,4 @@ impl fmt::Display for Segment {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,107 @@
+use super::*;
+use crate::find::tests::{api, compile, request_with};
+
+const SHOP: &str = "https://shop.example.com";
+
+fn catalog() -> Catalog {
+    let mut open =
+        api("open open.example /", &["GET /x/{id}", "PUT /x/{id}", "OPTIONS /o", "GET /o", "POST /p"]);
+    open.cors = Some(Cors { origins: vec![SHOP.into(), "http://127.0.0.1:3000".into()] });
+    compile(vec![open, api("closed closed.example /", &["GET /x/{id}"])])
+}
+
+fn answered(method: &str, target: &str, fields: &[(&str, &str)]) -> Option<String> {
+    let catalog = catalog();
+    let request = request_with(method, target, fields);
+    let answer = preflight(&catalog, &request, &catalog.find(&request))?;
+    let mut buffer = String::new();
+    Some(answer.fields(&mut buffer).map(|(name, value)| format!("{name}: {value}\n")).collect())
+}
+
+#[test]
+fn answers_a_preflight_that_is_declared() {
+    let text = answered(
+        "OPTIONS",
+        "/x/7",
+        &[
+            ("Host", "open.example"),
+            ("Origin", SHOP),
+            ("Access-Control-Request-Method", "PUT"),
+            ("Access-Control-Request-Headers", "x-api-key, content-type"),
+        ],
+    );
+    let expected = "Access-Control-Allow-Origin: https://shop.example.com\n\
+        Access-Control-Allow-Methods: GET, HEAD, PUT\n\
+        Access-Control-Allow-Headers: x-api-key, content-type\n\
+        Access-Control-Max-Age: 600\n\
+        Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\n";
+    assert_eq!(text.as_deref(), Some(expected));
+}
+
+#[test]
+fn what_is_not_exactly_declared_is_no_preflight() {
+    const HOST: (&str, &str) = ("Host", "open.example");
+    const FROM: (&str, &str) = ("Origin", SHOP);
+    const FOR: (&str, &str) = ("Access-Control-Request-Method", "GET");
+    const HEADERS: &str = "Access-Control-Request-Headers";
+    let long = "a".repeat(REQUESTED_HEADERS_BYTES_MAX + 1);
+    for (answers, method, target, fields) in [
+        (true, "OPTIONS", "/x/7", &[HOST, FROM, FOR][..]),
+        (true, "OPTIONS", "/o", &[HOST, FROM, FOR]),
+        (true, "OPTIONS", "/x/7", &[HOST, ("Origin", "http://127.0.0.1:3000"), FOR]),
+        (true, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "")]),
+        (true, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "HEAD")]),
+        (false, "GET", "/x/7", &[HOST, FROM, FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM]),
+        (false, "OPTIONS", "/x/7", &[HOST, FOR]),
+        (false, "OPTIONS", "/x/7", &[("Host", "closed.example"), FROM, FOR]),
+        (false, "OPTIONS", "/x/7", &[("Host", "other.example"), FROM, FOR]),
+        (false, "OPTIONS", "/unknown", &[HOST, FROM, FOR]),
+        (false, "OPTIONS", "/p", &[HOST, FROM, FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "DELETE")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "get")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "GET, PUT")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FROM, FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://shop.example.com."), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://shop.example.com:443"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "http://shop.example.com"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://evil.example"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://shop.example.com.evil.example"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://xshop.example.com"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "null"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "*"), FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a b")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a,,b")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a\r\nX: y")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "\u{e9}")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a"), (HEADERS, "b")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, &long)]),
+    ] {
+        assert_eq!(answered(method, target, fields).is_some(), answers, "{method} {target} {fields:?}");
+    }
+}
+
+#[test]
+fn knows_what_an_origin_is() {
+    for (text, is) in [
+        ("https://shop.example.com", true),
+        ("http://localhost:3000", true),
+        ("http://[::1]:3000", true),
+        ("https://shop.example.com/", false),
+        ("https://shop.example.com:443", false),
+        ("http://shop.example.com:80", false),
+        ("https://Shop.example.com", false),
+        ("https://shop.example.com.", false),
+        ("https://user@shop.example.com", false),
+        ("https://*.example.com", false),
+        ("https://", false),
+        ("shop.example.com", false),
+        ("ftp://shop.example.com", false),
+        ("null", false),
+        ("*", false),
+        ("", false),
+    ] {
+        assert_eq!(is_origin(text), is, "{text}");
+    }
+}

@@ -1,0 +1,163 @@
+//! The compiled tries of all domains, in one arena.
+//!
+//! Every node is entered by one edge. Literal edges of all nodes stand in one hash table, keyed by node and text;
+//! a node with a single literal edge names it and needs no hashing. Keys come from declarations only, never from
+//! requests, so nobody can make the table slow from outside.
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashTable;
+use model::{CanonicalRequest, Method};
+
+use crate::MethodSet;
+use crate::compile::{ApiIndex, OperationIndex};
+use crate::template::affix::Pattern;
+
+/// The place of a node in its trie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+#[derive(Debug)]
+pub(crate) struct Trie {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Pattern edges; those of one node stand side by side, the most special first.
+    pub(crate) affixes: Vec<(Pattern, NodeId)>,
+    literals: HashTable<NodeId>,
+    state: FixedState,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) parent: NodeId,
+    /// The text of the edge that leads here, where it is a literal one.
+    pub(crate) text: Box<str>,
+    pub(crate) literals: Literals,
+    /// From the first to before the second of `Trie::affixes`.
+    pub(crate) affixes: (u32, u32),
+    pub(crate) parameter: Option<NodeId>,
+    /// Places in `Trie::endpoints`.
+    pub(crate) spanning: Option<u32>,
+    pub(crate) endpoint: Option<u32>,
+}
+
+/// The literal edges that leave a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Literals {
+    Hashed,
+    None,
+    One(NodeId),
+}
+
+/// What is declared on one path.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) api: ApiIndex,
+    /// HEAD included where GET is.
+    pub(crate) methods: MethodSet,
+    /// By the method's place in a set.
+    operations: [Option<OperationIndex>; 8],
+}
+
+impl Endpoint {
+    pub(crate) fn new(api: ApiIndex) -> Self {
+        Self { api, methods: MethodSet::EMPTY, operations: [None; 8] }
+    }
+
+    pub(crate) fn operation(&self, method: Method) -> Option<OperationIndex> {
+        *self.operations.get(MethodSet::place(method)?)?
+    }
+
+    /// Adds an operation; gives back the one that already has the method.
+    pub(crate) fn add(&mut self, method: Method, operation: OperationIndex) -> Option<OperationIndex> {
+        let slot = self.operations.get_mut(MethodSet::place(method)?)?;
+        if slot.is_some() {
+            return *slot;
+        }
+        *slot = Some(operation);
+        self.methods = self.methods.with(method);
+        if method == Method::Get {
+            self.methods = self.methods.with(Method::Head);
+        }
+        None
+    }
+
+    /// Any of its operations, the first by method.
+    pub(crate) fn first(&self) -> Option<OperationIndex> {
+        self.operations.iter().find_map(|operation| *operation)
+    }
+}
+
+impl Trie {
+    pub(crate) fn empty() -> Self {
+        Self {
+            nodes: Vec::new(),
+            endpoints: Vec::new(),
+            affixes: Vec::new(),
+            literals: HashTable::new(),
+            state: FixedState::default(),
+        }
+    }
+
+    /// Makes the literal edge by which `child` is entered findable among many of its parent.
+    pub(crate) fn index_literal(&mut self, child: NodeId) {
+        let Self { nodes, literals, state, .. } = self;
+        let hash =
+            |child: &NodeId| node(nodes, *child).map_or(0, |node| hash(state, node.parent, &node.text));
+        literals.insert_unique(hash(&child), child, hash);
+    }
+
+    /// What is declared on the path of a request.
+    pub(crate) fn find(&self, root: NodeId, request: &CanonicalRequest) -> Option<&Endpoint> {
+        let place = self.walk(root, request, 0, request.segments().len())?;
+        self.endpoints.get(usize::try_from(place).ok()?)
+    }
+
+    /// One call per visited node; its depth is that of the path.
+    fn walk(&self, id: NodeId, request: &CanonicalRequest, depth: usize, length: usize) -> Option<u32> {
+        let here = node(&self.nodes, id)?;
+        if depth == length {
+            return here.endpoint;
+        }
+        let segment = request.segment(depth)?;
+        let next = |child| self.walk(child, request, depth + 1, length);
+        if let Some(found) = self.literal(id, here.literals, segment).and_then(next) {
+            return Some(found);
+        }
+        if segment.is_empty() {
+            return None;
+        }
+        if here.affixes.0 < here.affixes.1 {
+            let fitting = self.affixes_of(here).iter().filter(|(pattern, _)| pattern.fits(segment));
+            if let Some(found) = fitting.filter_map(|(_, child)| next(*child)).next() {
+                return Some(found);
+            }
+        }
+        here.parameter.and_then(next).or(here.spanning)
+    }
+
+    fn literal(&self, parent: NodeId, literals: Literals, text: &str) -> Option<NodeId> {
+        let leads = |child: &NodeId| {
+            node(&self.nodes, *child).is_some_and(|child| child.parent == parent && &*child.text == text)
+        };
+        match literals {
+            Literals::None => None,
+            Literals::One(child) => leads(&child).then_some(child),
+            Literals::Hashed => self.literals.find(hash(&self.state, parent, text), leads).copied(),
+        }
+    }
+
+    fn affixes_of(&self, node: &Node) -> &[(Pattern, NodeId)] {
+        let place = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
+        self.affixes.get(place(node.affixes.0)..place(node.affixes.1)).unwrap_or(&[])
+    }
+}
+
+fn node(nodes: &[Node], id: NodeId) -> Option<&Node> {
+    nodes.get(usize::try_from(id.0).ok()?)
+}
+
+fn hash(state: &FixedState, parent: NodeId, text: &str) -> u64 {
+    state.hash_one((parent.0, text))
+}

@@ -1,10 +1,16 @@
 //! `apis/NAME/api.yaml`: one API, and the texts beside it.
 
+pub(crate) mod cors;
+pub(crate) mod headers;
+pub(crate) mod read;
+mod upstream;
+
+pub use headers::HeaderNameError;
+pub use upstream::UpstreamError;
+
 use std::time::Duration;
 
-use model::{
-    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp,
-};
+use model::{ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
 
 use crate::ConfigError;
 

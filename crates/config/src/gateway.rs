@@ -1,5 +1,7 @@
 //! `sallyport.yaml`: the gateway itself.
 
+pub(crate) mod read;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

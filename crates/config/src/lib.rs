@@ -10,17 +10,27 @@
 //! know them.
 
 mod api;
+pub mod edit;
 mod error;
+mod fields;
 mod files;
+pub mod fuzz;
 mod gateway;
+mod nearest;
+mod place;
+mod quantity;
 mod repository;
 mod teams;
+pub mod template;
+mod yaml;
 
 pub use api::{
-    ApiConfig, Cors, CorsCredentials, Document, HostHeader, Hosts, Limits, LockText, Timeouts, Upstream,
+    ApiConfig, Cors, CorsCredentials, Document, HeaderNameError, HostHeader, Hosts, Limits, LockText,
+    Timeouts, Upstream, UpstreamError,
 };
 pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
 pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};
+pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};

@@ -1,5 +1,7 @@
 //! `teams.yaml`: teams and their members.
 
+pub(crate) mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{PersonName, TeamName};

@@ -1,0 +1,65 @@
+//! Reads an upstream's address.
+
+use model::HostName;
+use model::host::parse_authority;
+
+use super::Upstream;
+use crate::fields::shown;
+
+/// Why a text is no upstream.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    #[error("https upstreams are not supported yet: this version does not speak TLS")]
+    Https,
+    #[error("`{text}` does not begin with http://")]
+    Scheme { text: String },
+    #[error("an upstream has no {part}")]
+    Part { part: &'static str },
+    #[error("`{host}` is neither a host name nor an address in its usual spelling")]
+    Address { host: String },
+    #[error("{cause}")]
+    Host { cause: model::HostNameError },
+}
+
+impl Upstream {
+    /// Parses `http://HOST[:PORT][/]`; the port is 80 when absent.
+    pub fn parse(text: &str) -> Result<Self, UpstreamError> {
+        let scheme = || UpstreamError::Scheme { text: shown(text) };
+        let (written, rest) = text.split_once("://").ok_or_else(scheme)?;
+        if written.eq_ignore_ascii_case("https") {
+            return Err(UpstreamError::Https);
+        }
+        if !written.eq_ignore_ascii_case("http") {
+            return Err(scheme());
+        }
+        for (sign, part) in [('@', "user"), ('?', "query"), ('#', "fragment")] {
+            if rest.contains(sign) {
+                return Err(UpstreamError::Part { part });
+            }
+        }
+        let authority = match rest.split_once('/') {
+            None => rest,
+            Some((authority, "")) => authority,
+            Some(_) => {
+                return Err(UpstreamError::Part { part: "path; where the paths begin is `base_path`" });
+            }
+        };
+        let parsed = parse_authority(authority.as_bytes()).map_err(|cause| UpstreamError::Host { cause })?;
+        let host = String::from_utf8_lossy(parsed.host);
+        if ends_in_a_number(&host) && host.parse::<std::net::Ipv4Addr>().is_err() {
+            return Err(UpstreamError::Address { host: shown(&host) });
+        }
+        let host = HostName::parse(&host).map_err(|cause| UpstreamError::Host { cause })?;
+        Ok(Self { host, port: parsed.port.unwrap_or(80) })
+    }
+}
+
+/// Resolvers read `127.1`, `0x7f000001` and `2130706433` as addresses; such spellings have no honest use.
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = last
+        .strip_prefix("0x")
+        .or_else(|| last.strip_prefix("0X"))
+        .map_or(false, |hexadecimal| hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    digits || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,16 +1,33 @@
 //! Why a decision is what it is, for the person who must act.
+//!
+//! An explanation judges the caller's slice exactly as [`Policies::decide`] does, without the cache, and adds the
+//! grants of the same API that cover another caller or another operation. It says what the first unmet condition
+//! of each policy is, which grant comes nearest, and which smallest grant would permit exactly this caller to call
+//! exactly this operation. Where a guard forbids, no grant helps, and it says so.
 
-use model::PolicyId;
+mod grant;
+mod unmet;
+
+use std::collections::BTreeSet;
+
+use model::{Client, PolicyId};
 
 use crate::compile::Policies;
-use crate::facts::Facts;
-use crate::rule::Effect;
-use crate::ruling::Ruling;
+use crate::decide::{Judged, Tally, judge};
+use crate::facts::{Facts, Question};
+use crate::reads::Reads;
+use crate::rule::{Effect, Principals, Rule};
+use crate::ruling::{Ruling, RulingKind};
+use crate::schema::quoted;
+use crate::slice::OperationEntry;
+
+/// The most grants outside of the slice that are looked at.
+const NEAR_MISSES_MAX: usize = 100;
 
 /// How one policy stands to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleOutcomeKind {
-    /// Its condition could not be evaluated, so it denies.
+    /// Its conditions could not be evaluated, so the request is denied.
     Error,
     /// It covers the request, but its `@expires` has passed.
     Expired,
@@ -22,45 +39,284 @@ pub enum RuleOutcomeKind {
     Observed,
 }
 
+impl RuleOutcomeKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Expired => "expired",
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Observed => "observed",
+        }
+    }
+}
+
 /// One policy in an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleOutcome {
     pub id: PolicyId,
     pub effect: Effect,
     pub outcome: RuleOutcomeKind,
-    /// The first condition that is not met, as Cedar text.
+    /// The first condition that is not met, as Cedar text; for a policy that has expired, its end.
     pub unmet: Option<String>,
 }
 
 /// What a person can do about a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrantAdvice {
+    /// Nothing is needed.
     AlreadyPermitted,
+    /// This text, put under `policies/`, permits exactly this caller to call exactly this operation.
     Grant(String),
+    /// A guard forbids: no grant helps.
     Guarded,
+    /// Nobody is known to grant anything to: the caller has to present a credential.
     Identify,
+    /// A policy cannot be evaluated, or the operation is not declared: no grant helps before that is mended.
     Mend,
+}
+
+impl GrantAdvice {
+    /// The text of the grant, where one helps.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Grant(text) => Some(text),
+            Self::AlreadyPermitted | Self::Guarded | Self::Identify | Self::Mend => None,
+        }
+    }
 }
 
 /// Everything that a decision rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
+    /// The same ruling that [`Policies::decide`] gives.
     pub ruling: Ruling,
+    /// The policies of the slice in the order of loading, then grants that miss by caller or operation.
     pub rules: Vec<RuleOutcome>,
-    /// The grant that comes nearest to permitting.
+    /// The grant that comes nearest to permitting, where none does.
     pub nearest: Option<PolicyId>,
     pub grant: GrantAdvice,
 }
 
+/// How far a grant is from holding; less is nearer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance {
+    scope: ScopeMiss,
+    conditions: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ScopeMiss {
+    Covered,
+    Caller,
+    Operation,
+}
+
+struct Explained {
+    outcome: RuleOutcome,
+    distance: Distance,
+}
+
 impl Policies {
-    /// Explains a decision without the cache.
+    /// Explains a decision: the same judgement as [`Policies::decide`], with its reasons.
     #[must_use]
-    pub fn explain(&self, _facts: &Facts<'_>) -> Explanation {
-        Explanation {
-            ruling: Ruling::fault(),
-            rules: Vec::new(),
-            nearest: None,
-            grant: GrantAdvice::Mend,
+    pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
+        let operation = self.operation(facts.operation);
+        let fitting = operation.filter(|operation| operation.parameters.len() == facts.params.len());
+        let Some((operation, slice)) = fitting.and_then(|operation| {
+            Some((operation, self.slice(operation, &facts.caller.client)?))
+        }) else {
+            return Explanation {
+                ruling: Ruling::fault(),
+                rules: Vec::new(),
+                nearest: None,
+                grant: GrantAdvice::Mend,
+            };
+        };
+        let covered: BTreeSet<u32> = slice.iter().flat_map(|part| part.rules.iter().copied()).collect();
+        let question = self.question_about(operation, covered.iter().copied(), facts);
+        let mut tally = Tally::default();
+        let mut explained = Vec::new();
+        for &number in &covered {
+            let Some(rule) = self.rule(number) else { continue };
+            let judged = self.judge_rule(number, question.as_ref());
+            if !rule.expired(facts.now) {
+                tally.count(rule, judged, facts);
+            }
+            explained.push(covered_outcome(rule, judged, question.as_ref(), facts));
         }
+        let ruling = tally.ruling();
+        explained.extend(self.near_misses(operation, &covered, facts));
+        let nearest = match &ruling.kind {
+            RulingKind::Permit { .. } => None,
+            RulingKind::Fault { .. } | RulingKind::Forbid { .. } | RulingKind::NoGrant => explained
+                .iter()
+                .filter(|one| {
+                    one.outcome.effect == Effect::Permit && one.outcome.outcome != RuleOutcomeKind::Hit
+                })
+                .min_by_key(|one| one.distance)
+                .map(|one| one.outcome.id.clone()),
+        };
+        let grant = match &ruling.kind {
+            RulingKind::Fault { .. } => GrantAdvice::Mend,
+            RulingKind::Forbid { .. } => GrantAdvice::Guarded,
+            RulingKind::NoGrant => self.smallest_grant(operation, facts),
+            RulingKind::Permit { .. } => GrantAdvice::AlreadyPermitted,
+        };
+        Explanation { ruling, rules: explained.into_iter().map(|one| one.outcome).collect(), nearest, grant }
+    }
+
+    fn smallest_grant(&self, operation: &OperationEntry, facts: &Facts<'_>) -> GrantAdvice {
+        match &facts.caller.client {
+            Client::Anonymous => GrantAdvice::Identify,
+            Client::Application(application) => {
+                let taken: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
+                GrantAdvice::Grant(grant::text(application, &operation.id, facts.now, &taken))
+            }
+        }
+    }
+
+    fn question_about(
+        &self,
+        operation: &OperationEntry,
+        numbers: impl Iterator<Item = u32>,
+        facts: &Facts<'_>,
+    ) -> Option<Question> {
+        let mut reads = Reads::nothing();
+        for rule in numbers.filter_map(|number| self.rule(number)) {
+            reads.merge(&rule.reads);
+        }
+        Question::new(self, operation, &reads, facts)
+    }
+
+    fn judge_rule(&self, number: u32, question: Option<&Question>) -> Judged {
+        match (self.condition(number), question) {
+            (None, _) => Judged::Hit,
+            (Some(condition), Some(question)) => judge(question, condition),
+            (Some(_), None) => Judged::Error,
+        }
+    }
+
+    /// Grants of the same API that cover this operation for others, or this caller for other operations.
+    fn near_misses(
+        &self,
+        operation: &OperationEntry,
+        covered: &BTreeSet<u32>,
+        facts: &Facts<'_>,
+    ) -> Vec<Explained> {
+        let is_of_api = |place: &u32| {
+            let other = self.operation(catalog::OperationIndex(*place));
+            other.is_some_and(|other| other.api == operation.api)
+        };
+        let rules = (0_u32..).zip(self.rules.iter().zip(&self.reach));
+        rules
+            .filter(|(number, (rule, _))| rule.effect == Effect::Permit && !covered.contains(number))
+            .filter_map(|(number, (rule, reach))| {
+                let covers_operation = reach.binary_search(&facts.operation.0).is_ok();
+                let covers_caller = covers(&rule.scope.principals, &facts.caller.client);
+                let (miss, unmet) = match (covers_operation, covers_caller) {
+                    (true, false) => (ScopeMiss::Caller, principal_text(rule)),
+                    (false, true) if reach.iter().any(is_of_api) => {
+                        (ScopeMiss::Operation, action_text(rule))
+                    }
+                    (true, true) | (false, true | false) => return None,
+                };
+                let conditions = match miss {
+                    ScopeMiss::Covered | ScopeMiss::Operation => 0,
+                    ScopeMiss::Caller => {
+                        let question = self.question_about(operation, std::iter::once(number), facts);
+                        unmet::count(rule, question.as_ref())
+                    }
+                };
+                Some(Explained {
+                    outcome: RuleOutcome {
+                        id: rule.id.clone(),
+                        effect: rule.effect,
+                        outcome: RuleOutcomeKind::Miss,
+                        unmet: Some(unmet),
+                    },
+                    distance: Distance { scope: miss, conditions },
+                })
+            })
+            .take(NEAR_MISSES_MAX)
+            .collect()
+    }
+}
+
+fn covered_outcome(rule: &Rule, judged: Judged, question: Option<&Question>, facts: &Facts<'_>) -> Explained {
+    let expired = rule.annotations.expires.filter(|_| rule.expired(facts.now));
+    let first_unmet = match judged {
+        Judged::Hit => None,
+        Judged::Error | Judged::Miss => unmet::first(rule, question),
+    };
+    let (outcome, unmet) = match (expired, judged) {
+        (Some(end), _) => {
+            let end = format!("context.now < datetime({})", quoted(&end.to_string()));
+            (RuleOutcomeKind::Expired, Some(end))
+        }
+        (None, Judged::Error) => (RuleOutcomeKind::Error, first_unmet),
+        (None, Judged::Miss) => (RuleOutcomeKind::Miss, first_unmet),
+        (None, Judged::Hit) if rule.observed(facts.now) => (RuleOutcomeKind::Observed, None),
+        (None, Judged::Hit) => (RuleOutcomeKind::Hit, None),
+    };
+    let conditions = unmet::count(rule, question) + usize::from(expired.is_some());
+    Explained {
+        outcome: RuleOutcome { id: rule.id.clone(), effect: rule.effect, outcome, unmet },
+        distance: Distance { scope: ScopeMiss::Covered, conditions },
+    }
+}
+
+/// Whether a scope covers a caller.
+fn covers(principals: &Principals, client: &Client) -> bool {
+    match (principals, client) {
+        (Principals::Anyone, _)
+        | (Principals::Anonymous, Client::Anonymous)
+        | (Principals::Applications, Client::Application(_)) => true,
+        (Principals::Application(name), Client::Application(application)) => {
+            name == application.name.as_str()
+        }
+        (Principals::Team(name), Client::Application(application)) => name == application.team.as_str(),
+        (Principals::Nobody, _)
+        | (Principals::Anonymous, Client::Application(_))
+        | (Principals::Application(_) | Principals::Applications | Principals::Team(_), Client::Anonymous) => {
+            false
+        }
+    }
+}
+
+/// The scope's principal as it is written in Cedar.
+fn principal_text(rule: &Rule) -> String {
+    use cedar_policy::PrincipalConstraint as C;
+    match rule.policy.principal_constraint() {
+        C::Any => "principal".to_owned(),
+        C::Eq(uid) => format!("principal == {uid}"),
+        C::In(uid) => format!("principal in {uid}"),
+        C::Is(kind) => format!("principal is {kind}"),
+        C::IsIn(kind, uid) => format!("principal is {kind} in {uid}"),
+    }
+}
+
+/// The scope's action, or its resource where the action covers everything.
+fn action_text(rule: &Rule) -> String {
+    use cedar_policy::{ActionConstraint as A, ResourceConstraint as R};
+    match rule.policy.action_constraint() {
+        A::Eq(uid) => format!("action == {uid}"),
+        A::In(uids) => match uids.as_slice() {
+            [uid] => format!("action in {uid}"),
+            uids => {
+                let uids: Vec<_> = uids.iter().map(ToString::to_string).collect();
+                format!("action in [{}]", uids.join(", "))
+            }
+        },
+        A::Any => match rule.policy.resource_constraint() {
+            R::Any => "resource".to_owned(),
+            R::Eq(uid) => format!("resource == {uid}"),
+            R::In(uid) => format!("resource in {uid}"),
+            R::Is(kind) => format!("resource is {kind}"),
+            R::IsIn(kind, uid) => format!("resource is {kind} in {uid}"),
+        },
     }
 }

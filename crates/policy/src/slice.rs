@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use catalog::{ApiIndex, Catalog, PathParameter};
 use cedar_policy::EntityUid;
 use foldhash::fast::RandomState;
+use model::OperationId;
 use smallvec::SmallVec;
 
 use crate::digest::ContentHash;
@@ -22,7 +23,7 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 /// An operation as deciding needs it.
 #[derive(Debug)]
 pub(crate) struct OperationEntry {
-    pub id: Box<str>,
+    pub id: OperationId,
     pub api: ApiIndex,
     pub groups: Box<[Box<str>]>,
     pub parameters: Box<[PathParameter]>,
@@ -165,7 +166,7 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
         .filter_map(|(place, (operation, list))| {
             let plan = builder.plan(place, operation, list)?;
             Some(OperationEntry {
-                id: operation.id.as_str().into(),
+                id: operation.id.clone(),
                 api: operation.api,
                 groups: operation.groups.iter().map(|group| group.as_str().into()).collect(),
                 parameters_content: parameters_content(&operation.parameters),

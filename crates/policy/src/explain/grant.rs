@@ -1,0 +1,55 @@
+//! The smallest grant: one application, one operation, an end, and nothing that has to be filled in.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::{Application, OperationId, Timestamp};
+
+use crate::schema::quoted;
+
+/// How long a suggested grant lasts.
+const DAYS: u64 = 90;
+/// The longest suggested id; the model's limit leaves room for a number after it.
+const ID_BYTES_MAX: usize = 112;
+
+pub(super) fn text(
+    application: &Application,
+    operation: &OperationId,
+    now: Timestamp,
+    taken: &BTreeSet<&str>,
+) -> String {
+    let name = application.name.as_str();
+    let end = now.plus(Duration::from_secs(DAYS * 86_400)).to_string();
+    let day = end.split_once('T').map_or(end.as_str(), |(day, _)| day);
+    format!(
+        "@id({id})\n@owner({owner})\n@reason({reason})\n@expires({day})\npermit (\n  principal == Application::{name},\n  \
+         action == Action::{action},\n  resource == Api::{api}\n);\n",
+        id = quoted(&unused_id(name, operation.as_str(), taken)),
+        owner = quoted(application.team.as_str()),
+        reason = quoted(&format!("{name} calls {operation}")),
+        day = quoted(day),
+        name = quoted(name),
+        action = quoted(operation.as_str()),
+        api = quoted(operation.api()),
+    )
+}
+
+/// `grant.shop.orders-get-orders-id`, with a number where that is taken.
+fn unused_id(application: &str, operation: &str, taken: &BTreeSet<&str>) -> String {
+    let mut id = format!("grant.{application}.");
+    for character in operation.chars() {
+        match character.to_ascii_lowercase() {
+            plain if plain.is_ascii_alphanumeric() => id.push(plain),
+            _ if id.ends_with(['-', '.']) => {}
+            _ => id.push('-'),
+        }
+        if ID_BYTES_MAX <= id.len() {
+            break;
+        }
+    }
+    let id = id.trim_end_matches(['-', '.']).to_owned();
+    if !taken.contains(id.as_str()) {
+        return id;
+    }
+    (2_u32..).map(|number| format!("{id}-{number}")).find(|id| !taken.contains(id.as_str())).unwrap_or(id)
+}

@@ -4,9 +4,13 @@
 //! of real APIs are seldom whole. It is not lenient about what could be read twice (duplicate keys) or never
 //! ends (aliases, references, depth, size): such documents are refused or the place is reported.
 
+mod read;
+mod reference;
+
 use model::Method;
 
-use crate::{Lifecycle, PathParameter};
+pub use crate::tree::SyntaxError;
+use crate::{Lifecycle, PathParameter, tree};
 
 /// The longest document, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -60,21 +64,14 @@ pub enum ReadDocumentError {
     UnsupportedVersion { version: String },
 }
 
-/// Where and why the text of a document ends to make sense.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct SyntaxError {
-    /// From 1; 0 where it is unknown.
-    pub line: usize,
-    /// From 1; 0 where it is unknown.
-    pub column: usize,
-    pub reason: String,
-}
-
 /// Reads a document.
 pub fn read_document(bytes: &[u8]) -> Result<Document, ReadDocumentError> {
     if DOCUMENT_BYTES_MAX < bytes.len() {
         return Err(ReadDocumentError::TooLong { length: bytes.len() });
     }
-    Err(ReadDocumentError::UnknownVersion)
+    let tree = tree::read_document(bytes).map_err(ReadDocumentError::Syntax)?;
+    read::read(&tree)
 }
+
+#[cfg(test)]
+mod tests;

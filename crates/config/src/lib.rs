@@ -21,7 +21,7 @@ mod place;
 mod quantity;
 mod repository;
 mod teams;
-pub mod template;
+pub mod templates;
 mod yaml;
 
 pub use api::{

@@ -326,6 +326,19 @@ mod tests {
         );
     }
 
+    /// A problem's `type` names a page of the documentation.
+    #[test]
+    fn every_problem_has_its_page() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/problems");
+        let reasons = DenyReason::ALL.iter().map(|reason| reason.problem());
+        for problem in reasons.chain(UpstreamFailure::ALL.iter().map(|failure| failure.problem())) {
+            let page = std::fs::read_to_string(folder.join(format!("{}.md", problem.slug))).unwrap_or_default();
+            for part in [problem.title, problem.next_step, &format!("urn:sallyport:problem:{}", problem.slug)] {
+                assert!(page.contains(part), "docs/problems/{}.md does not say: {part}", problem.slug);
+            }
+        }
+    }
+
     #[test]
     fn every_refusal_is_an_error_to_the_client() {
         for reason in DenyReason::ALL {

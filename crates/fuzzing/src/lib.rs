@@ -7,10 +7,12 @@
 //!
 //! Mutation is seeded: the same seed and corpus give the same inputs on every machine.
 
+mod configuration;
 mod corpus;
 mod mutate;
 mod request;
 mod run;
+mod segment;
 mod small;
 mod targets;
 

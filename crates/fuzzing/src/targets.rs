@@ -1,6 +1,6 @@
 //! The table of fuzz functions.
 
-use crate::{request, small};
+use crate::{configuration, request, segment, small};
 
 /// One fuzz function and what its input is made of.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +207,110 @@ const TEMPLATE: &[&str] = &[
     "%2f", "%", "..", "\u{e9}", "?", "#",
 ];
 
+const CONFIGURATION: &[&str] = &[
+    "=== sallyport.yaml\n",
+    "=== teams.yaml\n",
+    "=== apis/a/api.yaml\n",
+    "=== apis/../api.yaml\n",
+    "=== policies/a.cedar\n",
+    "version: 1\n",
+    "version: 2\n",
+    "hosts: ['*']\n",
+    "mode: enforce\n",
+    "mode: observe\n",
+    "observe_until: 2026-12-09\n",
+    "10.0.0.0/0",
+    "::/0",
+    "1e400/s",
+    "0/s",
+    "-1",
+    "\t",
+    "&a ",
+    "*a",
+    "<<: *a\n",
+    "!!str ",
+    "---\n",
+    "\u{feff}",
+    "\u{85}",
+    "null",
+    "~",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "# ",
+    "\"",
+    "'",
+    "\n",
+];
+
+const VALUES: &[&str] = &[
+    "http://",
+    "https://",
+    "127.0.0.1",
+    "[::1]",
+    "0x7f.1",
+    "localhost",
+    ":9000",
+    ":99999",
+    "/v1",
+    "@",
+    "?",
+    "#",
+    "10MiB",
+    "1e9",
+    "d",
+    "h",
+    "ms",
+    "/s",
+    "18446744073709551616",
+    "-",
+    "+",
+    ".",
+    "_",
+    " ",
+    "\u{e9}",
+    "\0",
+];
+
+const NOTE: &[&str] = &[
+    "\n",
+    "\n\n",
+    "fuzz\n",
+    "\u{2014} fuzz ",
+    "\u{2014} ",
+    "0\n",
+    "1\n",
+    "18446744073709551616\n",
+    "-1\n",
+    "01\n",
+    "c2sp.org/tlog-proof@v1\n",
+    "index ",
+    "extra ",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+    "=",
+    "==",
+    "\r\n",
+    " ",
+    "+",
+    "/",
+];
+
+const BINARY: &[&str] = &[
+    "\0",
+    "\0\0\0\0",
+    "\u{1}",
+    "\u{7f}",
+    "\u{80}\u{80}\u{80}",
+    "\u{ff}\u{ff}\u{ff}\u{ff}",
+    "SPSEALED",
+    "orders",
+    "app:shop",
+    "\u{10}\0\0\0",
+];
+
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "canonical", judge: request::judge, words: CANONICAL },
@@ -221,11 +325,18 @@ pub const TARGETS: &[Target] = &[
         judge: |bytes| holds(catalog::fuzz::template, bytes),
         words: TEMPLATE,
     },
+    Target { name: "config_edit", judge: |bytes| holds(config::fuzz::edit, bytes), words: CONFIGURATION },
+    Target { name: "config_values", judge: |bytes| holds(config::fuzz::values, bytes), words: VALUES },
+    Target { name: "configuration", judge: configuration::judge, words: CONFIGURATION },
     Target { name: "http1_body", judge: |bytes| text(http1::fuzz::body(bytes)), words: BODY },
     Target { name: "http1_request", judge: |bytes| text(http1::fuzz::request(bytes)), words: HEAD },
     Target { name: "http1_response", judge: |bytes| text(http1::fuzz::response(bytes)), words: HEAD },
     Target { name: "key", judge: small::key, words: KEY },
     Target { name: "names", judge: small::names, words: NAMES },
+    Target { name: "record_checkpoint", judge: |bytes| text(record::fuzz::checkpoint(bytes)), words: NOTE },
+    Target { name: "record_entry", judge: |bytes| text(record::fuzz::entry(bytes)), words: BINARY },
+    Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
+    Target { name: "record_segment", judge: segment::judge, words: BINARY },
 ];
 
 /// A function that asserts its properties itself: it holds when it returns.

@@ -1,7 +1,8 @@
 //! `cargo xtask soak`: the release gateway under load for a long time.
 //!
 //! What must hold: every answer is the expected one, resident memory and open files are flat after the first
-//! tenth of the time, and the log verifies afterwards and has two entries for each request.
+//! tenth of the time, and the log verifies afterwards and has an entry for each request at least (decided and
+//! completed are one where they came together).
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     let verified: Verified = serde_json::from_str(verified.trim())
         .with_context(|| format!("`audit verify` printed {verified}"))?;
     anyhow::ensure!(verified.ok, "the log does not verify");
-    anyhow::ensure!(2 * sent <= verified.entries, "{sent} requests left only {} entries", verified.entries);
+    anyhow::ensure!(sent <= verified.entries, "{sent} requests left only {} entries", verified.entries);
     println!(
         "soak: {sent} requests in {minutes} minutes, every answer as expected; {} entries verified",
         verified.entries

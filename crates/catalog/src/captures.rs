@@ -20,17 +20,19 @@ pub struct Captures {
 pub(crate) struct Place {
     pub(crate) segment: u8,
     pub(crate) reach: Reach,
-    /// Bytes of the decoded segment; not looked at where the parameter spans.
+    /// Bytes of the decoded segment; looked at only for a part.
     pub(crate) start: u16,
     pub(crate) end: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Within one segment.
-    Segment,
+    /// A part of one segment.
+    Part,
     /// From the segment to the end of the path.
     ToTheEnd,
+    /// One whole segment.
+    Whole,
 }
 
 /// The value of one parameter, decoded.
@@ -42,7 +44,7 @@ pub struct Captured<'a> {
 
 impl Captures {
     pub(crate) const EMPTY: Self = Self {
-        places: [Place { segment: 0, reach: Reach::Segment, start: 0, end: 0 }; PARAMETERS_MAX],
+        places: [Place { segment: 0, reach: Reach::Whole, start: 0, end: 0 }; PARAMETERS_MAX],
         length: 0,
     };
 
@@ -88,7 +90,8 @@ impl<'a> Captured<'a> {
     pub fn as_str(&self) -> Option<&'a str> {
         let first = self.request.segment(usize::from(self.place.segment))?;
         match self.place.reach {
-            Reach::Segment => first.get(usize::from(self.place.start)..usize::from(self.place.end)),
+            Reach::Whole => Some(first),
+            Reach::Part => first.get(usize::from(self.place.start)..usize::from(self.place.end)),
             Reach::ToTheEnd if usize::from(self.place.segment) + 1 == self.request.segments().len() => {
                 Some(first)
             }
@@ -99,7 +102,7 @@ impl<'a> Captured<'a> {
     /// The decoded segments it is made of: one, or for a spanning parameter all that it reaches over.
     pub fn segments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let (within, spanned) = match self.place.reach {
-            Reach::Segment => (self.as_str(), None),
+            Reach::Part | Reach::Whole => (self.as_str(), None),
             Reach::ToTheEnd => (None, Some(self.request.segments().skip(usize::from(self.place.segment)))),
         };
         within.into_iter().chain(spanned.into_iter().flatten())

@@ -58,7 +58,7 @@ pub struct Operation {
     pub visibility: Visibility,
     pub operation_id: Option<Box<str>>,
     pub summary: Option<Box<str>>,
-    /// Every method that its API declares on its path, HEAD included where GET is.
+    /// Every method on its path that may be told of: no hidden ones, and HEAD where GET answers it.
     pub path_methods: MethodSet,
 }
 

@@ -25,7 +25,7 @@ pub struct Cors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preflight<'a> {
     pub origin: &'a str,
-    /// Every method that is declared on the path.
+    /// Every method that is declared on the path and not hidden.
     pub methods: MethodSet,
     /// The field names that were asked for, as they were written: a list of tokens.
     pub headers: Option<&'a str>,

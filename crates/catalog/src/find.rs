@@ -27,7 +27,8 @@ use crate::{Captures, MethodSet, Template};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     Found(Found),
-    /// The path is declared, the method on it is not.
+    /// The path is declared, the method on it is not. `allow` leaves out hidden operations; where all of them are
+    /// hidden, the path is as good as unknown.
     MethodNotDeclared {
         api: ApiIndex,
         allow: MethodSet,
@@ -75,7 +76,10 @@ impl Catalog {
         let method = request.method();
         let of_get = if method == Method::Head { endpoint.operation(Method::Get) } else { None };
         let Some(operation) = endpoint.operation(method).or(of_get) else {
-            return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.methods };
+            return match endpoint.shown {
+                MethodSet::EMPTY => Match::UnknownOperation { api: endpoint.api },
+                allow => Match::MethodNotDeclared { api: endpoint.api, allow },
+            };
         };
         let captures = self.operation(operation).and_then(|found| capture(&found.template, request));
         match captures {
@@ -105,8 +109,7 @@ fn capture(template: &Template, request: &CanonicalRequest) -> Option<Captures> 
             }
             Segment::Literal(_) => {}
             Segment::Parameter(_) => {
-                let length = request.segment(usize::from(place))?.len();
-                captures.push(within(place, 0, length)?)?;
+                captures.push(Place { segment: place, reach: Reach::Whole, start: 0, end: 0 })?;
             }
             Segment::Spanning(_) => {
                 captures.push(Place { segment: place, reach: Reach::ToTheEnd, start: 0, end: 0 })?;
@@ -118,7 +121,7 @@ fn capture(template: &Template, request: &CanonicalRequest) -> Option<Captures> 
 
 fn within(segment: u8, start: usize, end: usize) -> Option<Place> {
     let (start, end) = (u16::try_from(start).ok()?, u16::try_from(end).ok()?);
-    Some(Place { segment, reach: Reach::Segment, start, end })
+    Some(Place { segment, reach: Reach::Part, start, end })
 }
 
 #[cfg(test)]

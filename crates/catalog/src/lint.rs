@@ -9,6 +9,8 @@ use model::OperationId;
 pub enum Lint {
     /// Some paths fit both, and neither is the more special one; requests for them go to `taken`.
     Ambiguous { taken: OperationId, other: OperationId },
+    /// A denial hides it, so no preflight may tell of it either: browsers can't call it from other origins.
+    HiddenFromBrowsers { operation: OperationId },
     /// The look at overlaps or the list of lints ended at its limit.
     Incomplete,
     /// The same place of one path has two names, so that rules on either see half of the operations.
@@ -29,6 +31,10 @@ impl fmt::Display for Lint {
             Self::Ambiguous { taken, other } => write!(
                 formatter,
                 "some paths fit both `{taken}` and `{other}`; requests for them are judged as the first"
+            ),
+            Self::HiddenFromBrowsers { operation } => write!(
+                formatter,
+                "`{operation}` is hidden, so preflights for it are not answered and browsers cannot call it from other origins"
             ),
             Self::Incomplete => formatter.write_str("there is more to say than the limit of lints allows"),
             Self::ParameterNames { one, other, name, other_name } => write!(

@@ -6,7 +6,7 @@ use super::draft::{Draft, operation};
 use super::{Api, ApiIndex, CompileCatalogError, Operation, OperationIndex, check, overlap};
 use crate::find::{Domain, NodeId, Site, Sites, Trie};
 use crate::template::Segment;
-use crate::{BasePath, Hosts, Lint, Template};
+use crate::{BasePath, Hosts, Lint, Template, Visibility};
 
 /// How many lints of one catalogue are reported beside overlaps.
 const LINTS_MAX: usize = 1_024;
@@ -132,10 +132,10 @@ impl Builder<'_> {
         }
         self.lints.extend(overlap::overlaps(&draft, self.operations));
         for endpoint in &draft.endpoints {
-            for index in endpoint.methods.iter().filter_map(|method| endpoint.operation(method)) {
+            for index in endpoint.operations() {
                 let place = usize::try_from(index.0).unwrap_or(usize::MAX);
                 if let Some(operation) = self.operations.get_mut(place) {
-                    operation.path_methods = endpoint.methods;
+                    operation.path_methods = endpoint.shown;
                 }
             }
         }
@@ -181,8 +181,8 @@ impl Builder<'_> {
 
     fn lint_operations(&mut self) {
         for operation in self.operations.iter() {
-            let base =
-                self.apis.get(usize::from(operation.api.0)).map_or(0, |api| api.base_path.segments().len());
+            let api = self.apis.get(usize::from(operation.api.0));
+            let base = api.map_or(0, |api| api.base_path.segments().len());
             let own = operation.template.segments().iter().skip(base);
             let has_word = own.clone().any(|segment| match segment {
                 Segment::Affix(_) => true,
@@ -196,6 +196,10 @@ impl Builder<'_> {
             if is_reserved(&operation.template) {
                 let reason = "the gateway itself answers there".to_owned();
                 self.lints.push(Lint::Unreachable { operation: operation.id.clone(), reason });
+            }
+            let has_cors = api.is_some_and(|api| api.cors.is_some());
+            if has_cors && operation.visibility == Visibility::Hidden {
+                self.lints.push(Lint::HiddenFromBrowsers { operation: operation.id.clone() });
             }
             if operation.groups.is_empty() {
                 self.lints.push(Lint::Ungrouped { operation: operation.id.clone() });

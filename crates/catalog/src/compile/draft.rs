@@ -76,7 +76,10 @@ impl Draft {
                 CompileCatalogError::SharedPath { first: first.id.clone(), second: added.id.clone() }
             });
         }
-        match endpoint.add(added.method, index).and_then(|first| operation(operations, first)) {
+        match endpoint
+            .add(added.method, added.visibility, index)
+            .and_then(|first| operation(operations, first))
+        {
             Some(first) => Err(CompileCatalogError::DuplicateOperation {
                 first: first.id.clone(),
                 second: added.id.clone(),

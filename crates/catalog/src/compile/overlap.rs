@@ -3,6 +3,8 @@
 //! Such a path has one reading, by the matcher's order. A person should still know of it, since a rule about the
 //! one says nothing about the other (security case 85): the lint names both.
 
+use model::Method;
+
 use super::Operation;
 use super::draft::{Draft, DraftNode, operation};
 use crate::find::Endpoint;
@@ -184,7 +186,8 @@ fn segments_of(node: &DraftNode) -> impl Iterator<Item = usize> + '_ {
 
 /// One operation of each, of the same method where there is one.
 fn pair(one: &Endpoint, two: &Endpoint) -> Option<(super::OperationIndex, super::OperationIndex)> {
-    let same = one.methods.iter().find_map(|method| Some((one.operation(method)?, two.operation(method)?)));
+    let same =
+        Method::LISTED.into_iter().find_map(|method| Some((one.operation(method)?, two.operation(method)?)));
     same.or_else(|| Some((one.first()?, two.first()?)))
 }
 

@@ -144,6 +144,7 @@ fn refuses_declarations_that_contradict_themselves() {
     assert!(declared(|api| api.operations[0].parameters[0].kind = ParameterKind::Long).is_ok());
 }
 
+/// Security case 85.
 #[test]
 fn names_both_where_some_path_fits_two() {
     let shadowed = |special: &str, general: &str| {
@@ -209,6 +210,11 @@ fn says_what_is_worth_a_look() {
     ] {
         assert_eq!(lints(apis), expected);
     }
+    let mut browsers = api("a h.example /", &["GET /x", "GET /y"]);
+    browsers.operations[1].visibility = Visibility::Hidden;
+    assert_eq!(lints(vec![browsers.clone()]), [""; 0]);
+    browsers.cors = Some(Cors { origins: vec!["https://shop.example.com".into()] });
+    assert_eq!(lints(vec![browsers]), ["HiddenFromBrowsers { operation: \"a:GET /y\" }"]);
     let ungrouped = Catalog::compile(vec![api("a h.example /", &["GET /x"])]).unwrap().lints;
     assert_eq!(ungrouped.iter().map(ToString::to_string).collect::<Vec<_>>().len(), 1);
     let mut grouped = api("a h.example /", &[]);

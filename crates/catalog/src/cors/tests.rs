@@ -6,6 +6,11 @@ const SHOP: &str = "https://shop.example.com";
 fn catalog() -> Catalog {
     let mut open =
         api("open open.example /", &["GET /x/{id}", "PUT /x/{id}", "OPTIONS /o", "GET /o", "POST /p"]);
+    open.operations.push(crate::find::tests::operation("PATCH /x/{id}"));
+    open.operations.push(crate::find::tests::operation("GET /hidden"));
+    for hidden in open.operations.iter_mut().skip(5) {
+        hidden.visibility = crate::Visibility::Hidden;
+    }
     open.cors = Some(Cors { origins: vec![SHOP.into(), "http://127.0.0.1:3000".into()] });
     compile(vec![open, api("closed closed.example /", &["GET /x/{id}"])])
 }
@@ -57,6 +62,8 @@ fn what_is_not_exactly_declared_is_no_preflight() {
         (false, "OPTIONS", "/x/7", &[("Host", "closed.example"), FROM, FOR]),
         (false, "OPTIONS", "/x/7", &[("Host", "other.example"), FROM, FOR]),
         (false, "OPTIONS", "/unknown", &[HOST, FROM, FOR]),
+        (false, "OPTIONS", "/hidden", &[HOST, FROM, FOR]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "PATCH")]),
         (false, "OPTIONS", "/p", &[HOST, FROM, FOR]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "DELETE")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, ("Access-Control-Request-Method", "get")]),

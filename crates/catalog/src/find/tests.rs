@@ -113,6 +113,7 @@ fn literals_come_before_texts_before_parameters_before_spanning() {
         ("GET", "/users/ME", "a:GET /users/{id} id=ME"),
         ("GET", "/users/%6de", "a:GET /users/me"),
         ("GET", "/users/7", "a:GET /users/{id} id=7"),
+        // Security case 8: the query is not looked at.
         ("GET", "/users/7?x=/users/me", "a:GET /users/{id} id=7"),
         ("GET", "/users/a%20b", "a:GET /users/{id} id=a b"),
         ("GET", "/users/7.json", "a:GET /users/{id}.json id=7"),
@@ -164,6 +165,30 @@ fn the_path_decides_before_the_method() {
 }
 
 #[test]
+fn hidden_operations_are_found_and_not_told_of() {
+    let mut declaration =
+        api("a a.example /", &["GET /x", "PUT /x", "GET /y", "DELETE /y", "GET /z", "HEAD /z", "POST /z"]);
+    for place in [1, 2, 3, 4] {
+        declaration.operations[place].visibility = Visibility::Hidden;
+    }
+    let catalog = compile(vec![declaration]);
+    for (method, target, expected) in [
+        ("PUT", "/x", "a:PUT /x"),
+        ("POST", "/x", "405 in a: GET, HEAD"),
+        ("GET", "/y", "a:GET /y"),
+        ("HEAD", "/y", "a:GET /y"),
+        // As if nothing were there.
+        ("POST", "/y", "unknown in a"),
+        ("POST", "/none", "unknown in a"),
+        ("PUT", "/z", "405 in a: HEAD, POST"),
+    ] {
+        assert_eq!(answer(&catalog, method, "a.example", target), expected, "{method} {target}");
+    }
+    let shown: Vec<String> = catalog.operations().iter().map(|it| it.path_methods.to_string()).collect();
+    assert_eq!(shown, ["GET, HEAD", "GET, HEAD", "", "", "HEAD, POST", "HEAD, POST", "HEAD, POST"]);
+}
+
+#[test]
 fn goes_back_where_the_more_special_way_does_not_fit() {
     let catalog = one(&["GET /a/b/c", "GET /a/{x}/d", "GET /{y}/b/e", "GET /{y}/{x}.z/f", "GET /{all*}"]);
     for (target, expected) in [
@@ -178,6 +203,7 @@ fn goes_back_where_the_more_special_way_does_not_fit() {
     }
 }
 
+/// Security case 15.
 #[test]
 fn a_host_is_known_by_its_whole_name_however_many_there_are() {
     for count in [1, 10, 1_000] {
@@ -213,6 +239,7 @@ fn a_path_belongs_to_the_api_with_the_longest_base_path() {
         ("h.example", "/v1/x", "v1:GET /v1/x"),
         ("h.example", "/v1/other", "unknown in v1"),
         ("h.example", "/v1", "unknown in v1"),
+        // Security case 17: compared segment by segment.
         ("h.example", "/v10/x", "all:GET /{a}/{b} a=v10 b=x"),
         ("h.example", "/V1/x", "all:GET /{a}/{b} a=V1 b=x"),
         ("h.example", "/v1/deep/x", "deep:GET /v1/deep/x"),

@@ -10,9 +10,9 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use model::{CanonicalRequest, Method};
 
-use crate::MethodSet;
 use crate::compile::{ApiIndex, OperationIndex};
 use crate::template::affix::Pattern;
+use crate::{MethodSet, Visibility};
 
 /// The place of a node in its trie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,15 +54,16 @@ pub(crate) enum Literals {
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) api: ApiIndex,
-    /// HEAD included where GET is.
-    pub(crate) methods: MethodSet,
+    /// What may be told of the path: no hidden operations, and HEAD where GET answers it.
+    pub(crate) shown: MethodSet,
+    hidden: MethodSet,
     /// By the method's place in a set.
     operations: [Option<OperationIndex>; 8],
 }
 
 impl Endpoint {
     pub(crate) fn new(api: ApiIndex) -> Self {
-        Self { api, methods: MethodSet::EMPTY, operations: [None; 8] }
+        Self { api, shown: MethodSet::EMPTY, hidden: MethodSet::EMPTY, operations: [None; 8] }
     }
 
     pub(crate) fn operation(&self, method: Method) -> Option<OperationIndex> {
@@ -70,22 +71,37 @@ impl Endpoint {
     }
 
     /// Adds an operation; gives back the one that already has the method.
-    pub(crate) fn add(&mut self, method: Method, operation: OperationIndex) -> Option<OperationIndex> {
+    pub(crate) fn add(
+        &mut self,
+        method: Method,
+        visibility: Visibility,
+        operation: OperationIndex,
+    ) -> Option<OperationIndex> {
         let slot = self.operations.get_mut(MethodSet::place(method)?)?;
         if slot.is_some() {
             return *slot;
         }
         *slot = Some(operation);
-        self.methods = self.methods.with(method);
-        if method == Method::Get {
-            self.methods = self.methods.with(Method::Head);
+        if visibility == Visibility::Hidden {
+            self.hidden = self.hidden.with(method);
         }
+        let shown = |method: &Method| {
+            let of_get = *method == Method::Head && self.operation(Method::Head).is_none();
+            let answers = if of_get { Method::Get } else { *method };
+            self.operation(answers).is_some() && !self.hidden.contains(answers)
+        };
+        self.shown = Method::LISTED.into_iter().filter(shown).collect();
         None
+    }
+
+    /// Its operations by method.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = OperationIndex> {
+        self.operations.iter().filter_map(|operation| *operation)
     }
 
     /// Any of its operations, the first by method.
     pub(crate) fn first(&self) -> Option<OperationIndex> {
-        self.operations.iter().find_map(|operation| *operation)
+        self.operations().next()
     }
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn cut(text: &str) -> &str {
     if text.len() <= TEXT_BYTES_MAX {
         return text;
     }
-    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or("")
+    // A character has at most four bytes, so one of these places is a boundary.
+    (TEXT_BYTES_MAX - 3..=TEXT_BYTES_MAX).rev().find_map(|end| text.get(..end)).unwrap_or("")
 }
 
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {

@@ -7,11 +7,29 @@
 //! `docs/rfd/0003-log-format.md` has the format byte for byte and the reasons.
 
 pub mod bytes;
+pub mod checkpoint;
+mod code;
+pub mod decode;
+pub mod encode;
 pub mod entry;
+pub mod evidence;
+pub mod fuzz;
+pub mod hash;
+pub mod json;
+pub mod note;
 pub mod param;
+pub mod segment;
+pub mod tree;
 
+pub use bytes::DecodeError;
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use decode::{DecidedView, Leaf, PersonalView};
 pub use entry::{
     AttributeRef, Carried, Change, ClientRef, Closed, Completed, Continued, Decided, Ending, Loss, LossCause,
     Opened, Outcome, ParamRef, Personal,
 };
+pub use evidence::{Proof, ProofError, Proven};
+pub use note::{NoteError, Signer, Verifier};
 pub use param::{ParamHash, ParamKey};
+pub use segment::Stored;
+pub use tree::Hash;

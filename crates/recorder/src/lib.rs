@@ -5,13 +5,41 @@
 //! figures for `status` and metrics. An entry that must be durable first comes with a [`Receipt`] to wait on.
 //! What cannot be kept is counted and the count is recorded. Nothing is judged here.
 
-mod hash;
+mod join;
+mod layout;
+pub mod log;
+mod metrics;
+mod open;
 pub mod options;
+pub mod reader;
 pub mod recorder;
+mod retention;
 pub mod rollup;
+mod sequencer;
+pub mod storage;
 pub mod worker;
 
 pub use options::{Clock, Options};
+pub use reader::LogReader;
 pub use recorder::{CloseLogError, Health, OpenLogError, Recorder};
+pub use retention::{EraseError, Erased, Subject};
 pub use rollup::{ApiRollup, Rollups, Row};
 pub use worker::{Durability, NotDurable, Receipt, RecordFull, WorkerLog};
+
+/// Lets go of a result that there is nobody to tell of; what failed was counted where it failed.
+pub(crate) fn unheeded<T, E>(_result: Result<T, E>) {}
+
+/// An error and its causes in one line.
+pub(crate) fn error_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,22 +1,39 @@
 //! The recorder: opens the log, runs the sequencer thread, and answers what others ask of it.
 
-use record::Change;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use record::encode::put_change_leaf;
+use record::{Change, Signer, Verifier};
+
+use crate::metrics::Metrics;
+pub use crate::open::OpenLogError;
+use crate::open::open;
+use crate::retention::{self, Maintenance};
 use crate::rollup::Tally;
-use crate::{NotDurable, Options, Rollups, WorkerLog};
+use crate::sequencer::{Board, Command, Parts, Progress, Sequencer};
+use crate::storage::{Disk, Lock, Storage};
+use crate::unheeded;
+use crate::worker::{Shared, ring};
+use crate::{Clock, EraseError, Erased, NotDurable, Options, Rollups, Subject, WorkerLog};
 
-/// Why a log cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenLogError {
-    #[error("the log in `{dir}` is not supported by this program")]
-    Unsupported { dir: String },
-}
+/// How often the rings are looked at while entries come.
+const POLL_BUSY: Duration = Duration::from_millis(4);
+/// How often when none came for [`IDLE_ROUNDS`] rounds.
+const POLL_IDLE: Duration = Duration::from_millis(50);
+const IDLE_ROUNDS: u32 = 250;
+/// Commands that can wait for the sequencer.
+const COMMANDS_MAX: usize = 64;
 
 /// Why a log could not be closed in good order.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseLogError {
     #[error("the last entries could not be made durable")]
     NotDurable,
+    #[error("the recorder's thread has ended before")]
+    Ended,
 }
 
 /// How the log is, for `/readyz` and warnings.
@@ -28,46 +45,203 @@ pub struct Health {
     pub lost: u64,
 }
 
-/// A log that is open for writing.
+/// A log that is open for writing. Dropping it without [`Recorder::close`] closes it too, but tells nobody how.
 #[derive(Debug)]
 pub struct Recorder {
-    _private: (),
+    commands: SyncSender<Command>,
+    shared: Arc<Shared>,
+    board: Arc<Mutex<Board>>,
+    maintenance: Arc<Maintenance>,
+    verifier: Verifier,
+    clock: ClockOf,
+    thread: Option<JoinHandle<()>>,
+    _lock: Option<Lock>,
+}
+
+/// A clock without a `Debug` of its own.
+struct ClockOf(Clock);
+
+impl std::fmt::Debug for ClockOf {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Clock")
+    }
 }
 
 impl Recorder {
-    /// Opens or makes the log and starts its thread.
+    /// Opens or makes the log in `options.dir` and starts its thread.
     pub fn open(options: Options) -> Result<(Self, Vec<WorkerLog>), OpenLogError> {
-        Err(OpenLogError::Unsupported { dir: options.dir.display().to_string() })
+        let disk = Disk::new(&options.dir);
+        let lock = disk.lock()?;
+        let (mut recorder, workers) = Self::open_on(Arc::new(disk), options)?;
+        recorder._lock = Some(lock);
+        Ok((recorder, workers))
     }
 
-    /// Records a change of the gateway's own state; returns when it is durable.
+    /// Opens the log on any storage that nobody else writes to.
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        options: Options,
+    ) -> Result<(Self, Vec<WorkerLog>), OpenLogError> {
+        let (mut sequencer, parts, workers) = prepare(storage, &options)?;
+        let clock = options.clock;
+        let ticking = Arc::clone(&clock);
+        let thread = std::thread::Builder::new()
+            .name("recorder".into())
+            .spawn(move || run(&mut sequencer, &ticking))
+            .map_err(OpenLogError::Thread)?;
+        // The cell is new, so this is the first and only value.
+        drop(parts.shared.thread.set(thread.thread().clone()));
+        let Handles { commands, shared, board, maintenance, verifier } = parts;
+        let recorder = Self {
+            commands,
+            shared,
+            board,
+            maintenance,
+            verifier,
+            clock: ClockOf(clock),
+            thread: Some(thread),
+            _lock: None,
+        };
+        Ok((recorder, workers))
+    }
+
+    /// Records a change of the gateway's own state; returns when it is durable. Blocks for a sync of the disk.
     pub fn change(&self, change: &Change<'_>) -> Result<(), NotDurable> {
-        let _ = change;
-        Err(NotDurable)
+        let mut leaf = Vec::new();
+        put_change_leaf(&mut leaf, change);
+        let time = change.time;
+        self.ask(|reply| Command::Change { leaf, time, reply })
     }
 
     /// Waits until everything that workers wrote before the call is in the log's files.
-    pub fn flush(&self) {}
+    pub fn flush(&self) -> Result<(), NotDurable> {
+        self.ask(|reply| Command::Flush { reply })
+    }
+
+    /// Erases the personal parts of a subject, those recorded up to now included.
+    pub fn erase(&self, subject: &Subject) -> Result<Erased, EraseError> {
+        self.flush().map_err(|_| EraseError::NotSealed)?;
+        self.ask(|reply| Command::Seal { reply }).map_err(|_| EraseError::NotSealed)?;
+        retention::erase(&self.maintenance, subject)
+    }
 
     /// What happened per API since the log was opened.
     #[must_use]
     pub fn rollups(&self) -> Rollups {
-        Tally::default().rollups()
+        self.board.lock().map_or_else(|_| Rollups::default(), |board| board.tally.rollups())
     }
 
     /// The metrics in Prometheus' text format.
     #[must_use]
     pub fn metrics(&self) -> String {
-        String::new()
+        self.board.lock().map_or_else(|_| String::new(), |board| board.metrics.render())
     }
 
+    /// Whether the log takes entries, and how many were lost.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health { fault: None, lost: 0 }
+        let ended = || Health { fault: Some("the recorder's thread has ended".into()), lost: 0 };
+        self.board.lock().map_or_else(
+            |_| ended(),
+            |board| {
+                let log = &board.metrics.log;
+                Health { fault: board.fault.clone(), lost: log.lost_ring + log.lost_write }
+            },
+        )
+    }
+
+    /// What verifies this log's checkpoints.
+    #[must_use]
+    pub const fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Now, by the recorder's clock.
+    #[must_use]
+    pub fn now(&self) -> model::Timestamp {
+        (self.clock.0)()
     }
 
     /// Writes what is left, signs a last checkpoint and ends the thread.
-    pub fn close(self) -> Result<(), CloseLogError> {
-        Err(CloseLogError::NotDurable)
+    pub fn close(mut self) -> Result<(), CloseLogError> {
+        let closed = self.ask(|reply| Command::Close { reply });
+        let joined = self.thread.take().map(JoinHandle::join);
+        match (closed, joined) {
+            (Ok(()), Some(Ok(()))) => Ok(()),
+            (Err(NotDurable), Some(Ok(()))) => Err(CloseLogError::NotDurable),
+            (_, Some(Err(_)) | None) => Err(CloseLogError::Ended),
+        }
+    }
+
+    fn ask(
+        &self,
+        command: impl FnOnce(SyncSender<Result<(), NotDurable>>) -> Command,
+    ) -> Result<(), NotDurable> {
+        let (reply, answer) = sync_channel(1);
+        self.commands.send(command(reply)).map_err(|_| NotDurable)?;
+        if let Some(thread) = self.shared.thread.get() {
+            thread.unpark();
+        }
+        answer.recv().unwrap_or(Err(NotDurable))
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            unheeded(self.ask(|reply| Command::Close { reply }));
+            drop(thread.join());
+        }
+    }
+}
+
+/// What the handle keeps of what was prepared.
+#[derive(Debug)]
+pub(crate) struct Handles {
+    pub(crate) commands: SyncSender<Command>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) board: Arc<Mutex<Board>>,
+    pub(crate) maintenance: Arc<Maintenance>,
+    verifier: Verifier,
+}
+
+/// Opens the log and makes everything but the thread.
+pub(crate) fn prepare(
+    storage: Arc<dyn Storage>,
+    options: &Options,
+) -> Result<(Sequencer, Handles, Vec<WorkerLog>), OpenLogError> {
+    let signer = Signer::from_seed(&options.origin, &options.signing_seed)
+        .map_err(|cause| OpenLogError::Signer { origin: options.origin.clone(), cause })?;
+    let verifier = signer.verifier().clone();
+    let now = (options.clock)();
+    let (log, ending) = open(Arc::clone(&storage), signer, options.segment_bytes, now)?;
+    let shared = Arc::new(Shared::default());
+    let (logs, ends) = (0..options.workers.get()).map(|_| ring(options.ring_bytes, &shared)).unzip();
+    let board = Arc::new(Mutex::new(Board { metrics: Metrics::new(), tally: Tally::default(), fault: None }));
+    let maintenance = Arc::new(Maintenance::new(storage));
+    let (commands, receiver) = sync_channel(COMMANDS_MAX);
+    let parts = Parts {
+        log,
+        workers: ends,
+        shared: Arc::clone(&shared),
+        commands: receiver,
+        board: Arc::clone(&board),
+        maintenance: Arc::clone(&maintenance),
+        keep: options.keep,
+    };
+    let sequencer = Sequencer::start(parts, ending, now).map_err(OpenLogError::Start)?;
+    Ok((sequencer, Handles { commands, shared, board, maintenance, verifier }, logs))
+}
+
+/// The thread: rounds, with a rest between them that a required entry or a command cuts short.
+fn run(sequencer: &mut Sequencer, clock: &Clock) {
+    let mut idle = 0_u32;
+    loop {
+        match sequencer.step(clock()) {
+            Progress::Ended => return,
+            Progress::Busy => idle = 0,
+            Progress::Idle => idle = idle.saturating_add(1),
+        }
+        std::thread::park_timeout(if idle < IDLE_ROUNDS { POLL_BUSY } else { POLL_IDLE });
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use model::{DenyReason, Timestamp, Verdict};
 use serde::Serialize;
 
-use crate::hash::Fast;
+use record::hash::Fast;
 
 /// The most APIs that are counted apart.
 pub const APIS_MAX: usize = 1_000;

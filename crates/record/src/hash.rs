@@ -1,4 +1,4 @@
-//! A cheap hash for the sequencer's own tables.
+//! A cheap hash for the tables of whoever writes the log.
 //!
 //! It is no defence against chosen keys, and needs none: its keys are names from the configuration and the
 //! store, and the random part of decision ids. Whoever may write those may do worse.
@@ -7,16 +7,18 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Makes [`FastHasher`]s.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fast;
+pub struct Fast;
 
+/// The state of one hash.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FastHasher(u64);
+pub struct FastHasher(u64);
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Fast {
     /// The hash of several texts in their order.
-    pub(crate) fn of(texts: &[&str]) -> u64 {
+    #[must_use]
+    pub fn of(texts: &[&str]) -> u64 {
         let mut hasher = Self.build_hasher();
         for text in texts {
             hasher.write(text.as_bytes());

@@ -1,0 +1,182 @@
+//! Searching a log newest-first: footers say which segments and blocks can be passed over.
+
+use std::collections::VecDeque;
+
+use model::{DecisionId, Timestamp, Verdict};
+use record::segment::index::Footer;
+use record::segment::scan::{FaultKind, Part, Scan};
+use record::{Leaf, PersonalView, json};
+
+use super::{Entry, LogReader, ReadLogError};
+use crate::layout;
+use crate::retention::footer;
+
+/// What to look for; `None` does not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub id: Option<DecisionId>,
+    /// As commands name callers: `app:NAME` or `anonymous`.
+    pub caller: Option<String>,
+    pub operation: Option<String>,
+    pub api: Option<String>,
+    pub verdict: Option<Verdict>,
+    pub reason: Option<model::DenyReason>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether the filter is about decisions only.
+    const fn is_about_decisions(&self) -> bool {
+        self.caller.is_some()
+            || self.operation.is_some()
+            || self.api.is_some()
+            || self.verdict.is_some()
+            || self.reason.is_some()
+    }
+
+    fn matches(&self, entry: &Entry) -> bool {
+        let Ok(leaf) = Leaf::decode(&entry.leaf) else { return false };
+        let time = leaf.time();
+        if self.from.is_some_and(|from| time < from)
+            || self.to.is_some_and(|to| to <= time)
+            || self.id.is_some_and(|id| leaf.id() != Some(id))
+        {
+            return false;
+        }
+        let Some(decided) = leaf.decided() else { return !self.is_about_decisions() };
+        let caller = || {
+            let (_, bytes) = entry.personal.as_ref()?;
+            PersonalView::client_of(bytes).ok().map(|client| json::caller(&client))
+        };
+        self.operation.as_ref().is_none_or(|operation| operation == decided.operation)
+            && self.api.as_ref().is_none_or(|api| api == decided.api)
+            && self.verdict.is_none_or(|verdict| verdict == decided.verdict)
+            && self.reason.is_none_or(|reason| Some(reason) == decided.reason)
+            && self.caller.as_ref().is_none_or(|wanted| caller().as_ref() == Some(wanted))
+    }
+
+    fn may_be_in(&self, footer: &Footer) -> bool {
+        !(self.id.is_some_and(|id| !footer.may_have_id(id))
+            || self.from.is_some_and(|from| footer.latest < from)
+            || self.to.is_some_and(|to| to <= footer.earliest))
+    }
+
+    fn may_be_in_block(&self, footer: &Footer, block: usize) -> bool {
+        self.caller.as_ref().is_none_or(|caller| footer.may_have_caller(caller, block))
+            && self.operation.as_ref().is_none_or(|operation| footer.may_have_operation(operation, block))
+            && self.verdict.is_none_or(|verdict| footer.may_have_verdict(verdict, block))
+    }
+}
+
+/// Entries that match, the newest first.
+#[derive(Debug)]
+pub struct Search<'a> {
+    reader: &'a LogReader,
+    filter: Filter,
+    /// Segments that were not looked at yet, the newest last.
+    segments: Vec<u64>,
+    /// What the current segment holds, the newest first.
+    found: VecDeque<Entry>,
+    /// How many bytes of segments were read and decoded.
+    read_bytes: u64,
+}
+
+impl LogReader {
+    /// Searches the log.
+    pub fn search(&self, filter: &Filter) -> Result<Search<'_>, ReadLogError> {
+        let segments = self.segments()?;
+        Ok(Search { reader: self, filter: filter.clone(), segments, found: VecDeque::new(), read_bytes: 0 })
+    }
+
+    /// Everything recorded under one id: the decision, its ending, or both in one, in the order of the log.
+    pub fn find(&self, id: DecisionId) -> Result<Vec<Entry>, ReadLogError> {
+        let filter = Filter { id: Some(id), ..Filter::default() };
+        let mut found = self.search(&filter)?.collect::<Result<Vec<_>, _>>()?;
+        found.reverse();
+        Ok(found)
+    }
+}
+
+impl Search<'_> {
+    /// How many bytes of entries had to be read so far.
+    #[must_use]
+    pub const fn read_bytes(&self) -> u64 {
+        self.read_bytes
+    }
+
+    fn load(&mut self, first: u64) -> Result<(), ReadLogError> {
+        let name = layout::segment(first);
+        let storage = &*self.reader.storage;
+        let io = |cause| ReadLogError::Io { name: name.clone(), cause };
+        let sealed = footer(storage, &name).map_err(io)?;
+        let spans = match &sealed {
+            None => vec![(0, storage.length(&name).map_err(io)?, first)],
+            Some(footer) if !self.filter.may_be_in(footer) => return Ok(()),
+            Some(footer) => {
+                let ends = footer.blocks.iter().skip(1).map(|(offset, _)| *offset);
+                let ends = ends.chain([storage.length(&name).map_err(io)?]);
+                let blocks = footer.blocks.iter().zip(ends).enumerate();
+                blocks
+                    .filter(|(block, _)| self.filter.may_be_in_block(footer, *block))
+                    .map(|(_, ((from, index), to))| (*from, to, *index))
+                    .collect()
+            }
+        };
+        for (from, to, index) in spans {
+            let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+            let bytes = storage.read_range(&name, from, length).map_err(io)?;
+            self.read_bytes += bytes.len() as u64;
+            let corrupt = |fault| ReadLogError::Corrupt { segment: name.clone(), fault };
+            let scan = if from == 0 {
+                Scan::open(&bytes).map_err(corrupt)?.1
+            } else {
+                Scan::between(&bytes, 0, bytes.len() as u64)
+            };
+            self.collect(scan, index, from).map_err(corrupt)?;
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, scan: Scan<'_>, first: u64, base: u64) -> Result<(), record::segment::scan::Fault> {
+        let mut index = first;
+        for part in scan {
+            match part {
+                Ok((_, Part::Entry(stored))) => {
+                    let entry = Entry::new(index, &stored);
+                    index += 1;
+                    if self.filter.matches(&entry) {
+                        self.found.push_front(entry);
+                    }
+                }
+                // The trailer counts from the beginning of the file, so in a block it reads as wrong; by then all
+                // entries were seen.
+                Ok((_, Part::Checkpoint(_) | Part::Footer(_))) => {}
+                Err(fault) if matches!(fault.what, FaultKind::Torn | FaultKind::Trailer) => break,
+                Err(fault) => {
+                    return Err(record::segment::scan::Fault { offset: base + fault.offset, ..fault });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Search<'_> {
+    type Item = Result<Entry, ReadLogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.found.pop_front() {
+                return Some(Ok(entry));
+            }
+            let first = self.segments.pop()?;
+            if let Err(error) = self.load(first) {
+                self.segments.clear();
+                return Some(Err(error));
+            }
+        }
+    }
+}

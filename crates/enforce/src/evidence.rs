@@ -1,0 +1,108 @@
+//! What a request leaves for the record: data only, complete before anything is forwarded.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use catalog::{ApiIndex, Captured, Captures, Operation, OperationIndex};
+use model::{
+    Audit, Caller, CanonicalRequest, DecisionId, KeyId, Method, Mode, Refusal, Snapshots, Timestamp, Verdict,
+};
+use policy::PolicyRefs;
+
+use crate::{ApiRules, Snapshot, Trace};
+
+/// The evidence of one decision.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub id: DecisionId,
+    pub time: Timestamp,
+    pub snapshots: Snapshots,
+    pub api: Option<ApiIndex>,
+    pub operation: Option<OperationIndex>,
+    /// Who called, as far as known: of a refused key, its owner only where the secret was right.
+    pub caller: Caller,
+    /// The id that a refused key claimed, right or not.
+    pub claimed_key: Option<KeyId>,
+    pub verdict: Verdict,
+    /// Why the request was refused, or would have been. The client may have been told less.
+    pub refusal: Option<Refusal>,
+    /// The grants that permitted, or the guards that forbade, or the policies that failed.
+    pub policies: PolicyRefs,
+    /// Guards that only observe and would have forbidden.
+    pub observed: PolicyRefs,
+    /// The mode of the API; whether it observes at `time` is `mode.observes(time)`.
+    pub mode: Mode,
+    pub audit: Audit,
+    /// The client's address in its one reading.
+    pub source_ip: Option<IpAddr>,
+    pub method: Method,
+    /// Of what reached an API.
+    pub trace: Option<Trace>,
+    pub(crate) captures: Option<Captures>,
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+impl Evidence {
+    pub(crate) fn new(snapshot: &Arc<Snapshot>, id: DecisionId, now: Timestamp) -> Self {
+        Self {
+            id,
+            time: now,
+            snapshots: snapshot.names(),
+            api: None,
+            operation: None,
+            caller: Caller::anonymous(),
+            claimed_key: None,
+            verdict: Verdict::Denied,
+            refusal: None,
+            policies: PolicyRefs::none(),
+            observed: PolicyRefs::none(),
+            mode: Mode::Enforce,
+            audit: Audit::Counted,
+            source_ip: None,
+            method: Method::Unlisted,
+            trace: None,
+            captures: None,
+            snapshot: Arc::clone(snapshot),
+        }
+    }
+
+    /// The snapshot that the request was judged by.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The rules of the API that the request belongs to.
+    #[must_use]
+    pub fn rules(&self) -> Option<&Arc<ApiRules>> {
+        self.snapshot.revision.rules(self.api?)
+    }
+
+    /// The name of the API; empty where the request belongs to none.
+    #[must_use]
+    pub fn api_name(&self) -> &str {
+        self.rules().map_or("", |rules| rules.name.as_str())
+    }
+
+    /// The operation that the request means.
+    #[must_use]
+    pub fn operation(&self) -> Option<&Operation> {
+        self.snapshot.revision.catalog.operation(self.operation?)
+    }
+
+    /// The id of the operation; empty where there is none.
+    #[must_use]
+    pub fn operation_id(&self) -> &str {
+        self.operation().map_or("", |operation| operation.id.as_str())
+    }
+
+    /// The path parameters by name, in the template's order. `request` is the one that was judged.
+    pub fn parameters<'a>(
+        &'a self,
+        request: &'a CanonicalRequest,
+    ) -> impl Iterator<Item = (&'a str, Captured<'a>)> + 'a {
+        let names = self.operation().map(|operation| &*operation.parameters).unwrap_or_default();
+        let values = self.captures.iter().flat_map(|captures| captures.values(request));
+        names.iter().map(|parameter| parameter.name.as_str()).zip(values)
+    }
+}

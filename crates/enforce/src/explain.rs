@@ -1,0 +1,96 @@
+//! Explains what would become of a request, by the same steps that judge it, without effects and without a cache.
+
+use std::net::IpAddr;
+
+use catalog::{Match, OperationIndex};
+use model::{Caller, CanonicalRequest, DenyReason, Refusal, Timestamp, Verdict};
+use policy::Explanation;
+
+use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
+use crate::{Availability, Snapshot};
+
+/// Who is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub caller: &'a Caller,
+    /// The scopes of the credential; `None` asks for the caller whatever key it uses.
+    pub scopes: Option<&'a [String]>,
+    pub source_ip: Option<IpAddr>,
+}
+
+/// What would become of a request.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// `Allowed`, `Denied` or `WouldDeny`.
+    pub verdict: Verdict,
+    pub refusal: Option<Refusal>,
+    /// What a client would be told, where that is less.
+    pub told: Option<Refusal>,
+    pub api: Option<String>,
+    pub operation: Option<OperationIndex>,
+    /// What policy says; `None` where the request does not get that far.
+    pub policy: Option<Explanation>,
+}
+
+/// Explains `request` if `subject` sent it at `now`.
+#[must_use]
+pub fn explain(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    subject: Subject<'_>,
+    request: &CanonicalRequest,
+) -> Explained {
+    let revision = &snapshot.revision;
+    let found = revision.catalog.find(request);
+    let denied = |reason| {
+        let refusal = Some(Refusal::of(reason));
+        Explained {
+            verdict: Verdict::Denied,
+            refusal,
+            told: refusal,
+            api: None,
+            operation: operation_of(&found),
+            policy: None,
+        }
+    };
+    let Some(policies) = &revision.policies else {
+        return denied(DenyReason::NoRevision);
+    };
+    if snapshot.stale_at <= now {
+        return denied(DenyReason::StaleSnapshot);
+    }
+    let rules = match (&found, found.api().and_then(|api| revision.rules(api))) {
+        (Match::UnknownHost, _) => return denied(DenyReason::UnknownHost),
+        (_, Some(rules)) if rules.availability == Availability::Usable => rules,
+        (_, _) => return denied(DenyReason::ApiUnavailable),
+    };
+    let question = Question {
+        catalog: &revision.catalog,
+        request,
+        found: &found,
+        caller: subject.caller,
+        scopes: subject.scopes.map_or(Scopes::Unlimited, Scopes::Listed),
+        source_ip: subject.source_ip,
+        now,
+    };
+    let mut explanation = None;
+    let weighed = weigh::weigh(&question, |facts| {
+        let explained = policies.explain(facts);
+        let ruling = explained.ruling.clone();
+        explanation = Some(explained);
+        ruling
+    });
+    let (verdict, refusal) = match apply_mode(weighed.weight, rules.mode, now) {
+        weigh::Outcome::Allowed => (Verdict::Allowed, None),
+        weigh::Outcome::Observed(refusal) => (Verdict::WouldDeny, Some(refusal)),
+        weigh::Outcome::Refused(refusal) => (Verdict::Denied, Some(refusal)),
+    };
+    Explained {
+        verdict,
+        refusal,
+        told: refusal.map(|refusal| weighed.told(refusal)),
+        api: Some(rules.name.to_string()),
+        operation: operation_of(&found),
+        policy: explanation,
+    }
+}

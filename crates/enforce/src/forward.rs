@@ -1,0 +1,319 @@
+//! What of a permitted request goes to its upstream, told from the canonical request and from nothing else.
+//!
+//! The client's fields go first, in their order and spelling, without those that concern the connection, that only
+//! the gateway may say, or that hold an own key. Then come the gateway's own. What a client nominates in
+//! `Connection` is removed before anything is added, so it can name none of these (security case 24).
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use identity::{looks_like_own_key, own_key_in};
+use model::head::HeadField;
+use model::request::Scheme;
+use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, Head};
+use smallvec::SmallVec;
+
+use crate::client::ClientAddress;
+use crate::trace::Continuity;
+use crate::{ApiRules, Evidence, HostHeader, Trace};
+
+/// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up.
+#[derive(Debug)]
+pub struct Forward {
+    id: DecisionId,
+    rules: Arc<ApiRules>,
+    client: ClientAddress,
+    trace: Option<Trace>,
+    assertion: Option<Arc<str>>,
+    nominated: Nominated,
+    request: CanonicalRequest,
+}
+
+/// Whether `Connection` names fields beside its own options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nominated {
+    No,
+    Yes,
+}
+
+/// Whether a trailer field goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrailerUse {
+    Drop,
+    Forward,
+}
+
+impl Forward {
+    pub(crate) fn new(
+        evidence: &Evidence,
+        rules: Arc<ApiRules>,
+        client: ClientAddress,
+        assertion: Option<Arc<str>>,
+        request: CanonicalRequest,
+    ) -> Self {
+        let names_others =
+            request.fields().filter(is_connection).flat_map(|field| connection_tokens(field.value)).any(
+                |token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"),
+            );
+        let nominated = if names_others { Nominated::Yes } else { Nominated::No };
+        Self { id: evidence.id, rules, client, trace: evidence.trace, assertion, nominated, request }
+    }
+
+    /// The request that was judged. Its target goes to the upstream byte for byte.
+    #[must_use]
+    pub const fn request(&self) -> &CanonicalRequest {
+        &self.request
+    }
+
+    /// The rules of its API: where the upstream is, and how large a body may be.
+    #[must_use]
+    pub fn rules(&self) -> &ApiRules {
+        &self.rules
+    }
+
+    /// The id of the decision that let it pass.
+    #[must_use]
+    pub const fn id(&self) -> DecisionId {
+        self.id
+    }
+
+    /// The assertion, where the caller is verified.
+    #[must_use]
+    pub fn assertion(&self) -> Option<&str> {
+        self.assertion.as_deref()
+    }
+
+    /// Bytes that the body may have; a streaming door stops at them.
+    #[must_use]
+    pub fn body_bytes_max(&self) -> Option<u64> {
+        self.rules.body_bytes_max
+    }
+
+    /// Gives the buffers of the request back.
+    #[must_use]
+    pub fn into_head(self) -> Head {
+        self.request.into_head()
+    }
+
+    pub(crate) fn into_request(self) -> CanonicalRequest {
+        self.request
+    }
+
+    /// The client's fields that go on, in order, `Host` in its place. Framing is for the door to write.
+    pub fn for_each_field(&self, mut write: impl FnMut(&[u8], &[u8])) {
+        for field in self.request.fields() {
+            if !self.passes(field) {
+                continue;
+            }
+            let value = match (field.kind, self.rules.host_header) {
+                (FieldKind::Host, HostHeader::Upstream) => self.rules.upstream.host.as_bytes(),
+                (_, HostHeader::Preserve | HostHeader::Upstream) => field.value,
+            };
+            write(field.name, value);
+        }
+    }
+
+    /// The fields that the gateway adds.
+    pub fn for_each_added(&self, mut write: impl FnMut(&[u8], &[u8])) {
+        let mut text = String::with_capacity(96);
+        self.write_forwarded(&mut text);
+        write(b"Forwarded", text.as_bytes());
+        text.clear();
+        list(&mut text, &self.client.path, |text, address| write!(text, "{address}"));
+        write(b"X-Forwarded-For", text.as_bytes());
+        if let Some(host) = self.request.only(FieldKind::Host) {
+            write(b"X-Forwarded-Host", host);
+        }
+        text.clear();
+        let port = self.request.port().unwrap_or(match self.client.scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        });
+        // INVARIANT: writing to a `String` does not fail.
+        let _ = write!(text, "{port}");
+        write(b"X-Forwarded-Port", text.as_bytes());
+        write(b"X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
+        if let Some(trace) = &self.trace {
+            write(b"traceparent", &trace.text());
+        }
+        write(b"Sallyport-Decision-Id", &self.id.text());
+        if let Some(assertion) = &self.assertion {
+            write(b"Sallyport-Assertion", assertion.as_bytes());
+        }
+    }
+
+    /// Whether a trailer of this request goes on.
+    #[must_use]
+    pub fn trailer_use(&self, name: &[u8], value: &[u8]) -> TrailerUse {
+        let is_key = same_name(name, &self.rules.key_header) || own_key_in(value).is_some();
+        if is_key { TrailerUse::Drop } else { trailer_use(name) }
+    }
+
+    fn passes(&self, field: HeadField<'_>) -> bool {
+        let by_kind = match field.kind {
+            FieldKind::Plain => {
+                !is_own_key(field.value)
+                    && (self.rules.credential == CredentialUse::Pass
+                        || !same_name(field.name, &self.rules.key_header))
+            }
+            FieldKind::Host => return true,
+            FieldKind::Authorization => {
+                self.rules.credential == CredentialUse::Pass && own_key_in(field.value).is_none()
+            }
+            FieldKind::AccessControlRequestMethod
+            | FieldKind::AccessControlRequestHeaders
+            | FieldKind::Origin => true,
+            FieldKind::Underscored => {
+                self.is_listed(field.name)
+                    && own_key_in(field.value).is_none()
+                    && !same_name(field.name, &self.rules.key_header)
+            }
+            FieldKind::Tracestate => {
+                self.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
+            }
+            FieldKind::ContentLength
+            | FieldKind::Expect
+            | FieldKind::Forwarded
+            | FieldKind::ForwardedFor
+            | FieldKind::HopByHop
+            | FieldKind::Managed
+            | FieldKind::Traceparent => false,
+        };
+        by_kind && (self.nominated == Nominated::No || !self.is_nominated(field.name))
+    }
+
+    fn is_listed(&self, name: &[u8]) -> bool {
+        self.rules.underscore_headers.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether `Connection` names this field. It cannot name what describes the content.
+    #[cold]
+    fn is_nominated(&self, name: &[u8]) -> bool {
+        let describes_content =
+            name.split_at_checked(8).is_some_and(|(start, _)| start.eq_ignore_ascii_case(b"content-"));
+        !describes_content
+            && self
+                .request
+                .fields()
+                .filter(is_connection)
+                .flat_map(|field| connection_tokens(field.value))
+                .any(|token| token.eq_ignore_ascii_case(name))
+    }
+
+    /// One element per hop (RFC 7239 section 4); the first, the client's, with host and scheme.
+    fn write_forwarded(&self, text: &mut String) {
+        let host = self.request.only(FieldKind::Host).and_then(|host| std::str::from_utf8(host).ok());
+        let known = self.client.address.is_some();
+        if !known {
+            text.push_str("for=unknown");
+        }
+        let mut first = true;
+        list(text, &self.client.path, |text, address| {
+            if first && !known {
+                text.push_str(", ");
+            }
+            match address {
+                IpAddr::V4(address) => write!(text, "for={address}")?,
+                IpAddr::V6(address) => write!(text, "for=\"[{address}]\"")?,
+            }
+            if std::mem::take(&mut first) {
+                if let Some(host) = host {
+                    write!(text, ";host=\"{host}\"")?;
+                }
+                write!(text, ";proto={}", self.client.scheme.as_str())?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Writes addresses separated by commas.
+fn list(
+    text: &mut String,
+    addresses: &SmallVec<[IpAddr; 2]>,
+    mut write: impl FnMut(&mut String, &IpAddr) -> std::fmt::Result,
+) {
+    for (place, address) in addresses.iter().enumerate() {
+        if 0 < place {
+            text.push_str(", ");
+        }
+        // INVARIANT: writing to a `String` does not fail.
+        let _ = write(text, address);
+    }
+}
+
+/// Whether a trailer field of this name goes on, in either direction (RFC 9110 section 6.5.1): nothing that frames,
+/// routes, authenticates, or says how content is to be read.
+#[must_use]
+pub fn trailer_use(name: &[u8]) -> TrailerUse {
+    match FieldKind::of_name(name) {
+        FieldKind::Plain if !is_for_heads_only(name) => TrailerUse::Forward,
+        FieldKind::AccessControlRequestHeaders
+        | FieldKind::AccessControlRequestMethod
+        | FieldKind::Authorization
+        | FieldKind::ContentLength
+        | FieldKind::Expect
+        | FieldKind::Forwarded
+        | FieldKind::ForwardedFor
+        | FieldKind::HopByHop
+        | FieldKind::Host
+        | FieldKind::Managed
+        | FieldKind::Origin
+        | FieldKind::Plain
+        | FieldKind::Traceparent
+        | FieldKind::Tracestate
+        | FieldKind::Underscored => TrailerUse::Drop,
+    }
+}
+
+/// Names and beginnings of names that mean something in a head only.
+const HEADS_ONLY: [&[u8]; 16] = [
+    b"accept",
+    b"access-control-",
+    b"age",
+    b"cache-control",
+    b"content-",
+    b"cookie",
+    b"date",
+    b"if-",
+    b"location",
+    b"max-forwards",
+    b"pragma",
+    b"range",
+    b"retry-after",
+    b"set-cookie",
+    b"vary",
+    b"www-authenticate",
+];
+
+fn is_for_heads_only(name: &[u8]) -> bool {
+    HEADS_ONLY.iter().any(|known| {
+        name.split_at_checked(known.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(known) && (rest.is_empty() || known.ends_with(b"-"))
+        })
+    })
+}
+
+/// An own key in any field, so that one in the wrong place does not leak either.
+fn is_own_key(value: &[u8]) -> bool {
+    match value {
+        [b's', ..] => looks_like_own_key(value),
+        [b'b' | b'B', ..] => own_key_in(value).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether two names are one to software that cannot tell `_` from `-`. `known` is in lower case.
+fn same_name(name: &[u8], known: &[u8]) -> bool {
+    let dashed = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == known.len() && name.iter().zip(known).all(|(one, other)| dashed(*one) == dashed(*other))
+}
+
+fn is_connection(field: &HeadField<'_>) -> bool {
+    field.kind == FieldKind::HopByHop && field.name.eq_ignore_ascii_case(b"connection")
+}
+
+fn connection_tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}

@@ -1,0 +1,304 @@
+//! The one function that judges requests.
+//!
+//! Order: revision, host and API, preflight, identify, match, parameters, scopes, policy, mode, body. Who is
+//! identified is settled before anything about paths is told.
+
+use std::sync::Arc;
+
+use catalog::{Match, preflight};
+use identity::{AssertionSubject, Identified, NotIdentified, identify};
+use model::request::BodyShape;
+use model::{
+    CanonicalRequest, Client, CredentialRef, DenyReason, Head, Refusal, Strength, Timestamp, Verdict,
+};
+
+use crate::client::ClientAddress;
+use crate::forward::Forward;
+use crate::pass::{Kind, Pending};
+use crate::refused::refused;
+use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
+use crate::{ApiRules, Availability, Closing, Evidence, Refused, Snapshot, Trace, Worker};
+
+/// What was decided, and what is to be recorded about it.
+#[derive(Debug)]
+pub struct Judgement {
+    pub evidence: Evidence,
+    pub outcome: Outcome,
+}
+
+/// What becomes of a request. Exactly one of these; only the first can reach an upstream.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the common outcome is the large one, and boxing it would allocate on every request"
+)]
+pub enum Outcome {
+    /// May pass once its effects are redeemed.
+    Allow(Pending),
+    /// A CORS preflight, answered from declaration.
+    Preflight(PreflightAnswer),
+    Refuse(Refused),
+}
+
+/// The answer to a CORS preflight; it has no body.
+#[derive(Debug)]
+pub struct PreflightAnswer {
+    pub status: u16,
+    pub fields: Vec<(&'static str, String)>,
+    request: CanonicalRequest,
+}
+
+impl PreflightAnswer {
+    #[must_use]
+    pub const fn request(&self) -> &CanonicalRequest {
+        &self.request
+    }
+
+    /// Gives the buffers of the request back.
+    #[must_use]
+    pub fn into_head(self) -> Head {
+        self.request.into_head()
+    }
+}
+
+impl Outcome {
+    /// The request that was judged; none where none was admitted.
+    #[must_use]
+    pub const fn request(&self) -> Option<&CanonicalRequest> {
+        match self {
+            Self::Allow(pending) => Some(pending.request()),
+            Self::Preflight(answer) => Some(answer.request()),
+            Self::Refuse(refused) => refused.request(),
+        }
+    }
+}
+
+/// Judges `request` by `snapshot` at `now`.
+pub fn judge(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: CanonicalRequest,
+) -> Judgement {
+    let id = worker.decision_id(now);
+    let mut evidence = Evidence::new(snapshot, id, now);
+    evidence.method = request.method();
+    evidence.source_ip = Some(request.peer());
+    let outcome = match reach_api(snapshot, now, &request) {
+        Err(refusal) => Outcome::Refuse(refuse(&mut evidence, refusal, refusal, request)),
+        Ok((rules, found)) => {
+            evidence.api = found.api();
+            evidence.mode = rules.mode;
+            evidence.audit = rules.audit;
+            if let Some(answer) = answer_preflight(snapshot, &request, &found) {
+                evidence.operation = operation_of(&found);
+                evidence.verdict = Verdict::Allowed;
+                Outcome::Preflight(PreflightAnswer {
+                    status: catalog::Preflight::STATUS,
+                    fields: answer,
+                    request,
+                })
+            } else {
+                judge_call(&mut evidence, worker, rules, &found, request)
+            }
+        }
+    };
+    Judgement { evidence, outcome }
+}
+
+/// Refuses what was never admitted: malformed heads, what is late, what cannot be spoken. It gets an id and a record.
+pub fn refuse_unadmitted(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    refusal: Refusal,
+) -> Judgement {
+    let id = worker.decision_id(now);
+    let mut evidence = Evidence::new(snapshot, id, now);
+    evidence.refusal = Some(refusal);
+    let mut answer = refused(id, &refusal);
+    if refusal.reason() == DenyReason::MalformedRequest {
+        answer.close = Closing::Close;
+    }
+    Judgement { evidence, outcome: Outcome::Refuse(answer) }
+}
+
+/// The API that a request belongs to, if it can be used.
+fn reach_api<'a>(
+    snapshot: &'a Snapshot,
+    now: Timestamp,
+    request: &CanonicalRequest,
+) -> Result<(&'a Arc<ApiRules>, Match), Refusal> {
+    if snapshot.revision.policies.is_none() {
+        return Err(Refusal::of(DenyReason::NoRevision));
+    }
+    if snapshot.stale_at <= now {
+        return Err(Refusal::of(DenyReason::StaleSnapshot));
+    }
+    let found = snapshot.revision.catalog.find(request);
+    let api = found.api().ok_or(Refusal::of(DenyReason::UnknownHost))?;
+    let rules = snapshot.revision.rules(api).ok_or(Refusal::of(DenyReason::ApiUnavailable))?;
+    match rules.availability {
+        Availability::Unusable(_) => Err(Refusal::of(DenyReason::ApiUnavailable)),
+        Availability::Usable => Ok((rules, found)),
+    }
+}
+
+fn answer_preflight(
+    snapshot: &Snapshot,
+    request: &CanonicalRequest,
+    found: &Match,
+) -> Option<Vec<(&'static str, String)>> {
+    let answer = preflight(&snapshot.revision.catalog, request, found)?;
+    let mut methods = String::new();
+    Some(answer.fields(&mut methods).map(|(name, value)| (name, value.to_owned())).collect())
+}
+
+/// Judges a request to a usable API.
+fn judge_call(
+    evidence: &mut Evidence,
+    worker: &mut Worker,
+    rules: &Arc<ApiRules>,
+    found: &Match,
+    request: CanonicalRequest,
+) -> Outcome {
+    let snapshot = Arc::clone(&evidence.snapshot);
+    let now = evidence.time;
+    let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
+    evidence.source_ip = client.address;
+    evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
+    let identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
+        Ok(identified) => identified,
+        Err(not) => return Outcome::Refuse(refuse_credential(evidence, &not, request)),
+    };
+    note_identified(evidence, &identified);
+    evidence.operation = operation_of(found);
+    if let Match::Found(found) = found {
+        evidence.captures = Some(found.captures);
+    }
+    let scopes = identified.key.as_deref().map_or(Scopes::Unlimited, |key| Scopes::Listed(&key.scopes));
+    let question = Question {
+        catalog: &snapshot.revision.catalog,
+        request: &request,
+        found,
+        caller: &identified.caller,
+        scopes,
+        source_ip: client.address,
+        now,
+    };
+    let decisions = &mut worker.decisions;
+    let weighed = weigh::weigh(&question, |facts| {
+        snapshot
+            .revision
+            .policies
+            .as_ref()
+            .map_or_else(no_policy, |policies| policies.decide(decisions, facts))
+    });
+    evidence.policies = weighed.policies.clone();
+    evidence.observed = weighed.observed.clone();
+    let kind = match apply_mode(weighed.weight, rules.mode, now) {
+        weigh::Outcome::Allowed => {
+            evidence.verdict = Verdict::Allowed;
+            Kind::Permitted
+        }
+        weigh::Outcome::Observed(refusal) => {
+            evidence.verdict = Verdict::WouldDeny;
+            evidence.refusal = Some(refusal);
+            Kind::Observed
+        }
+        weigh::Outcome::Refused(refusal) => {
+            return Outcome::Refuse(refuse_weighed(evidence, &weighed, refusal, found, request));
+        }
+    };
+    if let Some(refusal) = body_over_limit(&request, rules) {
+        return Outcome::Refuse(refuse(evidence, refusal, refusal, request));
+    }
+    let assertion = assertion_for(&snapshot, worker, rules, found, &identified, now);
+    let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
+    Outcome::Allow(Pending::new(kind, forward, identified.key))
+}
+
+/// Never reached: without policies no API is. Denies all the same.
+fn no_policy() -> policy::Ruling {
+    policy::Ruling { kind: policy::RulingKind::NoGrant, observed: policy::PolicyRefs::none() }
+}
+
+fn note_identified(evidence: &mut Evidence, identified: &Identified) {
+    evidence.caller = identified.caller.clone();
+    if let Some(key) = &identified.key {
+        key.usage.touch(evidence.time);
+    }
+}
+
+fn refuse_credential(evidence: &mut Evidence, not: &NotIdentified, request: CanonicalRequest) -> Refused {
+    evidence.claimed_key = not.claimed;
+    if let Some(key) = &not.key {
+        // The secret was right, so it is known whose key was refused.
+        evidence.caller.client = Client::Application(Arc::clone(&key.application));
+        evidence.caller.credential = CredentialRef::Key(key.id);
+        evidence.caller.strength = Strength::SharedSecret;
+        key.usage.touch(evidence.time);
+    }
+    refuse(evidence, not.refusal, not.refusal, request)
+}
+
+fn refuse_weighed(
+    evidence: &mut Evidence,
+    weighed: &Weighed,
+    refusal: Refusal,
+    found: &Match,
+    request: CanonicalRequest,
+) -> Refused {
+    let told = weighed.told(refusal);
+    let origin = found
+        .api()
+        .and_then(|api| evidence.snapshot.revision.catalog.api(api))
+        .and_then(|api| catalog::cors::allowed_origin(api, &request))
+        .map(str::to_owned);
+    let mut answer = refuse(evidence, refusal, told, request);
+    if let Some(allow) = weighed.allow {
+        answer = answer.with_allow(allow);
+    }
+    match origin {
+        Some(origin) => answer.for_origin(&origin),
+        None => answer,
+    }
+}
+
+fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: CanonicalRequest) -> Refused {
+    evidence.verdict = Verdict::Denied;
+    evidence.refusal = Some(refusal);
+    refused(evidence.id, &told).with_request(request)
+}
+
+fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refusal> {
+    match (request.body(), rules.body_bytes_max) {
+        (BodyShape::Length(length), Some(most)) if most < length => {
+            Some(Refusal::of(DenyReason::BodyTooLarge))
+        }
+        // A chunked body is measured as it streams.
+        (BodyShape::Absent | BodyShape::Chunked | BodyShape::Length(_), _) => None,
+    }
+}
+
+/// The assertion for a verified caller. None for anyone else, and none where nothing signs.
+fn assertion_for(
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    rules: &ApiRules,
+    found: &Match,
+    identified: &Identified,
+    now: Timestamp,
+) -> Option<Arc<str>> {
+    let (signer, key) = (snapshot.signer.as_ref()?, identified.key.as_ref()?);
+    if identified.caller.strength < Strength::SharedSecret {
+        return None;
+    }
+    let subject = AssertionSubject {
+        key,
+        issuer: &snapshot.revision.assertion_issuer,
+        audience: &rules.audience,
+        audience_number: found.api()?.0,
+    };
+    worker.assertions.assertion(signer, now, subject).ok()
+}

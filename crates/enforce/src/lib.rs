@@ -1,0 +1,42 @@
+//! The request path as one pure function, the same for every door: gateway, forward-auth, replay, tests.
+//!
+//! [`judge`] takes a snapshot, one point in time, the worker's own caches and a canonical request, and gives a
+//! [`Judgement`]: what is to be recorded, and one of allow, refuse, preflight. An allow is [`Pending`] until its
+//! effects are redeemed; only then is it a [`Pass`], and only a pass, taken by value, becomes a [`Forward`], which
+//! owns the request that was judged.
+//!
+//! What always holds: allow is the one arm that is written out; whatever is not known, not declared, not permitted
+//! or not evaluable is refused with its own reason; a permit is made here and nowhere else. What this crate never
+//! does: wait, read a clock, draw entropy, or look at a query or a body.
+
+pub mod client;
+pub mod evidence;
+pub mod explain;
+pub mod forward;
+mod forwarded;
+pub mod judge;
+pub mod limit;
+pub mod network;
+pub mod pass;
+mod problem;
+mod random;
+pub mod refused;
+pub mod snapshot;
+#[cfg(test)]
+mod tests;
+pub mod trace;
+mod weigh;
+pub mod worker;
+
+pub use client::ClientAddress;
+pub use evidence::Evidence;
+pub use explain::{Explained, Subject, explain};
+pub use forward::{Forward, TrailerUse, trailer_use};
+pub use identity::LimitCell;
+pub use judge::{Judgement, Outcome, PreflightAnswer, judge, refuse_unadmitted};
+pub use network::{Network, NetworkError, Networks};
+pub use pass::{ObservedPermit, Pass, Pending, Permit};
+pub use refused::{Closing, Refused, failed, refused};
+pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Upstream};
+pub use trace::Trace;
+pub use worker::Worker;

@@ -1,0 +1,128 @@
+//! From allow to forward: effects first, then a pass, then, by value, the forward.
+//!
+//! None of these types is `Clone` or can be made outside this crate; each owns the request that was judged. So a
+//! permit cannot be made up, used twice, used for another request, or used before its effects are redeemed; the
+//! compile-fail tests of this crate show it.
+
+use std::sync::Arc;
+
+use identity::KeyEntry;
+use model::{CanonicalRequest, DenyReason, Refusal, Timestamp, Verdict};
+
+use crate::forward::Forward;
+use crate::limit;
+use crate::refused::{LimitMet, refused};
+use crate::{Evidence, Refused};
+
+/// By which right a request passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Observed,
+    Permitted,
+}
+
+/// A request that may pass once its effects are redeemed.
+#[derive(Debug)]
+#[must_use = "an allow that is not redeemed lets nothing pass"]
+pub struct Pending {
+    kind: Kind,
+    forward: Forward,
+    key: Option<Arc<KeyEntry>>,
+}
+
+/// A request that passes, and by which right.
+#[derive(Debug)]
+#[must_use = "a pass that is not forwarded lets nothing pass"]
+pub enum Pass {
+    /// Only observed: it would have been denied.
+    Observed(ObservedPermit),
+    Permit(Permit),
+}
+
+/// Policy permits the request that it holds.
+#[derive(Debug)]
+#[must_use = "a permit that is not forwarded lets nothing pass"]
+pub struct Permit {
+    forward: Forward,
+}
+
+/// The request that it holds passes because its API, or the guard, is only observed.
+#[derive(Debug)]
+#[must_use = "a permit that is not forwarded lets nothing pass"]
+pub struct ObservedPermit {
+    forward: Forward,
+}
+
+impl Pending {
+    pub(crate) const fn new(kind: Kind, forward: Forward, key: Option<Arc<KeyEntry>>) -> Self {
+        Self { kind, forward, key }
+    }
+
+    /// The request that was judged.
+    #[must_use]
+    pub const fn request(&self) -> &CanonicalRequest {
+        self.forward.request()
+    }
+
+    /// Redeems the effects: takes one request out of the key's and then out of the API's budget. A request that the
+    /// API's limit refuses still counts against its key, so that nobody can wait for free at a busy API.
+    ///
+    /// A refusal by a limit changes the evidence, so that the record says what happened.
+    pub fn redeem(self, evidence: &mut Evidence, now: Timestamp) -> Result<Pass, Refused> {
+        let Self { kind, forward, key } = self;
+        let met = {
+            let rules = forward.rules();
+            let per_key = key.as_deref().zip(rules.per_key).map(|(key, rate)| ("key", &*key.limit, rate));
+            let per_api = rules.per_api.map(|rate| ("api", &*rules.api_limit, rate));
+            per_key.into_iter().chain(per_api).find_map(|(name, cell, rate)| {
+                let used_up = limit::take(cell, rate, now).err()?;
+                Some(LimitMet { name, rate, wait: used_up.wait })
+            })
+        };
+        let Some(met) = met else {
+            return Ok(match kind {
+                Kind::Observed => Pass::Observed(ObservedPermit { forward }),
+                Kind::Permitted => Pass::Permit(Permit { forward }),
+            });
+        };
+        let code = if met.name == "key" { "rate_per_key" } else { "rate_per_api" };
+        let refusal =
+            Refusal::new(DenyReason::RateLimited, code, "the limit of requests per period is used up");
+        evidence.verdict = Verdict::Denied;
+        evidence.refusal = Some(refusal);
+        Err(refused(evidence.id, &refusal).with_limit(met).with_request(forward.into_request()))
+    }
+}
+
+impl Pass {
+    /// The request that was judged.
+    #[must_use]
+    pub const fn request(&self) -> &CanonicalRequest {
+        match self {
+            Self::Observed(permit) => permit.forward.request(),
+            Self::Permit(permit) => permit.forward.request(),
+        }
+    }
+
+    /// Uses the pass up and gives what goes to the upstream.
+    pub fn forward(self) -> Forward {
+        match self {
+            Self::Observed(permit) => permit.forward(),
+            Self::Permit(permit) => permit.forward(),
+        }
+    }
+}
+
+impl Permit {
+    /// Uses the permit up and gives what goes to the upstream.
+    pub fn forward(self) -> Forward {
+        self.forward
+    }
+}
+
+impl ObservedPermit {
+    /// Uses the permit up and gives what goes to the upstream.
+    pub fn forward(self) -> Forward {
+        self.forward
+    }
+}

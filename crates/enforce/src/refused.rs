@@ -1,0 +1,147 @@
+//! A refusal as it goes to the client.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use catalog::MethodSet;
+use model::{CanonicalRequest, DecisionId, DenyReason, Head, Rate, Refusal, UpstreamFailure};
+
+use crate::problem;
+
+/// The challenge of every 401: how a caller shows who it is (RFC 6750 section 3). It names no API, so that it is
+/// the same for every path and host.
+const CHALLENGE: &str = "Bearer realm=\"sallyport\"";
+/// The same where a credential was shown and is refused.
+const CHALLENGE_INVALID: &str = "Bearer realm=\"sallyport\", error=\"invalid_token\"";
+/// The fields of a refusal that a browser lets scripts of a declared origin read.
+const EXPOSED: &str = "Sallyport-Decision-Id, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy";
+
+/// Whether the connection can be used on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Where the next request would begin is in doubt.
+    Close,
+    Keep,
+}
+
+/// A refusal: status, body and the fields of its own.
+#[derive(Debug)]
+pub struct Refused {
+    pub id: DecisionId,
+    /// What the client is told, which may be less than what is recorded.
+    pub refusal: Option<Refusal>,
+    pub status: u16,
+    /// `application/problem+json`.
+    pub body: String,
+    /// Without `Content-Type`, `Content-Length` and `Sallyport-Decision-Id`, which every answer has.
+    pub fields: Vec<(&'static str, Cow<'static, str>)>,
+    pub close: Closing,
+    request: Option<CanonicalRequest>,
+}
+
+/// Which limit was met, and when the next request fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LimitMet {
+    pub(crate) name: &'static str,
+    pub(crate) rate: Rate,
+    pub(crate) wait: Duration,
+}
+
+/// The answer to a refusal that came up outside of [`crate::judge()`]: of a body, of a connection, of a full log.
+#[must_use]
+pub fn refused(id: DecisionId, refusal: &Refusal) -> Refused {
+    let problem = refusal.reason().problem();
+    let mut fields: Vec<(&'static str, Cow<'static, str>)> =
+        vec![("Cache-Control", Cow::Borrowed("no-store"))];
+    if problem.status == 401 {
+        let challenge = match refusal.reason() {
+            DenyReason::NoCredential => CHALLENGE,
+            _ => CHALLENGE_INVALID,
+        };
+        fields.push(("WWW-Authenticate", Cow::Borrowed(challenge)));
+    }
+    if problem.status == 503 {
+        fields.push(("Retry-After", Cow::Borrowed("5")));
+    }
+    let close = match refusal.reason() {
+        DenyReason::Draining
+        | DenyReason::HeadTooLarge
+        | DenyReason::RequestTimeout
+        | DenyReason::UnsupportedVersion => Closing::Close,
+        _ => Closing::Keep,
+    };
+    Refused {
+        id,
+        refusal: Some(*refusal),
+        status: problem.status,
+        body: problem::write(problem, refusal.detail(), id),
+        fields,
+        close,
+        request: None,
+    }
+}
+
+/// The answer where the upstream failed after the request was allowed.
+#[must_use]
+pub fn failed(id: DecisionId, failure: UpstreamFailure) -> Refused {
+    let problem = failure.problem();
+    Refused {
+        id,
+        refusal: None,
+        status: problem.status,
+        body: problem::write(problem, problem.title, id),
+        fields: vec![("Cache-Control", Cow::Borrowed("no-store"))],
+        close: Closing::Keep,
+        request: None,
+    }
+}
+
+impl Refused {
+    /// The request, for the record; absent where none was admitted.
+    #[must_use]
+    pub const fn request(&self) -> Option<&CanonicalRequest> {
+        self.request.as_ref()
+    }
+
+    /// Gives the buffers of the request back.
+    #[must_use]
+    pub fn into_head(self) -> Option<Head> {
+        self.request.map(CanonicalRequest::into_head)
+    }
+
+    pub(crate) fn with_request(mut self, request: CanonicalRequest) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// `Allow` (RFC 9110 section 15.5.6).
+    pub(crate) fn with_allow(mut self, methods: MethodSet) -> Self {
+        self.fields.push(("Allow", Cow::Owned(methods.to_string())));
+        self
+    }
+
+    /// Lets a script of a declared origin read the answer.
+    pub(crate) fn for_origin(mut self, origin: &str) -> Self {
+        self.fields.push(("Access-Control-Allow-Origin", Cow::Owned(origin.to_owned())));
+        self.fields.push(("Access-Control-Expose-Headers", Cow::Borrowed(EXPOSED)));
+        self.fields.push(("Vary", Cow::Borrowed("Origin")));
+        self
+    }
+
+    /// `Retry-After`, `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    pub(crate) fn with_limit(mut self, met: LimitMet) -> Self {
+        let LimitMet { name, rate, wait } = met;
+        // Rounded up: whoever waits as long as told is let in.
+        let seconds = wait.as_nanos().div_ceil(1_000_000_000).max(1);
+        let mut policy = String::new();
+        let mut state = String::new();
+        // INVARIANT: writing to a `String` does not fail.
+        let _ = write!(policy, "\"{name}\";q={};w={}", rate.count(), rate.period().as_secs());
+        let _ = write!(state, "\"{name}\";r=0;t={seconds}");
+        self.fields.push(("Retry-After", Cow::Owned(seconds.to_string())));
+        self.fields.push(("RateLimit", Cow::Owned(state)));
+        self.fields.push(("RateLimit-Policy", Cow::Owned(policy)));
+        self
+    }
+}

@@ -1,0 +1,134 @@
+//! What a request is judged by: one immutable composite behind one pointer.
+
+use std::sync::Arc;
+
+use catalog::{ApiIndex, Catalog};
+use identity::{KeyTable, LimitCell, Signer, Stops};
+use model::{ApiName, Audit, CredentialUse, Mode, Rate, RevisionNumber, Snapshots, Timestamp};
+use policy::Policies;
+
+use crate::Networks;
+
+/// A revision, the keys, and what was stopped since. A request uses one of these from start to end.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub revision: Arc<Revision>,
+    pub keys: Arc<KeyTable>,
+    pub stops: Arc<Stops>,
+    /// Signs assertions; without it upstreams get none.
+    pub signer: Option<Arc<Signer>>,
+    /// From this point on everything is denied as stale; [`Timestamp::MAX`] where the source cannot be cut off.
+    pub stale_at: Timestamp,
+}
+
+/// Policies, catalogue and what each API says about itself.
+#[derive(Debug)]
+pub struct Revision {
+    pub number: RevisionNumber,
+    pub catalog: Catalog,
+    /// `None` before the first valid revision: everything is denied.
+    pub policies: Option<Policies>,
+    /// By `ApiIndex`. An API without rules is not usable.
+    pub apis: Box<[Arc<ApiRules>]>,
+    /// Networks whose word about the client's address counts; empty unless configured.
+    pub trusted_proxies: Networks,
+    /// `iss` of assertions.
+    pub assertion_issuer: Box<str>,
+}
+
+/// How requests to one API are treated.
+#[derive(Debug)]
+pub struct ApiRules {
+    pub name: ApiName,
+    pub mode: Mode,
+    pub audit: Audit,
+    pub credential: CredentialUse,
+    /// In lower case.
+    pub key_header: Box<[u8]>,
+    /// Names with `_` that go on, in lower case.
+    pub underscore_headers: Box<[Box<[u8]>]>,
+    pub per_key: Option<Rate>,
+    pub per_api: Option<Rate>,
+    /// State of `per_api`; carried over from revision to revision.
+    pub api_limit: Arc<LimitCell>,
+    /// The largest request body.
+    pub body_bytes_max: Option<u64>,
+    pub upstream: Upstream,
+    pub host_header: HostHeader,
+    pub declared: Declared,
+    pub availability: Availability,
+    /// `aud` of assertions.
+    pub audience: Box<str>,
+}
+
+/// Where an API is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// `host:port`, to connect to.
+    pub address: Box<str>,
+    /// The value of `Host` where the client's is not preserved.
+    pub host: Box<str>,
+}
+
+/// Which `Host` the upstream sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostHeader {
+    Preserve,
+    Upstream,
+}
+
+/// Whether the API has a document of its operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    Document,
+    Nothing,
+}
+
+/// Whether the API can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// A reference of its declaration does not resolve; the text is for its owner, never for a client.
+    Unusable(Box<str>),
+    Usable,
+}
+
+impl Snapshot {
+    /// Before anything is loaded: everything is denied.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            revision: Arc::new(Revision::none()),
+            keys: Arc::new(KeyTable::empty()),
+            stops: Arc::new(Stops::none()),
+            signer: None,
+            stale_at: Timestamp::MAX,
+        }
+    }
+
+    /// The numbers by which a record names this snapshot.
+    #[must_use]
+    pub fn names(&self) -> Snapshots {
+        Snapshots { revision: self.revision.number, keys: self.keys.version(), stops: self.stops.sequence() }
+    }
+}
+
+impl Revision {
+    /// No revision: every request is denied with `no_revision`.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            number: RevisionNumber::NONE,
+            catalog: Catalog::empty(),
+            policies: None,
+            apis: Box::default(),
+            trusted_proxies: Networks::none(),
+            assertion_issuer: Box::default(),
+        }
+    }
+
+    /// The rules of an API.
+    #[must_use]
+    pub fn rules(&self, api: ApiIndex) -> Option<&Arc<ApiRules>> {
+        self.apis.get(usize::from(api.0))
+    }
+}

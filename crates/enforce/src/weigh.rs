@@ -1,0 +1,264 @@
+//! Weighs one request of a known caller: operation, parameters, scopes, policy, mode. Pure; shared by judging and
+//! explaining, so that what is explained is what happens.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use catalog::template::Segment;
+use catalog::{
+    ApiIndex, Catalog, Found, Match, MethodSet, Operation, OperationIndex, ParameterValue, Visibility,
+};
+use model::{Caller, CanonicalRequest, Client, DenyReason, Method, Mode, Refusal, Timestamp};
+use policy::{Facts, Mfa, PolicyRefs, Ruling, RulingKind};
+use smallvec::SmallVec;
+
+/// How far a credential reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scopes<'a> {
+    /// Only these operations and groups.
+    Listed(&'a [String]),
+    /// As far as policy; there is no credential of ours that could narrow.
+    Unlimited,
+}
+
+/// One question to weigh.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) request: &'a CanonicalRequest,
+    pub(crate) found: &'a Match,
+    pub(crate) caller: &'a Caller,
+    pub(crate) scopes: Scopes<'a>,
+    pub(crate) source_ip: Option<IpAddr>,
+    pub(crate) now: Timestamp,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Weighed {
+    pub(crate) weight: Weight,
+    pub(crate) policies: PolicyRefs,
+    pub(crate) observed: PolicyRefs,
+    /// The visible methods of the path, for `Allow`.
+    pub(crate) allow: Option<MethodSet>,
+    /// What a client may be told instead of the reason.
+    pub(crate) disguise: Disguise,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Policy permits. The only arm that lets a request pass by right.
+    Permitted,
+    /// Guards that only observe would forbid what is otherwise permitted.
+    PermittedButObserved,
+    Refused(Refusal),
+}
+
+/// What stands in for the reason in the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disguise {
+    /// The caller is anonymous: any path gets the same 401.
+    NoCredential,
+    None,
+    /// The operation is hidden: as if it did not exist.
+    UnknownOperation,
+}
+
+pub(crate) const NO_CREDENTIAL: Refusal = Refusal::of(DenyReason::NoCredential);
+pub(crate) const UNKNOWN_OPERATION: Refusal = Refusal::of(DenyReason::UnknownOperation);
+const OBSERVED_GUARD: Refusal =
+    Refusal::new(DenyReason::Guard, "observed_guard", DenyReason::Guard.problem().title);
+/// An anonymous caller and no such operation: the first is what the answer says, the second what the record adds.
+const NO_CREDENTIAL_UNKNOWN_OPERATION: Refusal =
+    Refusal::new(DenyReason::NoCredential, "unknown_operation", NO_CREDENTIAL.detail());
+const NO_CREDENTIAL_METHOD_NOT_DECLARED: Refusal =
+    Refusal::new(DenyReason::NoCredential, "method_not_declared", NO_CREDENTIAL.detail());
+
+impl Weighed {
+    fn refused(refusal: Refusal, disguise: Disguise) -> Self {
+        Self {
+            weight: Weight::Refused(refusal),
+            policies: PolicyRefs::none(),
+            observed: PolicyRefs::none(),
+            allow: None,
+            disguise,
+        }
+    }
+
+    /// The refusal as the client is told it.
+    pub(crate) fn told(&self, refusal: Refusal) -> Refusal {
+        match self.disguise {
+            Disguise::NoCredential => NO_CREDENTIAL,
+            Disguise::None => refusal,
+            Disguise::UnknownOperation => UNKNOWN_OPERATION,
+        }
+    }
+}
+
+/// What becomes of a weighed request in its API's mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Allowed,
+    /// Passes although it would be refused.
+    Observed(Refusal),
+    Refused(Refusal),
+}
+
+/// Applies the mode. Only reasons that observation suspends are suspended; everything else is carried out.
+pub(crate) fn apply_mode(weight: Weight, mode: Mode, now: Timestamp) -> Outcome {
+    match weight {
+        Weight::Permitted => Outcome::Allowed,
+        Weight::PermittedButObserved => Outcome::Observed(OBSERVED_GUARD),
+        Weight::Refused(refusal) if mode.observes(now) && refusal.reason().is_suspended_by_observation() => {
+            Outcome::Observed(refusal)
+        }
+        Weight::Refused(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+/// Weighs `question`; `rule` asks policy.
+pub(crate) fn weigh(question: &Question<'_>, rule: impl FnOnce(&Facts<'_>) -> Ruling) -> Weighed {
+    let anonymous = match question.caller.client {
+        Client::Anonymous => Disguise::NoCredential,
+        Client::Application(_) => Disguise::None,
+    };
+    match question.found {
+        Match::Found(found) => weigh_operation(question, found, anonymous, rule),
+        Match::MethodNotDeclared { api, allow } => undeclared_method(question, *api, *allow, anonymous),
+        Match::UnknownOperation { .. } => {
+            let refusal = by_caller(anonymous, UNKNOWN_OPERATION, NO_CREDENTIAL_UNKNOWN_OPERATION);
+            Weighed::refused(refusal, anonymous)
+        }
+        Match::UnknownHost => Weighed::refused(Refusal::of(DenyReason::UnknownHost), Disguise::None),
+    }
+}
+
+const fn by_caller(disguise: Disguise, known: Refusal, anonymous: Refusal) -> Refusal {
+    match disguise {
+        Disguise::NoCredential => anonymous,
+        Disguise::None | Disguise::UnknownOperation => known,
+    }
+}
+
+fn weigh_operation(
+    question: &Question<'_>,
+    found: &Found,
+    anonymous: Disguise,
+    rule: impl FnOnce(&Facts<'_>) -> Ruling,
+) -> Weighed {
+    let Some(operation) = question.catalog.operation(found.operation) else {
+        return Weighed::refused(Refusal::of(DenyReason::PolicyFault), anonymous);
+    };
+    let disguise = match (anonymous, operation.visibility) {
+        (Disguise::None, Visibility::Hidden) => Disguise::UnknownOperation,
+        (anonymous, Visibility::Hidden | Visibility::Shown) => anonymous,
+    };
+    let texts: SmallVec<[Cow<'_, str>; 4]> =
+        found.captures.values(question.request).map(|captured| captured.text()).collect();
+    let mut values: SmallVec<[ParameterValue<'_>; 4]> = SmallVec::new();
+    for (parameter, text) in operation.parameters.iter().zip(&texts) {
+        match parameter.kind.read(text) {
+            Ok(value) => values.push(value),
+            Err(_) => return Weighed::refused(Refusal::of(DenyReason::BadParameter), disguise),
+        }
+    }
+    let scopes = match question.scopes {
+        Scopes::Listed(scopes) if !cover(scopes, operation) => {
+            return Weighed::refused(Refusal::of(DenyReason::OutOfScope), disguise);
+        }
+        Scopes::Listed(scopes) => scopes,
+        Scopes::Unlimited => &[],
+    };
+    let facts = Facts {
+        operation: found.operation,
+        caller: question.caller,
+        scopes,
+        params: &values,
+        source_ip: question.source_ip,
+        now: question.now,
+        mfa: Mfa::NotUsed,
+    };
+    ruled(rule(&facts), disguise, anonymous)
+}
+
+/// Turns the answer of policy into a weight. Permit is written out; all else refuses.
+fn ruled(ruling: Ruling, disguise: Disguise, anonymous: Disguise) -> Weighed {
+    let Ruling { kind, observed } = ruling;
+    let (weight, policies) = match kind {
+        RulingKind::Permit { by } if observed.is_empty() => (Weight::Permitted, by),
+        RulingKind::Permit { by } => (Weight::PermittedButObserved, by),
+        RulingKind::NoGrant => {
+            let refusal = by_caller(anonymous, Refusal::of(DenyReason::NoGrant), NO_CREDENTIAL);
+            (Weight::Refused(refusal), PolicyRefs::none())
+        }
+        RulingKind::Forbid { by } => (Weight::Refused(Refusal::of(DenyReason::Guard)), by),
+        RulingKind::Fault { policies } => (Weight::Refused(Refusal::of(DenyReason::PolicyFault)), policies),
+    };
+    Weighed { weight, policies, observed, allow: None, disguise }
+}
+
+/// Whether one of the scopes is the operation's id or a group it is in. No scopes cover nothing.
+fn cover(scopes: &[String], operation: &Operation) -> bool {
+    scopes.iter().any(|scope| {
+        *scope == operation.id.as_str() || operation.groups.iter().any(|group| *scope == group.as_str())
+    })
+}
+
+fn undeclared_method(
+    question: &Question<'_>,
+    api: ApiIndex,
+    allow: MethodSet,
+    anonymous: Disguise,
+) -> Weighed {
+    let visible = visible_methods(question, api, allow);
+    let refusal =
+        by_caller(anonymous, Refusal::of(DenyReason::MethodNotDeclared), NO_CREDENTIAL_METHOD_NOT_DECLARED);
+    match anonymous {
+        // A path of hidden operations alone does not exist.
+        Disguise::None if visible.is_empty() => Weighed::refused(refusal, Disguise::UnknownOperation),
+        Disguise::None => Weighed { allow: Some(visible), ..Weighed::refused(refusal, Disguise::None) },
+        Disguise::NoCredential | Disguise::UnknownOperation => Weighed::refused(refusal, anonymous),
+    }
+}
+
+/// The methods of a path without those of hidden operations. Errs towards hiding: an operation counts as being on
+/// the path when its literal segments and its methods are those of the path.
+fn visible_methods(question: &Question<'_>, api: ApiIndex, allow: MethodSet) -> MethodSet {
+    let mut visible = allow;
+    for (_, operation) in question.catalog.operations_of(api) {
+        if operation.visibility == Visibility::Hidden
+            && operation.path_methods == allow
+            && may_be_on(operation, question.request)
+        {
+            let implied = operation.method == Method::Get;
+            visible = visible
+                .iter()
+                .filter(|method| *method != operation.method && !(implied && *method == Method::Head))
+                .collect();
+        }
+    }
+    visible
+}
+
+fn may_be_on(operation: &Operation, request: &CanonicalRequest) -> bool {
+    let segments = operation.template.segments();
+    let length = request.segments().len();
+    let fits = match segments.last() {
+        Some(Segment::Spanning(_)) => segments.len() <= length,
+        Some(Segment::Affix(_) | Segment::Literal(_) | Segment::Parameter(_)) | None => {
+            segments.len() == length
+        }
+    };
+    fits && segments.iter().zip(request.segments()).all(|(segment, text)| match segment {
+        Segment::Literal(literal) => **literal == *text,
+        Segment::Affix(_) | Segment::Parameter(_) | Segment::Spanning(_) => true,
+    })
+}
+
+/// The operation that a match found.
+pub(crate) const fn operation_of(found: &Match) -> Option<OperationIndex> {
+    match found {
+        Match::Found(found) => Some(found.operation),
+        Match::MethodNotDeclared { .. } | Match::UnknownHost | Match::UnknownOperation { .. } => None,
+    }
+}

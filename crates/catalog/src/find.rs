@@ -27,8 +27,8 @@ use crate::{Captures, MethodSet, Template};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     Found(Found),
-    /// The path is declared, the method on it is not. `allow` leaves out hidden operations; where all of them are
-    /// hidden, the path is as good as unknown.
+    /// The path is declared, the method on it is not. `allow` leaves out hidden operations; it is empty
+    /// where all of them are hidden, and then the answer must look like that to an unknown operation.
     MethodNotDeclared {
         api: ApiIndex,
         allow: MethodSet,
@@ -76,10 +76,7 @@ impl Catalog {
         let method = request.method();
         let of_get = if method == Method::Head { endpoint.operation(Method::Get) } else { None };
         let Some(operation) = endpoint.operation(method).or(of_get) else {
-            return match endpoint.shown {
-                MethodSet::EMPTY => Match::UnknownOperation { api: endpoint.api },
-                allow => Match::MethodNotDeclared { api: endpoint.api, allow },
-            };
+            return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.shown };
         };
         let captures = self.operation(operation).and_then(|found| capture(&found.template, request));
         match captures {

@@ -1,3 +1,5 @@
+//! Tests of compiling: indices, what is refused by name, what is linted.
+
 use model::GroupName;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of preflights: what is answered, and the nearest things that are not.
+
 use super::*;
 use crate::find::tests::{api, compile, request_with};
 

@@ -1,3 +1,5 @@
+//! Tests of declaring: paths on the wire, groups from the lock alone, settings that name nothing.
+
 use super::*;
 use crate::read_document;
 

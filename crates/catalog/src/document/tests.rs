@@ -1,3 +1,5 @@
+//! Tests of the document reader: three formats, half-usable documents, hostile ones.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the lock: it reads back, and nothing joins a group unlisted.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of templates: what is read, what is refused, and segments with more than one reading.
+
 use proptest::prelude::*;
 
 use super::affix::{Pattern, Reading, read};

@@ -1,3 +1,5 @@
+//! Tests of reading text into trees: one reading, bounded depth, size and repetition.
+
 use super::*;
 
 fn text(value: &str) -> Tree {

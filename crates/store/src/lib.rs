@@ -38,3 +38,6 @@ pub use secrets::SEALED_BYTES_MAX;
 pub use store::{Opened, Store};
 pub use validated::VALIDATED_MAX;
 pub use value::{Act, Digest};
+
+#[cfg(test)]
+mod tests;

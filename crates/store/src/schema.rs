@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-const MIGRATIONS: &[&str] = &[FIRST];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -140,26 +140,29 @@ pub(crate) enum Found {
 }
 
 /// Reads the number of the schema and refuses a file that is not a store, or one from the future.
-pub(crate) fn found(connection: &Connection) -> Result<Found, StoreError> {
+pub(crate) fn found(connection: &Connection, known: u32) -> Result<Found, StoreError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     match (application, u32::try_from(version)) {
         (0, Ok(0)) if tables == 0 => Ok(Found::Empty),
-        (APPLICATION_ID, Ok(found)) if SCHEMA_KNOWN < found => {
-            Err(StoreError::NewerSchema { found, known: SCHEMA_KNOWN })
-        }
+        (APPLICATION_ID, Ok(found)) if known < found => Err(StoreError::NewerSchema { found, known }),
         (APPLICATION_ID, Ok(found)) if 0 < found => Ok(Found::Schema(found)),
         (_, Ok(_) | Err(_)) => Err(StoreError::corrupt("the database is not a store of Sallyport")),
     }
 }
 
-/// Brings a schema up to date inside the caller's transaction.
-pub(crate) fn migrate(transaction: &Transaction<'_>, from: u32) -> Result<(), StoreError> {
-    for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+/// Brings a schema up to date inside the caller's transaction: all steps after `from`, or none.
+pub(crate) fn migrate(transaction: &Transaction<'_>, from: u32, steps: &[&str]) -> Result<(), StoreError> {
+    for step in steps.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_KNOWN)?;
+    transaction.pragma_update(None, "user_version", number(steps))?;
     Ok(())
+}
+
+/// The schema that these steps lead to.
+pub(crate) fn number(steps: &[&str]) -> u32 {
+    u32::try_from(steps.len()).unwrap_or(u32::MAX)
 }

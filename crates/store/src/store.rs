@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::schema::{self, Found, SCHEMA_KNOWN};
+use crate::schema::{self, Found, MIGRATIONS};
 use crate::{StoreError, files};
 
 /// How long a statement waits for another process that writes, such as a backup.
@@ -38,6 +38,11 @@ impl Store {
     /// The file and what SQLite puts beside it are readable by their owner alone. Before an older schema is
     /// changed, a copy is written to `PATH.schema-N.backup`; a newer one is refused and not touched.
     pub fn open(path: &Path) -> Result<(Self, Opened), StoreError> {
+        Self::open_with(path, MIGRATIONS)
+    }
+
+    /// As [`Self::open`], for a program that knows these steps.
+    pub(crate) fn open_with(path: &Path, steps: &[&str]) -> Result<(Self, Opened), StoreError> {
         files::private_file(path).map_err(|cause| match cause.kind() {
             std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
             std::io::ErrorKind::StorageFull => StoreError::Full,
@@ -46,31 +51,36 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         prepare(&connection)?;
-        let found = schema::found(&connection)?;
+        let found = schema::found(&connection, schema::number(steps))?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        Self::finish(connection, found, path)
+        Self::finish(connection, found, path, steps)
     }
 
     /// A store that ends with the value.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory()?;
         prepare(&connection)?;
-        let (store, _) = Self::finish(connection, Found::Empty, Path::new(""))?;
+        let (store, _) = Self::finish(connection, Found::Empty, Path::new(""), MIGRATIONS)?;
         Ok(store)
     }
 
-    fn finish(connection: Connection, found: Found, path: &Path) -> Result<(Self, Opened), StoreError> {
+    fn finish(
+        connection: Connection,
+        found: Found,
+        path: &Path,
+        steps: &[&str],
+    ) -> Result<(Self, Opened), StoreError> {
         let mut store = Self { connection };
         let opened = match found {
-            Found::Schema(SCHEMA_KNOWN) => Opened::Current,
+            Found::Schema(from) if from == schema::number(steps) => Opened::Current,
             Found::Empty => {
-                store.change(|transaction| schema::migrate(transaction, 0))?;
+                store.change(|transaction| schema::migrate(transaction, 0, steps))?;
                 Opened::Created
             }
             Found::Schema(from) => {
                 let backup = backup_path(path, from);
                 store.back_up(&backup)?;
-                store.change(|transaction| schema::migrate(transaction, from))?;
+                store.change(|transaction| schema::migrate(transaction, from, steps))?;
                 Opened::Migrated { from, backup }
             }
         };

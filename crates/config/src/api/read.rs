@@ -63,12 +63,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let owner = owner.and_then(|node| {
         fields::parsed(node, "owner", "write a team of teams.yaml", faults, TeamName::parse)
     });
-    let exposure =
-        fields.need("exposure", "write who it is for: public, partner, internal or third-party", faults);
-    let exposure = exposure.and_then(|node| {
-        let names = &["public", "partner", "internal", "third-party"];
-        fields::chosen(node, "exposure", names, faults, Exposure::parse)
-    });
+    let exposure = exposure(&fields, faults);
     let (mode, mode_place) = mode(&fields, faults);
     let audit = fields.or("audit", Audit::Counted, faults, |node, faults| {
         fields::chosen(node, "audit", &["counted", "required"], faults, Audit::parse)
@@ -85,17 +80,9 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         let names = &["public", "internal", "confidential", "restricted"];
         fields::chosen(node, "data_class", names, faults, DataClass::parse)
     });
-    let spanning = fields.or("spanning", Vec::new(), faults, |node, faults| {
-        let fix = "write paths of the document such as /files/{path}";
-        texts(node, "spanning", fix, faults, spanning_template)
-    });
-    let hide_existence = fields.or("hide_existence", Vec::new(), faults, |node, faults| {
-        texts(node, "hide_existence", "write operations such as GET /users/{id}", faults, operation)
-    });
-    let underscore_headers = fields.or("underscore_headers", Vec::new(), faults, |node, faults| {
-        texts(node, "underscore_headers", "write names such as x_customer_ref", faults, headers::underscored)
-    });
+    let lists = lists(&fields, faults);
     let timeouts = fields.or("timeouts", TIMEOUTS, faults, timeouts);
+    let (spanning, hide_existence, underscore_headers) = lists?;
     Some(Written {
         api: ApiConfig {
             name: name.clone(),
@@ -114,9 +101,9 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             limits: limits?,
             cors: cors?,
             data_class: data_class?,
-            spanning: spanning?,
-            hide_existence: hide_existence?,
-            underscore_headers: underscore_headers?,
+            spanning,
+            hide_existence,
+            underscore_headers,
             timeouts: timeouts?,
             document: None,
             lock: None,
@@ -125,6 +112,28 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         upstream: fields.place("upstream"),
         owner: fields.place("owner"),
     })
+}
+
+/// Who the API is for has no default: whatever it were, it would grant in some policy.
+fn exposure(fields: &Fields<'_>, faults: &mut Faults) -> Option<Exposure> {
+    let fix = "write who it is for: public, partner, internal or third-party";
+    let names = &["public", "partner", "internal", "third-party"];
+    fields::chosen(fields.need("exposure", fix, faults)?, "exposure", names, faults, Exposure::parse)
+}
+
+/// `spanning`, `hide_existence` and `underscore_headers`.
+fn lists(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Vec<String>, Vec<String>, Vec<String>)> {
+    let spanning = fields.or("spanning", Vec::new(), faults, |node, faults| {
+        let fix = "write paths of the document such as /files/{path}";
+        texts(node, "spanning", fix, faults, spanning_template)
+    });
+    let hide_existence = fields.or("hide_existence", Vec::new(), faults, |node, faults| {
+        texts(node, "hide_existence", "write operations such as GET /users/{id}", faults, operation)
+    });
+    let underscore_headers = fields.or("underscore_headers", Vec::new(), faults, |node, faults| {
+        texts(node, "underscore_headers", "write names such as x_customer_ref", faults, headers::underscored)
+    });
+    Some((spanning?, hide_existence?, underscore_headers?))
 }
 
 fn hosts_of(node: &Node, faults: &mut Faults) -> Option<Hosts> {

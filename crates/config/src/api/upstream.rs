@@ -60,6 +60,6 @@ fn ends_in_a_number(host: &str) -> bool {
     let digits = last
         .strip_prefix("0x")
         .or_else(|| last.strip_prefix("0X"))
-        .map_or(false, |hexadecimal| hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        .is_some_and(|hexadecimal| hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit()));
     digits || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
 }

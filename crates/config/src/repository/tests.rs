@@ -322,6 +322,15 @@ fn judges_the_fields_of_an_api() {
         ("mode: enforce", "without a document nothing is declared"),
         ("observe_until: soon", "neither a date"),
         ("observe_until: 2026-02-30", "neither a date"),
+    ] {
+        let found = refused(&[("apis/orders/api.yaml", &api(field))]);
+        assert!(found.contains(expected), "{field} gave {found}");
+    }
+}
+
+#[test]
+fn judges_what_an_api_lets_through() {
+    for (field, expected) in [
         ("audit: none", "`audit` cannot be"),
         ("key_header: Authorization", "the gateway itself"),
         ("key_header: X-Forwarded-For", "the gateway itself"),

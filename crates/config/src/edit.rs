@@ -3,95 +3,87 @@
 //! An edit inserts or replaces whole lines and is then read back: it is given out only if the file now says exactly
 //! what was asked for, and refused where the file is written in a way that this cannot follow (a flow table, say).
 
-use std::collections::BTreeSet;
+use model::TeamName;
 
-use model::{PersonName, TeamName, Timestamp};
-
-use crate::place::{Faults, Place};
-use crate::templates::quote;
+use crate::place::Faults;
+use crate::template::quote;
 use crate::yaml::{self, Node, Value};
 use crate::{ConfigError, Teams, teams};
 
-/// Adds a team to `teams.yaml`.
-pub fn add_team(text: &[u8], name: &TeamName, members: &[PersonName]) -> Result<String, ConfigError> {
-    let file = "teams.yaml";
-    let (text, mut expected) = read_teams(text)?;
-    if let Some(team) = expected.find(name) {
-        let place = Place { line: team.line, column: 1 };
-        return Err(fault(file, place, format!("team `{name}` exists already"), "choose another name"));
+/// Why a file was not edited.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    #[error("the file has faults already")]
+    Faulty { errors: Vec<ConfigError> },
+    #[error("team `{name}` exists already")]
+    TeamExists { name: TeamName },
+    #[error("`{field}` cannot be edited where it stands; write it on a line of its own")]
+    Layout { field: String },
+}
+
+/// Adds a team without members to `teams.yaml`.
+pub fn add_team(text: &str, name: &TeamName) -> Result<String, EditError> {
+    let before = read_teams(text)?;
+    if before.find(name).is_some() {
+        return Err(EditError::TeamExists { name: name.clone() });
     }
-    let layout = || cannot_edit(file, "teams");
+    let layout = || EditError::Layout { field: "teams".to_owned() };
     let mut lines = lines_of(text);
     let header = line_of_field(text, "teams").ok_or_else(layout)?;
-    let line = lines.get_mut(header).ok_or_else(layout)?;
-    let (written, comment) = match line.split_once('#') {
-        Some((written, comment)) => (written.trim_end().to_owned(), format!(" #{comment}")),
-        None => (line.trim_end().to_owned(), String::new()),
-    };
-    let quoted: Vec<String> = members.iter().map(|member| quote(member.as_str())).collect();
-    let added = format!("{}: {{ members: [{}] }}", quote(name.as_str()), quoted.join(", "));
-    if expected.0.is_empty() {
+    let line = lines.get(header).ok_or_else(layout)?.clone();
+    let added = |indent: usize| format!("{:indent$}{}: {{ members: [] }}", "", quote(name.as_str()));
+    let written = line.split('#').next().unwrap_or_default().trim_end().to_owned();
+    if before.0.is_empty() {
         // `teams: {}` becomes a block; a comment behind it stays.
+        let comment = line.split_once('#').map(|(_, comment)| format!(" #{comment}")).unwrap_or_default();
         if written.replace(' ', "") != "teams:{}" {
             return Err(layout());
         }
-        *line = format!("teams:{comment}");
-        lines.insert(header + 1, format!("  {added}"));
+        *lines.get_mut(header).ok_or_else(layout)? = format!("teams:{comment}");
+        lines.insert(header + 1, added(2));
     } else {
         if !written.ends_with(':') {
             return Err(layout());
         }
-        let last = expected.0.values().map(|team| team.line).max();
-        let last = last.and_then(|line| usize::try_from(line).ok()).ok_or_else(layout)?;
-        let indent = last
-            .checked_sub(1)
-            .and_then(|at| lines.get(at))
-            .map(|line| indent_of(line))
-            .ok_or_else(layout)?;
-        lines.insert(end_of_block(&lines, last, indent), format!("{:indent$}{added}", ""));
+        let first = before.0.values().map(|team| team.line).min().ok_or_else(layout)?;
+        let last = usize::try_from(before.0.values().map(|team| team.line).max().ok_or_else(layout)?)
+            .map_err(|_| layout())?;
+        let first = usize::try_from(first).ok().and_then(|line| lines.get(line.checked_sub(1)?));
+        let indent = indent_of(first.ok_or_else(layout)?);
+        let at = end_of_block(&lines, last, indent);
+        lines.insert(at, added(indent));
     }
     let edited = text_of(&lines);
-    expected.0.insert(name.clone(), teams::Team { members: members.iter().cloned().collect(), line: 0 });
-    let (_, after) = read_teams(edited.as_bytes()).map_err(|_| layout())?;
-    let same = memberships(&after) == memberships(&expected);
+    let mut expected = before;
+    expected.0.insert(name.clone(), teams::Team { members: std::collections::BTreeSet::new(), line: 0 });
+    let after = read_teams(&edited).map_err(|_| layout())?;
+    let same = after.0.len() == expected.0.len()
+        && after
+            .0
+            .iter()
+            .all(|(name, team)| expected.find(name).is_some_and(|expected| expected.members == team.members));
     if same { Ok(edited) } else { Err(layout()) }
 }
 
-/// Has an API observed until `until`, a date or an RFC 3339 time, whatever its mode was. `file` is for errors.
-pub fn set_observe_until(text: &[u8], file: &str, until: &str) -> Result<String, ConfigError> {
-    if let Err(reason) = Timestamp::parse(until) {
-        return Err(fault(file, Place::WHOLE, reason.to_string(), "write a date such as 2026-12-09"));
-    }
-    let observed = set_field(text, file, "mode", "observe", "exposure")?;
-    set_field(observed.as_bytes(), file, "observe_until", until, "mode")
-}
-
-/// Has an API enforced from now on. An `observe_until` stays where it is and means nothing.
-pub fn set_enforced(text: &[u8], file: &str) -> Result<String, ConfigError> {
-    set_field(text, file, "mode", "enforce", "exposure")
-}
-
-/// Writes a field of the top table: in place where it is there, else after the field `after` or at the end. `value` is
-/// YAML on one line. A comment behind the old value stays.
-fn set_field(text: &[u8], file: &str, field: &str, value: &str, after: &str) -> Result<String, ConfigError> {
-    let layout = || cannot_edit(file, field);
+/// Writes a field of `api.yaml` or `sallyport.yaml`, in place where it is there, else after the field `after` (or at
+/// the end). `value` is YAML, on one line. What was behind the value as a comment stays.
+pub fn set_field(text: &str, field: &str, value: &str, after: &str) -> Result<String, EditError> {
+    let layout = || EditError::Layout { field: field.to_owned() };
     if value.trim().is_empty() || value.contains(['\n', '\r', '#']) {
         return Err(layout());
     }
-    let (text, before) = read_node(text, file)?;
+    let before = read_node(text)?;
     let mut lines = lines_of(text);
     match line_of_field(text, field) {
         Some(at) => {
-            if is_long(&before, field) {
+            if before_is_long(&before, field) {
                 return Err(layout());
             }
             let line = lines.get_mut(at).ok_or_else(layout)?;
-            let comment = line.split_once(" #").map(|(_, comment)| format!("#{comment}"));
+            let comment =
+                line.find(" #").and_then(|at| line.get(at..)).unwrap_or_default().trim_start().to_owned();
             let plain = format!("{field}: {value}");
-            *line = match comment {
-                None => plain,
-                Some(comment) => format!("{plain:31} {comment}"),
-            };
+            *line = if comment.is_empty() { plain } else { format!("{plain:31} {comment}") };
         }
         None => {
             let at = line_of_field(text, after).map_or(lines.len(), |line| end_of_block(&lines, line + 1, 0));
@@ -99,43 +91,24 @@ fn set_field(text: &[u8], file: &str, field: &str, value: &str, after: &str) -> 
         }
     }
     let edited = text_of(&lines);
-    let (_, after) = read_node(edited.as_bytes(), file).map_err(|_| layout())?;
+    let after = read_node(&edited).map_err(|_| layout())?;
     if same_but(&before, &after, field) && says(&after, field, value) { Ok(edited) } else { Err(layout()) }
 }
 
-fn fault(file: &str, place: Place, reason: String, fix: &str) -> ConfigError {
-    ConfigError { file: file.to_owned(), line: place.line, column: place.column, reason, fix: fix.to_owned() }
-}
-
-fn cannot_edit(file: &str, field: &str) -> ConfigError {
-    let reason = format!("`{field}` is written in a way that a command cannot edit");
-    fault(file, Place::WHOLE, reason, "edit the file by hand, or write each field on a line of its own")
-}
-
-/// The first fault of a file that has some.
-fn first(faults: Faults, file: &str) -> ConfigError {
-    faults.into_parts().0.into_iter().next().unwrap_or_else(|| cannot_edit(file, "the file"))
-}
-
-fn read_teams(bytes: &[u8]) -> Result<(&str, Teams), ConfigError> {
+fn read_teams(text: &str) -> Result<Teams, EditError> {
     let mut faults = Faults::of("teams.yaml");
-    let teams = teams::read::read(bytes, &mut faults);
-    match (teams, std::str::from_utf8(bytes)) {
-        (Some(teams), Ok(text)) if faults.is_empty() => Ok((text, teams)),
-        (Some(_) | None, Ok(_) | Err(_)) => Err(first(faults, "teams.yaml")),
+    let teams = teams::read::read(text.as_bytes(), &mut faults);
+    match (teams, faults.into_parts().0) {
+        (Some(teams), errors) if errors.is_empty() => Ok(teams),
+        (_, errors) => Err(EditError::Faulty { errors }),
     }
 }
 
-fn memberships(teams: &Teams) -> Vec<(&TeamName, &BTreeSet<PersonName>)> {
-    teams.0.iter().map(|(name, team)| (name, &team.members)).collect()
-}
-
-fn read_node<'t>(bytes: &'t [u8], file: &str) -> Result<(&'t str, Node), ConfigError> {
-    let mut faults = Faults::of(file);
-    let node = yaml::parse(bytes, &mut faults);
-    match (node, std::str::from_utf8(bytes)) {
-        (Some(node), Ok(text)) if matches!(node.value, Value::Table(_)) => Ok((text, node)),
-        (Some(_) | None, Ok(_) | Err(_)) => Err(first(faults, file)),
+fn read_node(text: &str) -> Result<Node, EditError> {
+    let mut faults = Faults::of("api.yaml");
+    match yaml::parse(text.as_bytes(), &mut faults) {
+        Some(node) if matches!(node.value, Value::Table(_)) => Ok(node),
+        Some(_) | None => Err(EditError::Faulty { errors: faults.into_parts().0 }),
     }
 }
 
@@ -152,7 +125,7 @@ fn entry<'n>(node: &'n Node, field: &str) -> Option<&'n yaml::Entry> {
 }
 
 /// Whether the value of a field begins on another line than its name or is a block: then replacing one line is wrong.
-fn is_long(node: &Node, field: &str) -> bool {
+fn before_is_long(node: &Node, field: &str) -> bool {
     entry(node, field).is_some_and(|entry| entry.node.place.line != entry.place.line)
 }
 
@@ -205,7 +178,7 @@ fn plain(node: &Node) -> String {
 
 /// The line, from 0, on which a field of the top table stands.
 fn line_of_field(text: &str, field: &str) -> Option<usize> {
-    let (_, node) = read_node(text.as_bytes(), "").ok()?;
+    let node = read_node(text).ok()?;
     let line = entry(&node, field)?.place.line;
     usize::try_from(line).ok()?.checked_sub(1)
 }

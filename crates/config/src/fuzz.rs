@@ -35,11 +35,11 @@ pub fn values(bytes: &[u8]) {
     drop(parse_size(&text));
 }
 
-/// Edits a file; whatever comes out has been read back.
+/// Edits a file; whatever comes out must be readable again.
 pub fn edit(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
     if let Ok(name) = model::TeamName::parse("added") {
-        drop(crate::edit::add_team(bytes, &name, &[]));
+        drop(crate::edit::add_team(&text, &name));
     }
-    drop(crate::edit::set_observe_until(bytes, "api.yaml", "2026-12-09"));
-    drop(crate::edit::set_enforced(bytes, "api.yaml"));
+    drop(crate::edit::set_field(&text, "mode", "enforce", "owner"));
 }

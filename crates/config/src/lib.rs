@@ -21,7 +21,7 @@ mod place;
 mod quantity;
 mod repository;
 mod teams;
-pub mod templates;
+pub mod template;
 mod yaml;
 
 pub use api::{

@@ -53,11 +53,6 @@ impl Faults {
         ConfigError { file: self.file.clone(), line: place.line, column: place.column, reason, fix }
     }
 
-    /// Whether no error was noted.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.errors.is_empty()
-    }
-
     /// Errors, then warnings.
     pub(crate) fn into_parts(self) -> (Vec<ConfigError>, Vec<ConfigError>) {
         (self.errors, self.warnings)

@@ -1,3 +1,5 @@
+//! Whole repositories: what loads, what is refused and where.
+
 use std::time::Duration;
 
 use expect_test::expect;

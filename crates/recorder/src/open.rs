@@ -9,6 +9,7 @@ use record::segment::scan::{Fault, FaultKind, Part, Recovered, Scan, SegmentStat
 use record::tree::{Frontier, leaf_hash};
 use record::{Checkpoint, CheckpointError, DecodeError, Ending, Leaf, NoteError, Signer};
 
+use crate::LogReader;
 use crate::layout::{self, Listing};
 use crate::log::{Log, Resumed};
 use crate::storage::{LockError, Storage};
@@ -57,6 +58,10 @@ pub enum OpenLogError {
         "the entries up to the last checkpoint are not those it was signed over; see segment `{segment}`"
     )]
     OtherTree { segment: String },
+    #[error(
+        "the log does not go on from the checkpoint over {signed} entries that is known of it; it holds {found}"
+    )]
+    Forked { found: u64, signed: u64 },
     #[error("cannot record that the log was opened")]
     Start(#[source] crate::log::WriteLogError),
     #[error("cannot start the recorder's thread")]
@@ -124,6 +129,9 @@ pub(crate) fn open(
             return Err(OpenLogError::Corrupt { segment: name, fault });
         }
         SegmentState::Sealed => {
+            // A crash between the footer and the next segment may have left the hashes behind.
+            let hashes = layout::hashes(first);
+            storage.replace(&hashes, &resumed.hashes).map_err(io_of(&hashes))?;
             let begun = (resumed.frontier, now);
             Log::begin(storage, signer, segment_bytes, begun, state)
         }
@@ -136,6 +144,21 @@ pub(crate) fn open(
         }
     };
     Ok((log.map_err(io_of(&name))?, ending))
+}
+
+/// Makes sure that the log goes on from a checkpoint that was kept elsewhere.
+pub(crate) fn check_known(
+    storage: &Arc<dyn Storage>,
+    log: &Log,
+    known: Option<&Checkpoint>,
+) -> Result<(), OpenLogError> {
+    let Some(known) = known else { return Ok(()) };
+    let reader = LogReader::on(Arc::clone(storage));
+    let signed = reader.root_at(known.size).ok().flatten();
+    if log.size() < known.size || signed != Some(known.root) {
+        return Err(OpenLogError::Forked { found: log.size(), signed: known.size });
+    }
+    Ok(())
 }
 
 /// Makes sure that the log is of this key, or is made its own.

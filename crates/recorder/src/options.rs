@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
+use record::Checkpoint;
 
 /// Where the sequencer gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -28,6 +29,12 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The size of each worker's ring, in bytes.
     pub ring_bytes: usize,
+    /// The last checkpoint of the log that a new one continues: after a change of key, or after a backup was
+    /// restored. Recorded in the first entry of the new log.
+    pub continues: Option<Checkpoint>,
+    /// A checkpoint of this log that was kept elsewhere. A log that does not go on from it, such as a restored
+    /// backup, is not opened: signing it on would fork it.
+    pub known: Option<Checkpoint>,
     pub clock: Clock,
 }
 
@@ -64,6 +71,8 @@ impl Options {
             keep: None,
             segment_bytes: Self::SEGMENT_BYTES,
             ring_bytes: Self::RING_BYTES,
+            continues: None,
+            known: None,
             clock,
         }
     }

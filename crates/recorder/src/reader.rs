@@ -14,8 +14,10 @@ use model::DecisionId;
 use record::json;
 use record::segment::PersonalPart;
 use record::segment::scan::{self, Fault, Part, Scan};
-use record::tree::proof::prove_inclusion;
-use record::{Checkpoint, CheckpointError, DecodeError, Hash, NoteError, Proof, Stored, Verifier};
+use record::tree::proof::{frontier, prove_inclusion};
+use record::{
+    Checkpoint, CheckpointError, DecodeError, Hash, Leaf, NoteError, PersonalView, Proof, Stored, Verifier,
+};
 
 use crate::layout::{self, Listing};
 use crate::log::HASH_BYTES;
@@ -80,6 +82,16 @@ impl Entry {
             leaf: &self.leaf,
             personal: self.personal.as_ref().map(|(salt, bytes)| PersonalPart { salt: *salt, bytes }),
         }
+    }
+
+    /// The entry, decoded.
+    pub fn leaf(&self) -> Result<Leaf<'_>, DecodeError> {
+        Leaf::decode(&self.leaf)
+    }
+
+    /// Its personal part; `None` where there is none or it was erased.
+    pub fn personal(&self) -> Result<Option<PersonalView<'_>>, DecodeError> {
+        self.personal.as_ref().map(|(_, bytes)| PersonalView::decode(bytes)).transpose()
     }
 
     /// As JSON objects: one, or two for a request whose decision and ending share a leaf.
@@ -181,7 +193,7 @@ impl LogReader {
         let entry = self
             .find(id)?
             .into_iter()
-            .find(|entry| record::Leaf::decode(&entry.leaf).is_ok_and(|leaf| leaf.decided().is_some()))
+            .find(|entry| entry.leaf().is_ok_and(|leaf| leaf.decided().is_some()))
             .ok_or(ReadLogError::UnknownId { id })?;
         let note = self.checkpoint()?;
         let checkpoint =
@@ -193,6 +205,13 @@ impl LogReader {
         let nodes = |position: u64| hashes.node(position);
         let path = prove_inclusion(&nodes, entry.index, checkpoint.size).ok_or(ReadLogError::NoHashes)?;
         Ok(Proof::new(entry.index, path, &entry.stored(), note))
+    }
+
+    /// The root of the tree when it had `size` leaves; `None` where hashes are missing.
+    pub fn root_at(&self, size: u64) -> Result<Option<Hash>, ReadLogError> {
+        let hashes = Hashes::open(self)?;
+        let nodes = |position: u64| hashes.node(position);
+        Ok(frontier(&nodes, size).map(|frontier| frontier.root()))
     }
 
     /// Erases the personal parts of a subject; nobody may be writing the log.

@@ -10,7 +10,7 @@ use record::{Change, Signer, Verifier};
 
 use crate::metrics::Metrics;
 pub use crate::open::OpenLogError;
-use crate::open::open;
+use crate::open::{check_known, open};
 use crate::retention::{self, Maintenance};
 use crate::rollup::Tally;
 use crate::sequencer::{Board, Command, Parts, Progress, Sequencer};
@@ -215,6 +215,7 @@ pub(crate) fn prepare(
     let verifier = signer.verifier().clone();
     let now = (options.clock)();
     let (log, ending) = open(Arc::clone(&storage), signer, options.segment_bytes, now)?;
+    check_known(&storage, &log, options.known.as_ref())?;
     let shared = Arc::new(Shared::default());
     let (logs, ends) = (0..options.workers.get()).map(|_| ring(options.ring_bytes, &shared)).unzip();
     let board = Arc::new(Mutex::new(Board { metrics: Metrics::new(), tally: Tally::default(), fault: None }));
@@ -228,6 +229,7 @@ pub(crate) fn prepare(
         board: Arc::clone(&board),
         maintenance: Arc::clone(&maintenance),
         keep: options.keep,
+        continues: options.continues.clone(),
     };
     let sequencer = Sequencer::start(parts, ending, now).map_err(OpenLogError::Start)?;
     Ok((sequencer, Handles { commands, shared, board, maintenance, verifier }, logs))
@@ -245,3 +247,6 @@ fn run(sequencer: &mut Sequencer, clock: &Clock) {
         std::thread::park_timeout(if idle < IDLE_ROUNDS { POLL_BUSY } else { POLL_IDLE });
     }
 }
+
+#[cfg(test)]
+mod tests;

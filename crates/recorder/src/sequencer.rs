@@ -15,7 +15,10 @@ use record::encode::{
 };
 use record::segment::PersonalPart;
 use record::segment::index::Indexed;
-use record::{Change, Closed, Completed, DecidedView, Ending, Loss, LossCause, Opened, PersonalView, Stored};
+use record::{
+    Change, Checkpoint, Closed, Completed, Continued, DecidedView, Ending, Loss, LossCause, Opened,
+    PersonalView, Stored,
+};
 
 use crate::join::{Held, Join, id_of};
 use crate::log::{Log, WriteLogError};
@@ -105,12 +108,14 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Mutex<Board>>,
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) keep: Option<Duration>,
+    /// The log that a new one continues.
+    pub(crate) continues: Option<Checkpoint>,
 }
 
 impl Sequencer {
     /// A sequencer over an opened log, whose opening it records durably.
     pub(crate) fn start(parts: Parts, ending: Ending, now: Timestamp) -> Result<Self, WriteLogError> {
-        let Parts { log, workers, shared, commands, board, maintenance, keep } = parts;
+        let Parts { log, workers, shared, commands, board, maintenance, keep, continues } = parts;
         let mut sequencer = Self {
             log,
             workers,
@@ -135,10 +140,16 @@ impl Sequencer {
         };
         let origin = sequencer.log.verifier().name().to_owned();
         let software = env!("CARGO_PKG_VERSION");
+        let continues = match (&continues, ending) {
+            (Some(other), Ending::New) => {
+                Some(Continued { origin: &other.origin, size: other.size, root: other.root.0 })
+            }
+            (Some(_), Ending::Closed | Ending::Torn { .. }) | (None, _) => None,
+        };
         sequencer.append_own(now, |leaf| {
             put_opened_leaf(
                 leaf,
-                &Opened { time: now, origin: &origin, software, before: ending, continues: None },
+                &Opened { time: now, origin: &origin, software, before: ending, continues },
             );
         });
         sequencer.log.checkpoint()?;

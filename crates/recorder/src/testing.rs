@@ -74,7 +74,7 @@ impl MemoryDisk {
     pub(crate) fn after_power_loss(&self, kept: usize) -> Self {
         let state = self.0.lock().unwrap();
         let files = state.files.iter().map(|(name, file)| {
-            let end = file.current.len().min(file.durable.len() + kept);
+            let end = file.current.len().min(file.durable.len().saturating_add(kept));
             let bytes = if file.current.starts_with(&file.durable) {
                 file.current[..end].to_vec()
             } else {
@@ -117,7 +117,7 @@ impl Storage for MemoryDisk {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let state = self.0.lock().unwrap();
-        state.files.get(name).map(|file| file.current.clone()).ok_or(io::ErrorKind::NotFound.into())
+        state.files.get(name).map(|file| file.current.clone()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn length(&self, name: &str) -> io::Result<u64> {

@@ -161,7 +161,7 @@ fn too_many_callers_read_as_any() {
 fn other_files_and_other_versions_are_refused() {
     let (bytes, _) = segment(1);
     assert_eq!(recover(b"{}").unwrap_err().what, FaultKind::Magic);
-    let mut other = bytes.clone();
+    let mut other = bytes;
     other[7] = b'2';
     assert_eq!(recover(&other).unwrap_err().what, FaultKind::Magic);
     let mut version = MAGIC.to_vec();

@@ -12,6 +12,7 @@ use record::Leaf;
 use super::*;
 use crate::reader::search::Filter;
 use crate::recorder::{Handles, prepare};
+use crate::storage::Storage;
 use crate::testing::{HandClock, MemoryDisk, Trouble, completed, decided, id};
 use crate::{Durability, LogReader, OpenLogError, Options, Receipt, RecordFull, Subject, WorkerLog};
 
@@ -347,20 +348,23 @@ fn corruption_before_the_last_checkpoint_refuses_to_open_with_the_place() {
     let disk = filled(40);
     let clock = HandClock::new();
     let first = "00000000000000000000.seg";
-    for name in disk.list().unwrap().into_iter().filter(|name| name.ends_with(".seg")) {
-        let changed = disk.with(&name, |bytes| bytes[200] ^= 1);
-        match open(&changed, &clock, &clock.options()).map(|_| ()) {
-            Err(OpenLogError::Corrupt { segment, fault }) => {
-                assert!(segment == name && fault.offset <= 200, "{segment} {fault:?}");
+    let names: Vec<_> = disk.list().unwrap().into_iter().filter(|name| name.ends_with(".seg")).collect();
+    let last = names.last().unwrap().clone();
+    for name in names {
+        // In the header everywhere; among the entries where there are some under a checkpoint.
+        let places: &[usize] = if name == last { &[30] } else { &[30, 200, 500] };
+        for &place in places {
+            let changed = disk.with(&name, |bytes| bytes[place] ^= 1);
+            match open(&changed, &clock, &clock.options()).map(|_| ()) {
+                Err(OpenLogError::Corrupt { segment, fault }) => {
+                    assert!(segment == name && fault.offset <= place as u64, "{segment} {fault:?}");
+                }
+                other => panic!("{name} {place}: {other:?}"),
             }
-            other => panic!("{name}: {other:?}"),
         }
     }
-    assert!(
-        matches!(open(&disk.without(first), &clock, &clock.options()).map(|_| ()), Ok(())),
-        "an absent first segment is one that retention removed"
-    );
-    let last = disk.list().unwrap().into_iter().rfind(|name| name.ends_with(".seg")).unwrap();
+    // An absent first segment is one that retention removed, as long as its hashes are there.
+    assert!(open(&disk.without(first), &clock, &clock.options()).is_ok());
     assert!(open(&disk.without(&last), &clock, &clock.options()).is_err());
     let other = Options { signing_seed: [8; 32], ..clock.options() };
     assert!(matches!(open(&disk, &clock, &other), Err(OpenLogError::OtherKey { .. })));
@@ -376,6 +380,37 @@ fn a_log_that_was_cut_and_signed_anew_is_found_by_an_older_checkpoint() {
     let verified = reader(&shorter).verify(&verifier, Some(note.as_bytes())).unwrap();
     assert!(!verified.ok && verified.first_fault.unwrap().what.contains("before its checkpoint"));
     assert!(reader(&disk).verify(&verifier, Some(note.as_bytes())).unwrap().ok);
+}
+
+#[test]
+fn a_restored_backup_is_not_signed_on_and_a_new_log_names_the_one_it_continues() {
+    let (backup, disk) = (filled(5), filled(20));
+    let verifier = reader(&disk).verifier().unwrap();
+    let note = reader(&disk).checkpoint().unwrap();
+    let known = Checkpoint::verify(note.as_bytes(), &verifier).unwrap();
+    let clock = HandClock::new();
+    let options = Options { known: Some(known.clone()), ..clock.options() };
+    assert!(open(&disk, &clock, &options).is_ok());
+    assert!(matches!(open(&backup, &clock, &options), Err(OpenLogError::Forked { .. })));
+    let other = Checkpoint { root: record::tree::empty_root(), ..known.clone() };
+    let forked = Options { known: Some(other), ..clock.options() };
+    assert!(matches!(open(&disk, &clock, &forked), Err(OpenLogError::Forked { .. })));
+    let new =
+        Options { continues: Some(known.clone()), origin: "example.com/log2".into(), ..clock.options() };
+    let log = open(&MemoryDisk::new(), &clock, &new).unwrap().close();
+    let first = reader(&log).tail(2).unwrap().remove(0).json().unwrap().remove(0);
+    let expected = format!("\"continues\":{{\"origin\":\"example.com/log\",\"size\":{},", known.size);
+    assert!(first.contains(&expected), "{first}");
+}
+
+#[test]
+fn the_log_counts_what_the_sequencer_counted() {
+    let mut rig = rig();
+    (0..20).for_each(|number| rig.request(number, "shop"));
+    rig.settle();
+    let live = rig.handles.board.lock().unwrap().tally.rollups();
+    let read = reader(&rig.close()).rollups(Timestamp::MIN).unwrap();
+    assert!(live == read && live.apis[0].denied == 2 && live.apis[0].rows[0].caller == "app:shop");
 }
 
 #[test]
@@ -404,7 +439,7 @@ fn retention_removes_content_keeps_hashes_and_leaves_proofs_valid() {
         let verified = reader(&changed).verify(&verifier, None).unwrap();
         assert!(!verified.ok, "{place}");
     }
-    let (sequencer, _, _) = prepare(Arc::new(disk.clone()), &options).unwrap();
+    let (sequencer, _, _) = prepare(Arc::new(disk), &options).unwrap();
     drop(sequencer);
 }
 
@@ -457,7 +492,7 @@ fn a_search_finds_the_newest_first_and_passes_over_what_cannot_match() {
     assert!(one.len() == 1 && read < everything / 2, "{read} of {everything}");
     let from = Some(HandClock::new().now().plus(Duration::from_secs(10)));
     let (late, _) = found(Filter { from, ..Filter::default() });
-    assert!(0 < late.len() && late.len() < all.len());
+    assert!(!late.is_empty() && late.len() < all.len());
     assert_eq!(found(Filter { operation: Some("orders:GET /".into()), ..Filter::default() }).0.len(), 0);
 }
 

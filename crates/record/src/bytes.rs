@@ -7,6 +7,9 @@
 pub const TEXT_BYTES_MAX: usize = 1_024;
 /// The most items in a list of an entry; further ones are left out when it is written.
 pub const LIST_ITEMS_MAX: usize = 256;
+/// The most bytes that a list of texts takes; further items are left out when it is written. Two such lists and all
+/// other fields together stay below the longest leaf.
+pub const LIST_BYTES_MAX: usize = 16 << 10;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +74,12 @@ pub(crate) fn put_optional_text(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 pub(crate) fn put_texts(out: &mut Vec<u8>, texts: &[&str]) {
-    let count = texts.len().min(LIST_ITEMS_MAX);
+    // A length takes two bytes at most.
+    let sizes = texts.iter().scan(0, |sum: &mut usize, text| {
+        *sum += cut(text).len() + 2;
+        (*sum <= LIST_BYTES_MAX).then_some(())
+    });
+    let count = sizes.take(LIST_ITEMS_MAX).count();
     put_varint(out, count as u64);
     for text in texts.iter().take(count) {
         put_text(out, text);
@@ -227,6 +235,20 @@ mod tests {
             (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], Err(DecodeError::Number)),
         ] {
             assert_eq!(Cursor::new(bytes).varint(), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_out_what_a_list_has_no_room_for() {
+        for (text, items, kept) in [
+            ("a".to_owned(), LIST_ITEMS_MAX, LIST_ITEMS_MAX),
+            ("a".to_owned(), LIST_ITEMS_MAX + 1, LIST_ITEMS_MAX),
+            ("a".repeat(TEXT_BYTES_MAX), 20, LIST_BYTES_MAX / (TEXT_BYTES_MAX + 2)),
+        ] {
+            let mut bytes = Vec::new();
+            put_texts(&mut bytes, &vec![text.as_str(); items]);
+            assert!(bytes.len() <= LIST_BYTES_MAX + 2);
+            assert_eq!(Cursor::new(&bytes).texts().unwrap().count(), kept);
         }
     }
 

@@ -49,8 +49,8 @@ impl fmt::Debug for Options {
 }
 
 impl Options {
-    /// 32 MiB: at a few hundred bytes an entry, some 100,000 of them.
-    pub const SEGMENT_BYTES: u64 = 32 << 20;
+    /// 16 MiB: at a few hundred bytes an entry, some 50,000 of them.
+    pub const SEGMENT_BYTES: u64 = 16 << 20;
     /// 1 MiB: at 20,000 requests a second and worker, more than 100 ms.
     pub const RING_BYTES: usize = 1 << 20;
 

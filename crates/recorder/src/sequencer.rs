@@ -486,6 +486,18 @@ impl Sequencer {
     }
 }
 
+/// However the sequencer ends, nobody waits for it any longer.
+impl Drop for Sequencer {
+    fn drop(&mut self) {
+        self.awaited.drain(..).for_each(|cell| cell.settle(Err(NotDurable)));
+        for end in &mut self.workers {
+            while let Ok(cell) = end.receipts.pop() {
+                cell.settle(Err(NotDurable));
+            }
+        }
+    }
+}
+
 /// What a leaf commits to where no personal part is recorded.
 const NOTHING: PersonalPart<'static> = PersonalPart { salt: [0; 16], bytes: b"" };
 

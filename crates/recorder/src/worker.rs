@@ -126,7 +126,7 @@ impl WorkerLog {
             Durability::Required => {
                 // The receipt goes first, so that the sequencer finds it when it meets the entry. It must not
                 // stay behind alone, so the room for the entry is looked at before.
-                if self.ring.slots() < self.scratch.len() {
+                if self.ring.slots() < self.scratch.len() || self.ring.is_abandoned() {
                     return Err(self.lose());
                 }
                 let cell = Arc::new(Cell::default());

@@ -152,6 +152,26 @@ fn the_log_speaks_of_itself_too() {
 }
 
 #[test]
+fn the_longest_decision_is_within_the_longest_leaf() {
+    let text = "x".repeat(5_000);
+    let list = vec![text.as_str(); 400];
+    let decided = Decided {
+        code: &text,
+        api: &text,
+        operation: &text,
+        policies: &list,
+        observed: &list,
+        ..decision(Personal::UNKNOWN)
+    };
+    let (mut public, mut leaf, mut ending) = (Vec::new(), Vec::new(), Vec::new());
+    put_decided(&mut public, &decided);
+    put_completed(&mut ending, &completed());
+    put_whole_leaf(&mut leaf, &public, &commit(&[0; 16], b""), &ending);
+    assert!(leaf.len() <= crate::segment::LEAF_BYTES_MAX);
+    assert!(Leaf::decode(&leaf).is_ok());
+}
+
+#[test]
 fn every_prefix_and_every_extension_of_a_leaf_is_refused() {
     let mut leaves = vec![Vec::new(), Vec::new(), Vec::new()];
     let mut public = Vec::new();

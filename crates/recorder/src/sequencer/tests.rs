@@ -142,6 +142,16 @@ fn a_receipt_is_not_settled_before_the_disk_has_the_entry() {
 }
 
 #[test]
+fn when_the_sequencer_is_gone_nobody_waits_and_nothing_required_passes() {
+    let mut rig = rig();
+    let mut receipt = rig.decide(1, "shop", Durability::Required).unwrap();
+    drop(rig.sequencer);
+    assert_eq!(poll(&mut receipt), Poll::Ready(Err(NotDurable)));
+    let now = rig.clock.now();
+    assert!(rig.worker.decided(&decided(2, "shop", now), Durability::Required).is_err());
+}
+
+#[test]
 fn a_full_ring_refuses_and_the_loss_is_in_the_log() {
     let mut rig = rig();
     let mut refused = 0;

@@ -99,9 +99,8 @@ impl DecisionCache {
         let hash = self.hasher.hash_one(key);
         let place = place(hash, self.sets.len());
         let found = self.sets.get(place).and_then(|set| {
-            set.iter().position(|way| {
-                way.as_ref().is_some_and(|entry| entry.hash == hash && entry.key.equals(key))
-            })
+            set.iter()
+                .position(|way| way.as_ref().is_some_and(|entry| entry.hash == hash && entry.key.equals(key)))
         });
         let Some(way) = found else {
             self.counters.misses += 1;

@@ -1,6 +1,6 @@
 //! Texts, catalogue and directory to [`Policies`]: all of them or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use catalog::{ApiIndex, Catalog, OperationIndex};
 use cedar_policy::{Entity, EntityUid};
@@ -75,26 +75,29 @@ pub fn compile(
     let loaded = load::load(sources, &files, catalog, directory);
     let mut diagnostics = loaded.diagnostics;
     let reach = slice::reach(&loaded.rules, catalog);
-    let misnamed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    if !misnamed {
-        let candidates: Vec<_> = loaded
-            .rules
-            .iter()
-            .zip(&reach)
-            .enumerate()
-            .map(|(number, (rule, reach))| Candidate { number, rule, reach })
-            .collect();
-        diagnostics.extend(validate::validate(&candidates, catalog, directory, &files, cache));
-        let untargeted = candidates.iter().filter_map(|one| lint::targets_nothing(one.rule, one.reach, &files));
-        diagnostics.extend(untargeted);
-        diagnostics.extend(lint::overlaps(&loaded.rules, &reach, &files));
-    }
+    let candidates: Vec<_> = loaded
+        .rules
+        .iter()
+        .zip(&reach)
+        .enumerate()
+        .filter(|(number, _)| !loaded.unsound.contains(number))
+        .map(|(number, (rule, reach))| Candidate { number, rule, reach })
+        .collect();
+    diagnostics.extend(validate::validate(&candidates, catalog, directory, &files, cache));
+    let untargeted = candidates.iter().filter_map(|one| lint::targets_nothing(one.rule, one.reach, &files));
+    diagnostics.extend(untargeted);
+    diagnostics.extend(lint::overlaps(&loaded.rules, &reach, &files));
     let built = build(loaded.rules, reach, catalog, directory);
     if built.is_none() {
         diagnostics.push(unbuilt(sources, &files));
     }
     diagnostics.sort_by(|one, other| {
-        (&one.file, one.line, one.column, &one.reason).cmp(&(&other.file, other.line, other.column, &other.reason))
+        (&one.file, one.line, one.column, &one.reason).cmp(&(
+            &other.file,
+            other.line,
+            other.column,
+            &other.reason,
+        ))
     });
     diagnostics.dedup();
     let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -111,7 +114,12 @@ fn unbuilt(sources: &[PolicySource], files: &Files<'_>) -> Diagnostic {
     files.at(path, 0, Severity::Error, reason, "declare exposure and data class of every API")
 }
 
-fn build(rules: Vec<Rule>, reach: Vec<Vec<u32>>, catalog: &Catalog, directory: &Directory) -> Option<Policies> {
+fn build(
+    rules: Vec<Rule>,
+    reach: Vec<Vec<u32>>,
+    catalog: &Catalog,
+    directory: &Directory,
+) -> Option<Policies> {
     let apis = catalog
         .apis()
         .iter()
@@ -190,11 +198,20 @@ impl Policies {
         }
     }
 
+    /// The policies whose scope covers an operation, in the order of loading.
+    pub fn reaching(&self, operation: OperationIndex) -> impl Iterator<Item = PolicySummary<'_>> {
+        self.policies()
+            .zip(&self.reach)
+            .filter(move |(_, reach)| reach.binary_search(&operation.0).is_ok())
+            .map(|(summary, _)| summary)
+    }
+
     /// The operations that no permit covers: whoever calls them is denied.
     pub fn ungranted(&self) -> impl Iterator<Item = OperationIndex> {
-        (0..self.slices.operations.len())
-            .filter_map(|place| u32::try_from(place).ok().map(OperationIndex))
-            .filter(|operation| self.rules_of(*operation).all(|rule| rule.effect == Effect::Forbid))
+        let grants = self.rules.iter().zip(&self.reach).filter(|(rule, _)| rule.effect == Effect::Permit);
+        let granted: HashSet<u32> = grants.flat_map(|(_, reach)| reach.iter().copied()).collect();
+        let all = (0_u32..).zip(&self.slices.operations).map(|(place, _)| place);
+        all.filter(move |place| !granted.contains(place)).map(OperationIndex)
     }
 
     /// The rules whose scope covers an operation, for one caller or another.
@@ -231,11 +248,7 @@ impl Policies {
     }
 
     /// The parts of the caller's slice; none where the catalogue has no such operation.
-    pub(crate) fn slice(
-        &self,
-        operation: &OperationEntry,
-        client: &model::Client,
-    ) -> Option<Slice<'_>> {
+    pub(crate) fn slice(&self, operation: &OperationEntry, client: &model::Client) -> Option<Slice<'_>> {
         let plan = self.slices.plans.get(usize::try_from(operation.plan).ok()?)?;
         let part = |number| self.slices.parts.get(usize::try_from(number).ok()?);
         plan.parts(client).into_iter().map(part).collect()

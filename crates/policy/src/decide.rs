@@ -12,9 +12,9 @@ use crate::cache::{DecisionCache, Key};
 use crate::compile::Policies;
 use crate::facts::{Facts, Question};
 use crate::reads::Reads;
-use crate::rule::{Effect, Rule};
+use crate::rule::{Effect, Force, Rule};
 use crate::ruling::{PolicyRefs, Ruling, RulingKind};
-use crate::slice::{OperationEntry, Slice};
+use crate::slice::{Observers, OperationEntry, Slice};
 
 /// How one condition came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,11 @@ impl Policies {
     }
 
     fn evaluate(&self, operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'_>) -> Fresh {
-        let mut numbers: SmallVec<[u32; 32]> = slice.iter().flat_map(|part| part.rules.iter().copied()).collect();
+        let mut numbers: SmallVec<[u32; 32]> =
+            slice.iter().flat_map(|part| part.rules.iter().copied()).collect();
         numbers.sort_unstable();
         let mut tally = Tally::default();
-        let mut question = None;
+        let mut questions = Questions::default();
         for number in numbers {
             let Some(rule) = self.rule(number) else {
                 return Fresh { ruling: Ruling::fault(), keep: Keep::Once };
@@ -78,10 +79,8 @@ impl Policies {
             let judged = match self.condition(number) {
                 None => Judged::Hit,
                 Some(condition) => {
-                    if question.is_none() {
-                        question = self.question(operation, slice, facts);
-                    }
-                    match &question {
+                    let ask = || self.question(operation, slice, rule.force(facts.now), facts);
+                    match questions.of(rule.force(facts.now)).get_or_insert_with(ask) {
                         Some(question) => judge(question, condition),
                         None => Judged::Error,
                     }
@@ -92,7 +91,18 @@ impl Policies {
         tally.into_ruling()
     }
 
-    fn question(&self, operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'_>) -> Option<Question> {
+    /// The request with what the policies of one force read.
+    fn question(
+        &self,
+        operation: &OperationEntry,
+        slice: &Slice<'_>,
+        force: Force,
+        facts: &Facts<'_>,
+    ) -> Option<Question> {
+        if slice.iter().any(|part| part.observers == Observers::Some) {
+            let numbers = slice.iter().flat_map(|part| part.rules.iter().copied());
+            return self.question_about(operation, numbers, force, facts);
+        }
         match slice.as_slice() {
             [part] => Question::new(self, operation, &part.reads, facts),
             parts => {
@@ -102,6 +112,40 @@ impl Policies {
                 }
                 Question::new(self, operation, &reads, facts)
             }
+        }
+    }
+
+    /// The request with what those of the given policies read that have this force and have not expired.
+    pub(crate) fn question_about(
+        &self,
+        operation: &OperationEntry,
+        numbers: impl Iterator<Item = u32>,
+        force: Force,
+        facts: &Facts<'_>,
+    ) -> Option<Question> {
+        let mut reads = Reads::nothing();
+        for rule in numbers.filter_map(|number| self.rule(number)) {
+            if rule.force(facts.now) == force {
+                reads.merge(&rule.reads);
+            }
+        }
+        Question::new(self, operation, &reads, facts)
+    }
+}
+
+/// The request as policies that decide see it, and as those that observe do. They are put apart so that a fact
+/// which only an observed guard reads cannot make the others fail (security case 89).
+#[derive(Default)]
+pub(crate) struct Questions {
+    enforced: Option<Option<Question>>,
+    observed: Option<Option<Question>>,
+}
+
+impl Questions {
+    pub(crate) fn of(&mut self, force: Force) -> &mut Option<Option<Question>> {
+        match force {
+            Force::Enforced => &mut self.enforced,
+            Force::Observed => &mut self.observed,
         }
     }
 }
@@ -135,17 +179,17 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn count(&mut self, rule: &Rule, judged: Judged, facts: &Facts<'_>) {
-        let list = match (judged, rule.observed(facts.now), rule.effect) {
+        let list = match (judged, rule.force(facts.now), rule.effect) {
             (Judged::Miss, _, _) => return,
-            (Judged::Hit, true, _) => &mut self.observed,
+            (Judged::Hit, Force::Observed, _) => &mut self.observed,
             // An observed guard never changes the enforced verdict, not even by failing (security case 89).
-            (Judged::Error, true, _) => {
+            (Judged::Error, Force::Observed, _) => {
                 self.observed_error = true;
                 &mut self.observed
             }
-            (Judged::Error, false, _) => &mut self.errors,
-            (Judged::Hit, false, Effect::Forbid) => &mut self.forbids,
-            (Judged::Hit, false, Effect::Permit) => &mut self.permits,
+            (Judged::Error, Force::Enforced, _) => &mut self.errors,
+            (Judged::Hit, Force::Enforced, Effect::Forbid) => &mut self.forbids,
+            (Judged::Hit, Force::Enforced, Effect::Permit) => &mut self.permits,
         };
         list.push(rule.id.clone());
     }

@@ -15,8 +15,7 @@ use model::{Client, PolicyId};
 use crate::compile::Policies;
 use crate::decide::{Judged, Tally, judge};
 use crate::facts::{Facts, Question};
-use crate::reads::Reads;
-use crate::rule::{Effect, Principals, Rule};
+use crate::rule::{Effect, Force, Principals, Rule};
 use crate::ruling::{Ruling, RulingKind};
 use crate::schema::quoted;
 use crate::slice::OperationEntry;
@@ -96,7 +95,8 @@ pub struct Explanation {
     pub ruling: Ruling,
     /// The policies of the slice in the order of loading, then grants that miss by caller or operation.
     pub rules: Vec<RuleOutcome>,
-    /// The grant that comes nearest to permitting, where none does.
+    /// The policy to look at: the guard that forbids, the policy that fails, or else the grant that comes nearest
+    /// to permitting. None where the request is permitted or no grant is near.
     pub nearest: Option<PolicyId>,
     pub grant: GrantAdvice,
 }
@@ -126,9 +126,9 @@ impl Policies {
     pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
         let operation = self.operation(facts.operation);
         let fitting = operation.filter(|operation| operation.parameters.len() == facts.params.len());
-        let Some((operation, slice)) = fitting.and_then(|operation| {
-            Some((operation, self.slice(operation, &facts.caller.client)?))
-        }) else {
+        let Some((operation, slice)) =
+            fitting.and_then(|operation| Some((operation, self.slice(operation, &facts.caller.client)?)))
+        else {
             return Explanation {
                 ruling: Ruling::fault(),
                 rules: Vec::new(),
@@ -137,22 +137,29 @@ impl Policies {
             };
         };
         let covered: BTreeSet<u32> = slice.iter().flat_map(|part| part.rules.iter().copied()).collect();
-        let question = self.question_about(operation, covered.iter().copied(), facts);
+        let ask = |force| self.question_about(operation, covered.iter().copied(), force, facts);
+        let (enforced, observed) = (ask(Force::Enforced), ask(Force::Observed));
         let mut tally = Tally::default();
         let mut explained = Vec::new();
         for &number in &covered {
             let Some(rule) = self.rule(number) else { continue };
-            let judged = self.judge_rule(number, question.as_ref());
+            let question = match rule.force(facts.now) {
+                Force::Enforced => enforced.as_ref(),
+                Force::Observed => observed.as_ref(),
+            };
+            let judged = self.judge_rule(number, question);
             if !rule.expired(facts.now) {
                 tally.count(rule, judged, facts);
             }
-            explained.push(covered_outcome(rule, judged, question.as_ref(), facts));
+            explained.push(covered_outcome(rule, judged, question, facts));
         }
         let ruling = tally.ruling();
         explained.extend(self.near_misses(operation, &covered, facts));
         let nearest = match &ruling.kind {
             RulingKind::Permit { .. } => None,
-            RulingKind::Fault { .. } | RulingKind::Forbid { .. } | RulingKind::NoGrant => explained
+            RulingKind::Fault { policies } => policies.iter().next().cloned(),
+            RulingKind::Forbid { by } => by.iter().next().cloned(),
+            RulingKind::NoGrant => explained
                 .iter()
                 .filter(|one| {
                     one.outcome.effect == Effect::Permit && one.outcome.outcome != RuleOutcomeKind::Hit
@@ -177,19 +184,6 @@ impl Policies {
                 GrantAdvice::Grant(grant::text(application, &operation.id, facts.now, &taken))
             }
         }
-    }
-
-    fn question_about(
-        &self,
-        operation: &OperationEntry,
-        numbers: impl Iterator<Item = u32>,
-        facts: &Facts<'_>,
-    ) -> Option<Question> {
-        let mut reads = Reads::nothing();
-        for rule in numbers.filter_map(|number| self.rule(number)) {
-            reads.merge(&rule.reads);
-        }
-        Question::new(self, operation, &reads, facts)
     }
 
     fn judge_rule(&self, number: u32, question: Option<&Question>) -> Judged {
@@ -219,15 +213,14 @@ impl Policies {
                 let covers_caller = covers(&rule.scope.principals, &facts.caller.client);
                 let (miss, unmet) = match (covers_operation, covers_caller) {
                     (true, false) => (ScopeMiss::Caller, principal_text(rule)),
-                    (false, true) if reach.iter().any(is_of_api) => {
-                        (ScopeMiss::Operation, action_text(rule))
-                    }
+                    (false, true) if reach.iter().any(is_of_api) => (ScopeMiss::Operation, action_text(rule)),
                     (true, true) | (false, true | false) => return None,
                 };
                 let conditions = match miss {
                     ScopeMiss::Covered | ScopeMiss::Operation => 0,
                     ScopeMiss::Caller => {
-                        let question = self.question_about(operation, std::iter::once(number), facts);
+                        let question =
+                            self.question_about(operation, std::iter::once(number), Force::Enforced, facts);
                         unmet::count(rule, question.as_ref())
                     }
                 };
@@ -259,7 +252,7 @@ fn covered_outcome(rule: &Rule, judged: Judged, question: Option<&Question>, fac
         }
         (None, Judged::Error) => (RuleOutcomeKind::Error, first_unmet),
         (None, Judged::Miss) => (RuleOutcomeKind::Miss, first_unmet),
-        (None, Judged::Hit) if rule.observed(facts.now) => (RuleOutcomeKind::Observed, None),
+        (None, Judged::Hit) if rule.force(facts.now) == Force::Observed => (RuleOutcomeKind::Observed, None),
         (None, Judged::Hit) => (RuleOutcomeKind::Hit, None),
     };
     let conditions = unmet::count(rule, question) + usize::from(expired.is_some());

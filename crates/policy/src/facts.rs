@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use catalog::{OperationIndex, ParameterKind, ParameterValue, PathParameter};
-use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+};
 use model::{Application, AttributeType, AttributeValue, Caller, Client, Timestamp};
 
 use crate::compile::Policies;

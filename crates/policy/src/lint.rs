@@ -14,7 +14,12 @@ const OVERLAPS_MAX: usize = 100;
 /// Judges the form of one policy's conditions. Strict validation and this together show that it cannot fail:
 /// what remains that could (arithmetic, moving a time, attributes of entities that a request does not bring) is
 /// refused.
-pub(crate) fn shape(template: &Template, reads: &Reads, origin: &Origin, files: &Files<'_>) -> Vec<Diagnostic> {
+pub(crate) fn shape(
+    template: &Template,
+    reads: &Reads,
+    origin: &Origin,
+    files: &Files<'_>,
+) -> Vec<Diagnostic> {
     let mut shape = Shape { findings: Vec::new() };
     for clause in template.clauses() {
         match clause {
@@ -74,7 +79,9 @@ impl Shape {
             Expr::GetAttr { expr, .. } | Expr::HasAttr { expr, .. } => {
                 if !of_request(expr) {
                     self.refuse(
-                        format!("`{expression}` reads an attribute of something that a request does not bring"),
+                        format!(
+                            "`{expression}` reads an attribute of something that a request does not bring"
+                        ),
                         "read attributes of `principal`, `resource` and `context` only",
                     );
                 }
@@ -140,7 +147,9 @@ pub(crate) fn targets_nothing(rule: &Rule, reach: &[u32], files: &Files<'_>) -> 
             Actions::Exactly(_) => {
                 ("`action == ` a group, or an operation of another API", "for a group write `action in …`")
             }
-            Actions::In(_) => ("no operation is in its groups", "add operations with `sallyport api regroup`"),
+            Actions::In(_) => {
+                ("no operation is in its groups", "add operations with `sallyport api regroup`")
+            }
             Actions::Any => ("there is no operation that it is about", "declare the API's operations"),
         }
     };

@@ -7,7 +7,7 @@ mod annotations;
 mod names;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::Catalog;
@@ -30,7 +30,9 @@ pub(crate) struct Files<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Files<'a> {
     pub(crate) fn new(sources: &'a [PolicySource]) -> Self {
-        Self(sources.iter().map(|source| (source.path.as_str(), source.text.as_str())).collect())
+        // Of two files with one name the first is read and the second refused.
+        let named = sources.iter().rev().map(|source| (source.path.as_str(), source.text.as_str()));
+        Self(named.collect())
     }
 
     pub(crate) fn at(
@@ -60,6 +62,8 @@ impl<'a> Files<'a> {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub rules: Vec<Rule>,
+    /// Numbers of rules in which an error was found: nothing more is said about them.
+    pub unsound: BTreeSet<usize>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -70,8 +74,8 @@ pub(crate) fn load(
     directory: &Directory,
 ) -> Loaded {
     let vocabulary = Vocabulary::new(catalog, directory);
-    let mut loaded = Loaded { rules: Vec::new(), diagnostics: Vec::new() };
-    let mut paths = std::collections::BTreeSet::new();
+    let mut loaded = Loaded { rules: Vec::new(), unsound: BTreeSet::new(), diagnostics: Vec::new() };
+    let mut paths = BTreeSet::new();
     for source in sources {
         if !paths.insert(source.path.as_str()) {
             let reason = "two policy files have this name";
@@ -83,7 +87,13 @@ pub(crate) fn load(
     if POLICIES_MAX < loaded.rules.len() {
         let reason = format!("there are {} policies; the limit is {POLICIES_MAX}", loaded.rules.len());
         let path = sources.first().map_or("", |source| source.path.as_str());
-        loaded.diagnostics.push(files.at(path, 0, Severity::Error, reason, "remove policies, or grant to groups"));
+        loaded.diagnostics.push(files.at(
+            path,
+            0,
+            Severity::Error,
+            reason,
+            "remove policies, or grant to groups",
+        ));
     }
     refuse_duplicates(&mut loaded, files);
     loaded
@@ -185,6 +195,9 @@ fn load_set(
         let number = loaded.rules.len();
         match rule(&policy, statement.text, origin, place + 1, number, files, vocabulary) {
             Ok((rule, diagnostics)) => {
+                if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+                    loaded.unsound.insert(number);
+                }
                 loaded.rules.push(rule);
                 loaded.diagnostics.extend(diagnostics);
             }

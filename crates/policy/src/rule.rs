@@ -39,6 +39,13 @@ impl Effect {
     }
 }
 
+/// Whether what a policy says is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Force {
+    Enforced,
+    Observed,
+}
+
 /// Where a policy stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -118,9 +125,12 @@ impl Rule {
         self.annotations.expires.is_some_and(|end| end <= now)
     }
 
-    /// Whether the policy only observes at `now`.
-    pub(crate) fn observed(&self, now: Timestamp) -> bool {
-        self.annotations.observe_until.is_some_and(|end| now < end)
+    /// Whether the policy decides or only observes at `now`.
+    pub(crate) fn force(&self, now: Timestamp) -> Force {
+        match self.annotations.observe_until {
+            Some(end) if now < end => Force::Observed,
+            Some(_) | None => Force::Enforced,
+        }
     }
 
     /// Whether it holds for everything that its scope covers.

@@ -29,7 +29,9 @@ pub(crate) fn text(catalog: &Catalog, directory: &Directory) -> String {
          // What a condition reads must be in here; what is marked `?` needs `has` before it is read.\n\n",
     );
     write_types(&mut out, directory);
-    out.push_str("// Groups of operations: `action in Action::\"NAME\"`. Membership is what `groups.lock` says.\n");
+    out.push_str(
+        "// Groups of operations: `action in Action::\"NAME\"`. Membership is what `groups.lock` says.\n",
+    );
     for group in groups(catalog) {
         write_group(&mut out, &group);
     }
@@ -82,7 +84,7 @@ pub(crate) fn write_operation<'a>(
     groups: impl Iterator<Item = &'a str>,
     parameters: &[PathParameter],
 ) {
-    let groups: Vec<_> = groups.map(|group| quoted(group).to_string()).collect();
+    let groups: Vec<_> = groups.map(quoted).collect();
     let membership = if groups.is_empty() { String::new() } else { format!(" in [{}]", groups.join(", ")) };
     line(out, format_args!("action {}{membership} appliesTo {{", quoted(id)));
     out.push_str("  principal: [Application, Workload, Anonymous],\n  resource: [Api],\n  context: {\n");
@@ -112,7 +114,7 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 /// A string literal of Cedar. Rust's escapes for control characters, quotes and backslashes are Cedar's.
-pub(crate) fn quoted(text: &str) -> impl std::fmt::Display + use<> {
+pub(crate) fn quoted(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
     for character in text.chars() {

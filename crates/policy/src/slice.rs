@@ -52,6 +52,14 @@ pub(crate) struct Part {
     pub wants: Wants,
     /// Microseconds since the epoch at which an answer can change; sorted.
     pub breakpoints: Box<[i64]>,
+    pub observers: Observers,
+}
+
+/// Whether a part holds guards that observe, now or at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Observers {
+    None,
+    Some,
 }
 
 /// [`Reads`] in the form that a look-up in the cache needs.
@@ -135,7 +143,8 @@ pub(crate) fn reach(rules: &[Rule], catalog: &Catalog) -> Vec<Vec<u32>> {
             Resources::Api(name) => {
                 let api = of_api(name);
                 covered.retain(|&place| {
-                    usize::try_from(place).ok().and_then(|place| apis.get(place)).copied() == api && api.is_some()
+                    usize::try_from(place).ok().and_then(|place| apis.get(place)).copied() == api
+                        && api.is_some()
                 });
             }
         }
@@ -159,8 +168,15 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
             }
         }
     }
-    let mut builder =
-        Builder { rules, catalog, directory, plans: Vec::new(), plan_of: Map::default(), parts: Vec::new(), part_of: Map::default() };
+    let mut builder = Builder {
+        rules,
+        catalog,
+        directory,
+        plans: Vec::new(),
+        plan_of: Map::default(),
+        parts: Vec::new(),
+        part_of: Map::default(),
+    };
     let operations = (0_u32..)
         .zip(catalog.operations().iter().zip(of_operation))
         .filter_map(|(place, (operation, list))| {
@@ -280,11 +296,15 @@ impl Builder<'_> {
     fn make_part(&self, operation: &catalog::Operation, key: &PartKey) -> Option<Part> {
         let mut reads = Reads::nothing();
         let mut breakpoints = Vec::new();
+        let mut observers = Observers::None;
         let mut content = ContentHash::new("part");
         for &number in &key.rules {
             let rule = self.rule(number)?;
             content.bytes(&rule.content.to_be_bytes());
             reads.merge(&rule.reads);
+            if rule.annotations.observe_until.is_some() {
+                observers = Observers::Some;
+            }
             let dates = [rule.annotations.expires, rule.annotations.observe_until];
             breakpoints.extend(dates.into_iter().flatten().map(model::Timestamp::as_micros));
         }
@@ -303,6 +323,7 @@ impl Builder<'_> {
             reads,
             wants,
             breakpoints: breakpoints.into(),
+            observers,
         })
     }
 

@@ -77,7 +77,9 @@ pub(crate) fn validate(
             // Reaches no operation: it is in no slice, and the lint says so.
             continue;
         };
+        // Hashes may be kept: another Cedar might judge otherwise.
         let mut hash = ContentHash::new("validated");
+        hash.text(&cedar_policy::get_sdk_version().to_string());
         hash.text(&text);
         hash.text(&candidate.rule.text);
         let hash = hash.full();
@@ -108,8 +110,11 @@ pub(crate) fn reduced_schema(
     let mentioned = mentioned_actions(&candidate.rule.policy);
     let mut signatures: BTreeMap<Signature<'_>, &Operation> = BTreeMap::new();
     for &place in candidate.reach {
-        if let Some(operation) = usize::try_from(place).ok().and_then(|place| catalog.operations().get(place)) {
-            signatures.entry(signature(operation, &mentioned, &candidate.rule.reads.params)).or_insert(operation);
+        if let Some(operation) = usize::try_from(place).ok().and_then(|place| catalog.operations().get(place))
+        {
+            signatures
+                .entry(signature(operation, &mentioned, &candidate.rule.reads.params))
+                .or_insert(operation);
         }
     }
     if signatures.is_empty() {

@@ -82,7 +82,8 @@ impl Reader<'_> {
         match PolicyId::parse(&text) {
             Ok(id) => {
                 if !written {
-                    let reason = format!("the policy has no `@id`; it is called `{id}`, which changes with its place");
+                    let reason =
+                        format!("the policy has no `@id`; it is called `{id}`, which changes with its place");
                     self.report("id", Severity::Warning, reason, "give it an `@id(\"…\")`");
                 }
                 Some(id)
@@ -127,7 +128,12 @@ impl Reader<'_> {
                 }
                 if self.policy.annotation("expires").is_none() {
                     let reason = "the grant has no `@expires`: it holds until it is removed";
-                    self.report("expires", Severity::Warning, reason.to_owned(), "give it a last day: `@expires(\"…\")`");
+                    self.report(
+                        "expires",
+                        Severity::Warning,
+                        reason.to_owned(),
+                        "give it a last day: `@expires(\"…\")`",
+                    );
                 }
             }
             Effect::Forbid => {

@@ -52,7 +52,13 @@ impl<'a> Vocabulary<'a> {
             let literal = uid.to_string();
             let within = text.find(&literal).unwrap_or(0);
             if reported.insert(literal) {
-                diagnostics.push(files.at(&origin.file, origin.offset + within, Severity::Error, reason, fix));
+                diagnostics.push(files.at(
+                    &origin.file,
+                    origin.offset + within,
+                    Severity::Error,
+                    reason,
+                    fix,
+                ));
             }
         }
         diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
@@ -78,7 +84,11 @@ impl<'a> Vocabulary<'a> {
             TEAM if self.teams.contains(id) => None,
             TEAM => missing("team", nearest(id, self.teams.iter().copied()), "add the team to `teams.yaml`"),
             API if self.apis.contains(id) => None,
-            API => missing("API", nearest(id, self.apis.iter().copied()), "`sallyport api list` lists all of them"),
+            API => missing(
+                "API",
+                nearest(id, self.apis.iter().copied()),
+                "`sallyport api list` lists all of them",
+            ),
             APPLICATION => ApplicationName::parse(id).err().map(|error| {
                 let fix = "use the name that `sallyport app list` shows".to_owned();
                 (format!("`{uid}` cannot exist: {error}"), fix)

@@ -99,7 +99,9 @@ impl Scanner<'_> {
             b'(' | b'[' | b'{' => Kind::Open,
             b')' | b']' | b'}' => Kind::Close,
             b';' => Kind::End,
-            b'.' | b'&' | b'|' | b'+' | b'-' | b'*' | b'!' | b'<' | b'>' | b'=' | b'%' | b'/' => Kind::Operator,
+            b'.' | b'&' | b'|' | b'+' | b'-' | b'*' | b'!' | b'<' | b'>' | b'=' | b'%' | b'/' => {
+                Kind::Operator
+            }
             letter if letter.is_ascii_alphabetic() || letter == b'_' => self.word(place),
             _ => Kind::Other,
         };

@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use cedar_policy::pst::{Expr, Literal, UnaryOp};
-use cedar_policy::{Context, Entities, EntityTypeName, EntityUid, EvalResult, Expression, Request, eval_expression};
+use cedar_policy::{
+    Context, Entities, EntityTypeName, EntityUid, EvalResult, Expression, Request, eval_expression,
+};
 
 /// The text of `ip("…")`.
 pub(super) fn address_text(expression: &Expr) -> Option<&str> {
@@ -39,6 +41,9 @@ pub(super) fn millis(expression: &Expr) -> Option<i64> {
 
 /// A request that says nothing: constants do not look at it.
 fn anybody() -> Option<Request> {
-    let nobody = EntityUid::from_type_name_and_id(EntityTypeName::from_str("Anonymous").ok()?, cedar_policy::EntityId::new(""));
+    let nobody = EntityUid::from_type_name_and_id(
+        EntityTypeName::from_str("Anonymous").ok()?,
+        cedar_policy::EntityId::new(""),
+    );
     Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()
 }

@@ -1,0 +1,206 @@
+//! The cache is exact: it never gives one request another's answer, and it does serve.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::world::*;
+use crate::reads::AddressTest;
+use crate::{CacheCounters, DecisionCache, Mfa};
+
+const READ: &str = "orders:GET /orders/{id}";
+
+/// Decides all in order and says how often the cache served.
+fn counters(text: &str, asks: &[Ask]) -> CacheCounters {
+    let policies = policies(text);
+    let mut cache = DecisionCache::new();
+    for ask in asks {
+        let cached = ask.with(|facts| policies.decide(&mut cache, facts));
+        assert_eq!(cached, ask.decide(&policies), "{ask:?}");
+    }
+    cache.counters()
+}
+
+#[test]
+fn facts_that_no_policy_reads_share_one_answer() {
+    let asks = [
+        Ask::new("shop", READ),
+        Ask::new("backoffice", READ).param("other").from("198.51.100.1").at("2027-01-01").user("ada"),
+        Ask { mfa: Mfa::Used, scopes: Vec::new(), ..Ask::new("shop", READ) },
+    ];
+    let counters = counters("@id(\"p\") permit (principal, action, resource);", &asks);
+    assert_eq!(counters, CacheCounters { hits: 2, misses: 1, uncacheable: 0 });
+}
+
+#[test]
+fn addresses_and_times_share_answers_between_literals() {
+    let text = r#"@id("p") @expires("2026-07-01") permit (principal, action, resource)
+        when { context has sourceIp && context.sourceIp.isInRange(ip("203.0.113.0/24")) && context.now < datetime("2026-06-20") };"#;
+    let asks = [
+        Ask::new("shop", READ),
+        Ask::new("shop", READ).from("203.0.113.200").at("2026-06-19"),
+        Ask::new("shop", READ).from("198.51.100.1"),
+        Ask::new("shop", READ).from("2001:db8::1"),
+        Ask::new("shop", READ).at("2026-06-20"),
+        Ask::new("shop", READ).at("2026-06-20T00:00:00.001Z"),
+        Ask::new("shop", READ).at("2026-06-30"),
+        Ask::new("shop", READ).at("2026-07-01"),
+        Ask::new("shop", READ).from("nothing"),
+    ];
+    assert_eq!(counters(text, &asks), CacheCounters { hits: 3, misses: 6, uncacheable: 0 });
+}
+
+#[test]
+fn a_slice_that_reads_the_time_itself_is_judged_each_time() {
+    let text =
+        r#"@id("p") permit (principal, action, resource) when { context.now.toTime() < duration("12h1m") };"#;
+    let asks =
+        [Ask::new("shop", READ), Ask::new("shop", READ).at("2026-06-15T12:01:00Z"), Ask::new("shop", READ)];
+    assert_eq!(counters(text, &asks), CacheCounters { hits: 0, misses: 0, uncacheable: 3 });
+}
+
+#[test]
+fn answers_outlive_a_revision_exactly_where_its_policies_did_not_change() {
+    let mut cache = DecisionCache::new();
+    let ask = Ask::new("shop", READ);
+    let mut decide = |text: &str| word(&ask.with(|facts| policies(text).decide(&mut cache, facts)));
+    let grant = "@id(\"a\") permit (principal, action, resource);";
+    let other = "@id(\"z\") permit (principal == Application::\"none\", action, resource);";
+    assert_eq!(decide(grant), "permit a");
+    // Another policy elsewhere, and the same place in another order.
+    assert_eq!(decide(&format!("{other}{grant}")), "permit a");
+    assert_eq!(decide("@id(\"b\") permit (principal, action, resource);"), "permit b");
+    assert_eq!(decide("@id(\"a\") forbid (principal, action, resource);"), "forbid a");
+    assert_eq!(decide(""), "no_grant");
+    assert_eq!(
+        decide("@id(\"a\") @expires(\"2026-01-01\") permit (principal, action, resource);"),
+        "no_grant"
+    );
+    assert_eq!(decide(grant), "permit a");
+    assert_eq!(cache.counters(), CacheCounters { hits: 2, misses: 5, uncacheable: 0 });
+}
+
+#[test]
+fn the_cache_is_bounded_and_keeps_what_is_used() {
+    let policies = policies(
+        "@id(\"p\") permit (principal, action in Action::\"orders:read\", resource) when { context.params has id && context.params.id == \"1\" };",
+    );
+    let mut cache = DecisionCache::with_capacity(64);
+    let hot = Ask::new("shop", READ).param("1");
+    for number in 0..2_000 {
+        let cold = Ask::new("shop", READ).param(&number.to_string());
+        let expected = if number == 1 { "permit p" } else { "no_grant" };
+        assert_eq!(word(&cold.with(|facts| policies.decide(&mut cache, facts))), expected);
+        assert_eq!(word(&hot.with(|facts| policies.decide(&mut cache, facts))), "permit p");
+        assert!(cache.len() <= 64);
+    }
+    assert!(1_990 < cache.counters().hits, "{:?}", cache.counters());
+    cache.clear();
+    assert!(cache.is_empty());
+    assert_eq!(DecisionCache::with_capacity(0).len(), 0);
+}
+
+/// Values that join to the same text where they are joined carelessly.
+const PIECES: [&str; 10] = ["", "a", "b", "ab", "c", "bc", "a,b", "\u{0}", "\"", "a\u{0}b"];
+
+#[test]
+fn lists_and_texts_never_run_into_each_other() {
+    // Security case 94: as scopes, as user with scopes, and as parameter with user.
+    let policies = policies(
+        r#"@id("s") permit (principal, action == Action::"orders:GET /orders/{id}", resource)
+           when { context.scopes == ["a", "bc"] };
+           @id("u") permit (principal, action == Action::"orders:GET /orders/{id}", resource)
+           when { context has user && context.user.name == "ab" && context.params.id == "c" };"#,
+    );
+    let mut cache = DecisionCache::new();
+    let mut seen = HashSet::new();
+    let mut repeated = 0;
+    for one in PIECES {
+        for other in PIECES {
+            for third in PIECES {
+                let mut ask = Ask::new("shop", READ).param(third).user(one);
+                ask.scopes = vec![one.to_owned(), other.to_owned()];
+                let ruling = ask.with(|facts| policies.decide(&mut cache, facts));
+                assert_eq!(ruling, ask.decide(&policies), "{ask:?}");
+                seen.insert(word(&ruling));
+                assert_eq!(cache.counters().hits, repeated, "each of these is another question: {ask:?}");
+                ask.scopes = vec![format!("{one}{other}")];
+                assert_eq!(ask.with(|facts| policies.decide(&mut cache, facts)), ask.decide(&policies));
+                ask.caller.user = None;
+                assert_eq!(ask.with(|facts| policies.decide(&mut cache, facts)), ask.decide(&policies));
+                // Joined, some of these do say the same, and then they are the same question.
+                repeated = cache.counters().hits;
+            }
+        }
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn a_number_and_its_text_are_not_the_same_value() {
+    let policies = policies(
+        r#"@id("n") permit (principal, action == Action::"users:GET /users/{id}", resource) when { context.params == {id: 7} };
+           @id("t") permit (principal, action in Action::"orders", resource) when { context.params has id && context.params.id == "7" };"#,
+    );
+    let mut cache = DecisionCache::new();
+    for (operation, expected) in
+        [("users:GET /users/{id}", "permit n"), (READ, "permit t"), ("users:GET /users/{id}", "permit n")]
+    {
+        let mut ask = Ask::new("shop", operation);
+        if operation == READ {
+            ask = ask.param("7");
+        }
+        assert_eq!(word(&ask.with(|facts| policies.decide(&mut cache, facts))), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// The bits of the cache key mean what Cedar means.
+    #[test]
+    fn address_tests_agree_with_cedar(address in addresses(), network in addresses(), prefix in 0_u8..=128) {
+        let prefix = if network.is_ipv4() { prefix % 33 } else { prefix };
+        let text = match network {
+            IpAddr::V4(network) => format!("{network}/{prefix}"),
+            IpAddr::V6(network) => {
+                let groups: Vec<_> = network.segments().iter().map(|group| format!("{group:x}")).collect();
+                format!("{}/{prefix}", groups.join(":"))
+            }
+        };
+        let policies = policies(&format!(
+            "@id(\"r\") permit (principal, action in Action::\"orders\", resource)
+             when {{ context has sourceIp && context.sourceIp.isInRange(ip(\"{text}\")) }};
+             @id(\"v4\") permit (principal, action in Action::\"users\", resource) when {{ context has sourceIp && context.sourceIp.isIpv4() }};
+             @id(\"lo\") permit (principal, action in Action::\"users\", resource) when {{ context has sourceIp && context.sourceIp.isLoopback() }};
+             @id(\"mc\") permit (principal, action in Action::\"users\", resource) when {{ context has sourceIp && context.sourceIp.isMulticast() }};"
+        ));
+        let canonical = address.to_canonical();
+        let mut ask = Ask::new("shop", READ);
+        ask.source_ip = Some(address);
+        let held = word(&ask.decide(&policies)) == "permit r";
+        prop_assert_eq!(AddressTest::in_range(&text).unwrap().holds(canonical), held);
+        let mut ask = Ask::new("shop", "users:GET /users/{id}");
+        ask.source_ip = Some(address);
+        let said = word(&ask.decide(&policies));
+        for (test, id) in [(AddressTest::V4, "v4"), (AddressTest::Loopback, "lo"), (AddressTest::Multicast, "mc")] {
+            prop_assert_eq!(test.holds(canonical), said.split(' ').any(|one| one == id), "{} {}", id, said);
+        }
+    }
+}
+
+fn addresses() -> impl Strategy<Value = IpAddr> {
+    let near = |base: u32| (0_u32..8).prop_map(move |low| IpAddr::V4((base ^ (1 << (low * 4))).into()));
+    prop_oneof![
+        near(0xcb00_7107),
+        near(0x7f00_0001),
+        near(0xe000_0001),
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(IpAddr::from),
+        any::<[u8; 4]>().prop_map(|bytes| IpAddr::V6(std::net::Ipv4Addr::from(bytes).to_ipv6_mapped())),
+        Just("::1".parse().unwrap()),
+        Just("ff02::1".parse().unwrap()),
+        Just("::7f00:1".parse().unwrap()),
+    ]
+}

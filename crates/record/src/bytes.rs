@@ -30,7 +30,16 @@ pub enum DecodeError {
     Trailing,
 }
 
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub(crate) fn put_varint(out: &mut Vec<u8>, value: u64) {
+    // Nearly all numbers are lengths and counts, which take one byte.
+    match u8::try_from(value) {
+        Ok(byte @ 0..=0x7f) => out.push(byte),
+        Ok(_) | Err(_) => put_long_varint(out, value),
+    }
+}
+
+fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
     loop {
         let [low, ..] = value.to_le_bytes();
         value >>= 7;
@@ -47,14 +56,18 @@ pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Cuts `text` to the limit, at a character.
+#[inline]
 pub(crate) fn cut(text: &str) -> &str {
-    if text.len() <= TEXT_BYTES_MAX {
-        return text;
-    }
+    if text.len() <= TEXT_BYTES_MAX { text } else { cut_long(text) }
+}
+
+#[cold]
+fn cut_long(text: &str) -> &str {
     // A character has at most four bytes, so one of these places is a boundary.
     (TEXT_BYTES_MAX - 3..=TEXT_BYTES_MAX).rev().find_map(|end| text.get(..end)).unwrap_or("")
 }
 
+#[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     let text = cut(text);
     put_varint(out, text.len() as u64);

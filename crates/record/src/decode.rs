@@ -32,6 +32,40 @@ pub struct DecidedView<'a> {
     pub observed: Texts<'a>,
 }
 
+/// What the figures and the index need of a decision, read without looking at the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct DecidedHead<'a> {
+    pub id: DecisionId,
+    pub time: Timestamp,
+    pub verdict: Verdict,
+    pub reason: Option<DenyReason>,
+    pub api: &'a str,
+    pub operation: &'a str,
+}
+
+impl<'a> DecidedHead<'a> {
+    /// Reads the front of a public part; what stands behind the operation is not looked at.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor::new(bytes);
+        let id = DecisionId::from_bytes(cursor.array()?);
+        let time = time(&mut cursor)?;
+        for _snapshot in 0..3 {
+            cursor.varint()?;
+        }
+        let [verdict, reason, _mode, _strength] = cursor.array()?;
+        let code = usize::try_from(cursor.varint()?).map_err(|_| DecodeError::Text)?;
+        cursor.take(code)?;
+        Ok(Self {
+            id,
+            time,
+            verdict: code::verdict(verdict)?,
+            reason: code::reason(reason)?,
+            api: cursor.text()?,
+            operation: cursor.text()?,
+        })
+    }
+}
+
 /// A leaf as stored.
 #[derive(Clone, Debug)]
 pub enum Leaf<'a> {

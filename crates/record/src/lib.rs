@@ -23,7 +23,7 @@ pub mod tree;
 
 pub use bytes::DecodeError;
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use decode::{DecidedView, Leaf, PersonalView};
+pub use decode::{DecidedHead, DecidedView, Leaf, PersonalView};
 pub use entry::{
     AttributeRef, Carried, Change, ClientRef, Closed, Completed, Continued, Decided, Ending, Loss, LossCause,
     Opened, Outcome, ParamRef, Personal,

@@ -16,7 +16,7 @@ use record::encode::{
 use record::segment::PersonalPart;
 use record::segment::index::Indexed;
 use record::{
-    Change, Checkpoint, Closed, Completed, Continued, DecidedView, Ending, Loss, LossCause, Opened,
+    Change, Checkpoint, Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened,
     PersonalView, Stored,
 };
 
@@ -294,7 +294,7 @@ impl Sequencer {
         public: &[u8],
     ) -> Option<crate::metrics::ApiSlot> {
         // The worker's own encoder wrote both; what does not decode here could never be read again.
-        let view = DecidedView::decode(public).ok()?;
+        let view = DecidedHead::decode(public).ok()?;
         let client = match stored.personal {
             Some(part) => PersonalView::client_of(part.bytes).ok()?,
             None => record::ClientRef::Anonymous,

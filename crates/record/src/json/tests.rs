@@ -222,6 +222,9 @@ proptest! {
         let mut bytes = Vec::new();
         put_decided(&mut bytes, &decided);
         let view = DecidedView::decode(&bytes).unwrap();
+        let head = crate::DecidedHead::decode(&bytes).unwrap();
+        prop_assert_eq!((head.id, head.time, head.verdict), (decided.id, decided.time, decided.verdict));
+        prop_assert_eq!((head.reason, head.api, head.operation), (decided.reason, decided.api, decided.operation));
         prop_assert_eq!(view.id, decided.id);
         prop_assert_eq!((view.time, view.snapshots), (decided.time, decided.snapshots));
         prop_assert_eq!((view.verdict, view.reason), (decided.verdict, decided.reason));

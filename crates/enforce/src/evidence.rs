@@ -96,6 +96,12 @@ impl Evidence {
         self.operation().map_or("", |operation| operation.id.as_str())
     }
 
+    /// The origin of the browser that sent `request`, where the API declares it.
+    pub(crate) fn declared_origin(&self, request: &CanonicalRequest) -> Option<&str> {
+        let api = self.snapshot.revision.catalog.api(self.api?)?;
+        catalog::cors::allowed_origin(api, request)
+    }
+
     /// The path parameters by name, in the template's order. `request` is the one that was judged.
     pub fn parameters<'a>(
         &'a self,

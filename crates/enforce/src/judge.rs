@@ -99,7 +99,7 @@ pub fn judge(
                     request,
                 })
             } else {
-                judge_call(&mut evidence, worker, rules, &found, request)
+                judge_call(snapshot, &mut evidence, worker, (rules, &found), request)
             }
         }
     };
@@ -156,13 +156,12 @@ fn answer_preflight(
 
 /// Judges a request to a usable API.
 fn judge_call(
+    snapshot: &Snapshot,
     evidence: &mut Evidence,
     worker: &mut Worker,
-    rules: &Arc<ApiRules>,
-    found: &Match,
+    (rules, found): (&Arc<ApiRules>, &Match),
     request: CanonicalRequest,
 ) -> Outcome {
-    let snapshot = Arc::clone(&evidence.snapshot);
     let now = evidence.time;
     let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
     evidence.source_ip = client.address;
@@ -207,13 +206,13 @@ fn judge_call(
             Kind::Observed
         }
         weigh::Outcome::Refused(refusal) => {
-            return Outcome::Refuse(refuse_weighed(evidence, &weighed, refusal, found, request));
+            return Outcome::Refuse(refuse_weighed(evidence, &weighed, refusal, request));
         }
     };
     if let Some(refusal) = body_over_limit(&request, rules) {
         return Outcome::Refuse(refuse(evidence, refusal, refusal, request));
     }
-    let assertion = assertion_for(&snapshot, worker, rules, found, &identified, now);
+    let assertion = assertion_for(snapshot, worker, rules, found, &identified, now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
     Outcome::Allow(Pending::new(kind, forward, identified.key))
 }
@@ -246,21 +245,11 @@ fn refuse_weighed(
     evidence: &mut Evidence,
     weighed: &Weighed,
     refusal: Refusal,
-    found: &Match,
     request: CanonicalRequest,
 ) -> Refused {
-    let told = weighed.told(refusal);
-    let origin = found
-        .api()
-        .and_then(|api| evidence.snapshot.revision.catalog.api(api))
-        .and_then(|api| catalog::cors::allowed_origin(api, &request))
-        .map(str::to_owned);
-    let mut answer = refuse(evidence, refusal, told, request);
-    if let Some(allow) = weighed.allow {
-        answer = answer.with_allow(allow);
-    }
-    match origin {
-        Some(origin) => answer.for_origin(&origin),
+    let answer = refuse(evidence, refusal, weighed.told(refusal), request);
+    match weighed.allow {
+        Some(allow) => answer.with_allow(allow),
         None => answer,
     }
 }
@@ -268,7 +257,12 @@ fn refuse_weighed(
 fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: CanonicalRequest) -> Refused {
     evidence.verdict = Verdict::Denied;
     evidence.refusal = Some(refusal);
-    refused(evidence.id, &told).with_request(request)
+    let answer = refused(evidence.id, &told);
+    let answer = match evidence.declared_origin(&request) {
+        Some(origin) => answer.for_origin(origin),
+        None => answer,
+    };
+    answer.with_request(request)
 }
 
 fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refusal> {

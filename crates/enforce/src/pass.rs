@@ -90,7 +90,12 @@ impl Pending {
             Refusal::new(DenyReason::RateLimited, code, "the limit of requests per period is used up");
         evidence.verdict = Verdict::Denied;
         evidence.refusal = Some(refusal);
-        Err(refused(evidence.id, &refusal).with_limit(met).with_request(forward.into_request()))
+        let answer = refused(evidence.id, &refusal).with_limit(met);
+        let answer = match evidence.declared_origin(forward.request()) {
+            Some(origin) => answer.for_origin(origin),
+            None => answer,
+        };
+        Err(answer.with_request(forward.into_request()))
     }
 }
 

@@ -1,1 +1,7 @@
-//! The request path as tables: a small gateway, requests, what becomes of them.
+//! The request path as tables: a small gateway, requests, and what becomes of them.
+
+mod decisions;
+mod forwarding;
+mod matrix;
+mod properties;
+mod world;

@@ -5,6 +5,7 @@
 //! figures for `status` and metrics. An entry that must be durable first comes with a [`Receipt`] to wait on.
 //! What cannot be kept is counted and the count is recorded. Nothing is judged here.
 
+pub mod by_hand;
 mod join;
 mod layout;
 pub mod log;
@@ -19,6 +20,7 @@ mod sequencer;
 pub mod storage;
 pub mod worker;
 
+pub use by_hand::{ByHand, Taken, TakenDecision, by_hand};
 pub use options::{Clock, Options};
 pub use reader::LogReader;
 pub use recorder::{CloseLogError, Health, OpenLogError, Recorder};

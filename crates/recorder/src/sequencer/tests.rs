@@ -380,6 +380,58 @@ fn corruption_before_the_last_checkpoint_refuses_to_open_with_the_place() {
     assert!(matches!(open(&disk, &clock, &other), Err(OpenLogError::OtherKey { .. })));
 }
 
+/// The first segment written anew with sound checksums and a sound index, entry 2 as `change` makes it; with
+/// `hashes`, the file of hashes is made to fit as well.
+fn forged(disk: &MemoryDisk, hashes: bool, change: impl Fn(&mut Vec<u8>, &mut Vec<u8>)) -> MemoryDisk {
+    use record::segment::scan::{Part, Scan};
+    let bytes = disk.read("00000000000000000000.seg").unwrap();
+    let (header, scan) = Scan::open(&bytes).unwrap();
+    let (mut out, mut nodes, mut tree) = (Vec::new(), Vec::new(), header.before.clone());
+    let mut index = record::segment::index::Indexer::new(0);
+    record::segment::put_header(&mut out, &header);
+    for part in scan {
+        match part.unwrap().1 {
+            Part::Entry(stored) => {
+                let mut leaf = stored.leaf.to_vec();
+                let mut part = stored.personal.map_or_else(Vec::new, |part| part.bytes.to_vec());
+                if tree.size() == 2 {
+                    change(&mut leaf, &mut part);
+                }
+                let personal = stored.personal.map(|old| PersonalPart { bytes: &part, ..old });
+                let stored = Stored { leaf: &leaf, personal };
+                index.add(out.len() as u64, &stored).unwrap();
+                record::segment::put_entry(&mut out, &stored);
+                tree.append(record::tree::leaf_hash(&leaf), |hash| nodes.extend_from_slice(&hash.0));
+            }
+            Part::Checkpoint(note) => {
+                record::segment::put_checkpoint(&mut out, std::str::from_utf8(note).unwrap());
+            }
+            Part::Footer(_) => {
+                let length = out.len() as u64;
+                record::segment::put_footer(&mut out, length, &index.footer());
+            }
+        }
+    }
+    let forged = disk.with("00000000000000000000.seg", |bytes| *bytes = out);
+    if hashes { forged.with("00000000000000000000.hashes", |bytes| *bytes = nodes) } else { forged }
+}
+
+#[test]
+fn whoever_changes_entries_and_mends_the_checksums_is_found_all_the_same() {
+    let disk = filled(40);
+    let fault =
+        |disk: &MemoryDisk| verify(disk).first_fault.map(|fault| (fault.segment, fault.what)).unwrap();
+    assert!(verify(&forged(&disk, true, |_, _| ())).ok, "what is written the same is the same");
+    // The last byte of the text `shop` in the personal part.
+    let (segment, what) = fault(&forged(&disk, true, |_, part| part[4] ^= 1));
+    assert!(segment.ends_with("0.seg") && what.contains("personal part"), "{what}");
+    // A byte of the decision's time.
+    let (segment, what) = fault(&forged(&disk, true, |leaf, _| leaf[25] ^= 1));
+    assert!(segment.ends_with("0.seg") && what.contains("does not sign"), "{what}");
+    let (segment, what) = fault(&forged(&disk, false, |leaf, _| leaf[25] ^= 1));
+    assert!(segment.ends_with("0.seg") && what.contains("does not sign"), "{what}");
+}
+
 #[test]
 fn a_log_that_was_cut_and_signed_anew_is_found_by_an_older_checkpoint() {
     let disk = filled(20);

@@ -1,0 +1,296 @@
+//! One request from its head to its last entry: admit, judge, record, forward, answer, record.
+//!
+//! Every request gets an id and two entries, refused ones too. Nothing is forwarded but what `enforce` passed, and
+//! that only once the decision is recorded as its API demands.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Cache};
+use enforce::{Evidence, Judgement, Outcome, Pass, Snapshot};
+use http1::{Field, Framing, RequestHead, RequestMethodClass, Upgrade};
+use model::request::{BodyShape, Scheme};
+use model::{
+    Admission, CanonicalRequest, DecisionId, DenyReason, Method, Refusal, Timestamp, UpstreamFailure,
+};
+use record::{Outcome as End, ParamKey};
+use recorder::WorkerLog;
+
+use crate::answer::write_decision_id;
+use crate::connection::{Arrival, Connection, Fate};
+use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend, exchange};
+use crate::forward::write_request_head;
+use crate::refusal;
+use crate::settings::Settings;
+use crate::worker::{Clock, Worker};
+
+mod answers;
+
+use answers::Closing;
+
+/// The path of the key set, reserved on every host.
+const JWKS_SEGMENTS: [&str; 3] = [".well-known", "sallyport", "jwks.json"];
+
+/// What a worker is given: its own parts, and those that it shares with others.
+pub struct Setup {
+    /// The snapshot in force; a request uses one from start to end.
+    pub snapshots: Arc<ArcSwap<Snapshot>>,
+    /// This worker's side of `enforce`.
+    pub judge: enforce::Worker,
+    /// This worker's side of the recorder.
+    pub log: WorkerLog,
+    /// Under which path parameters are hashed for the record.
+    pub param_key: ParamKey,
+    pub clock: Clock,
+    /// The document at `/.well-known/sallyport/jwks.json`.
+    pub jwks: Arc<ArcSwap<Vec<u8>>>,
+    /// Where this gateway itself listens, so that it never becomes its own upstream.
+    pub own: Vec<SocketAddr>,
+    pub settings: Settings,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Setup").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// A worker that judges, records and forwards.
+pub(crate) struct Gateway {
+    pub(crate) worker: Worker,
+    snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    judge: RefCell<enforce::Worker>,
+    log: RefCell<WorkerLog>,
+    param_key: ParamKey,
+    jwks: Arc<ArcSwap<Vec<u8>>>,
+}
+
+/// One request, as far as its answer and its entries need it.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    id: DecisionId,
+    started: Timestamp,
+    decided: Timestamp,
+    class: RequestMethodClass,
+}
+
+impl Gateway {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let Setup { snapshots, judge, log, param_key, clock, jwks, own, settings } = setup;
+        Self {
+            worker: Worker::new(&settings, clock, &own),
+            snapshots: RefCell::new(Cache::new(snapshots)),
+            judge: RefCell::new(judge),
+            log: RefCell::new(log),
+            param_key,
+            jwks,
+        }
+    }
+
+    /// Handles what arrived; says what is to become of the connection.
+    pub(crate) async fn handle(&self, connection: &mut Connection, arrival: Arrival) -> Fate {
+        let refusal = match arrival {
+            Arrival::Head(head, fields) => return self.handle_head(connection, head, fields).await,
+            Arrival::Late => refusal::LATE,
+            Arrival::Refused(refused) => refusal::of_head(refused),
+        };
+        // Where the next request would begin is unknown, so there is none.
+        self.refuse_unadmitted(connection, RequestMethodClass::Other, refusal, Fate::Linger).await
+    }
+
+    /// Refuses what never became a request that could be judged.
+    async fn refuse_unadmitted(
+        &self,
+        connection: &mut Connection,
+        class: RequestMethodClass,
+        refusal: Refusal,
+        fate: Fate,
+    ) -> Fate {
+        let now = connection.now(&self.worker);
+        let judgement = {
+            let mut snapshots = self.snapshots.borrow_mut();
+            enforce::refuse_unadmitted(snapshots.load(), now, &mut self.judge.borrow_mut(), refusal)
+        };
+        let Judgement { evidence, outcome } = judgement;
+        let case = self.case(connection, &evidence, class);
+        match outcome {
+            Outcome::Refuse(refused) => self.refuse(connection, case, &evidence, refused, fate).await,
+            // `refuse_unadmitted` refuses; were it otherwise, nothing could be sent.
+            Outcome::Allow(_) | Outcome::Preflight(_) => Fate::Break,
+        }
+    }
+
+    async fn handle_head(&self, connection: &mut Connection, head: RequestHead, fields: Vec<Field>) -> Fate {
+        let class = class_of(head.method.of(connection.link.inbound.bytes()));
+        let request = match self.admit(connection, &head, fields) {
+            Ok(request) => request,
+            Err(refusal) => {
+                // What follows `Upgrade` may be another protocol already.
+                let fate = match head.upgrade {
+                    Upgrade::Asked => Fate::Linger,
+                    Upgrade::Absent => connection.settle(&self.worker, &head),
+                };
+                return self.refuse_unadmitted(connection, class, refusal, fate).await;
+            }
+        };
+        if is_key_set(&request) {
+            let method = request.method();
+            self.worker.buffers.give_head(request.into_head());
+            return self.answer_key_set(connection, &head, class, method).await;
+        }
+        let now = connection.now(&self.worker);
+        let judgement = {
+            let mut snapshots = self.snapshots.borrow_mut();
+            enforce::judge(snapshots.load(), now, &mut self.judge.borrow_mut(), request)
+        };
+        let Judgement { mut evidence, outcome } = judgement;
+        let case = self.case(connection, &evidence, class);
+        match outcome {
+            Outcome::Allow(pending) => match pending.redeem(&mut evidence, now) {
+                Ok(pass) => self.pass(connection, case, &evidence, &head, pass).await,
+                Err(refused) => {
+                    let fate = connection.settle(&self.worker, &head);
+                    self.refuse(connection, case, &evidence, refused, fate).await
+                }
+            },
+            Outcome::Refuse(refused) => {
+                let fate = connection.settle(&self.worker, &head);
+                self.refuse(connection, case, &evidence, refused, fate).await
+            }
+            Outcome::Preflight(answer) => {
+                let fate = connection.settle(&self.worker, &head);
+                self.answer_preflight(connection, case, &evidence, answer, fate).await
+            }
+        }
+    }
+
+    /// Turns a head into a canonical request, and takes its bytes off the connection.
+    fn admit(
+        &self,
+        connection: &mut Connection,
+        head: &RequestHead,
+        fields: Vec<Field>,
+    ) -> Result<CanonicalRequest, Refusal> {
+        let mut judged = self.worker.buffers.head();
+        let bytes = connection.link.inbound.bytes().get(..head.length).unwrap_or_default();
+        let place = |span: http1::Span| model::Span { start: span.start, length: span.length };
+        let filled = judged.fill(bytes, place(head.method), place(head.target));
+        for field in &fields {
+            judged.push_field(place(field.name), place(field.value));
+        }
+        self.worker.buffers.give_fields(fields);
+        connection.link.inbound.consume(head.length);
+        if filled.is_err() {
+            return Err(refusal::of_head(http1::RequestRefusal::HeadTooLarge));
+        }
+        if head.upgrade == Upgrade::Asked {
+            return Err(refusal::UPGRADE);
+        }
+        let body = match head.framing {
+            Framing::Chunked => BodyShape::Chunked,
+            Framing::Length(length) => BodyShape::Length(length),
+            Framing::None => BodyShape::Absent,
+        };
+        let admission = Admission { scheme: Scheme::Http, body, peer: connection.peer };
+        CanonicalRequest::admit(judged, admission).map_err(|refused| {
+            self.worker.buffers.give_head(refused.head);
+            refused.refusal
+        })
+    }
+
+    fn case(&self, connection: &Connection, evidence: &Evidence, class: RequestMethodClass) -> Case {
+        Case { id: evidence.id, started: connection.started, decided: self.worker.now(), class }
+    }
+
+    /// Records and forwards a request that may pass.
+    async fn pass(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        evidence: &Evidence,
+        head: &RequestHead,
+        pass: Pass,
+    ) -> Fate {
+        if self.record(connection, evidence, pass.request()).await.is_err() {
+            let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable));
+            let fate = connection.settle(&self.worker, head);
+            return self.answer_refusal(connection, case, refused, fate).await;
+        }
+        let worker = &self.worker;
+        let forward = pass.forward();
+        let mut to_upstream = worker.buffers.outbound();
+        let mut to_client = worker.buffers.outbound();
+        let mut added = worker.buffers.outbound();
+        write_decision_id(&mut added.bytes, case.id);
+        let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
+            Ok(sharing) => {
+                let order = Order {
+                    forward: &forward,
+                    class: case.class,
+                    resend: resend(forward.request(), head.framing),
+                    sharing,
+                    framing: head.framing,
+                    expect: head.expect,
+                    client: ClientSide { version: head.version, persistence: head.persistence },
+                    added: &added.bytes,
+                };
+                let buffered = Buffered { to_upstream: &mut to_upstream, to_client: &mut to_client };
+                exchange(worker, &connection.watch, &mut connection.link, buffered, order).await
+            }
+            // What was read as a head can be written as one; were it otherwise, it must not be sent.
+            Err(error) => {
+                tracing::error!(id = %case.id, %error, "a permitted request can't be written");
+                Report::nothing(Fault::Upstream(UpstreamFailure::Unreachable))
+            }
+        };
+        worker.buffers.give_outbound(to_upstream);
+        worker.buffers.give_outbound(added);
+        worker.buffers.give_head(forward.into_head());
+        let fate = match report.ending {
+            Ending::Complete(after) => {
+                self.complete(case, Closing::of(&report, report.status, End::Done));
+                match after {
+                    After::Close => Fate::Close,
+                    After::Keep => Fate::Keep,
+                    After::Linger => Fate::Linger,
+                }
+            }
+            Ending::Failed(fault, Begun::Yes) => {
+                self.complete(case, Closing::of(&report, report.status, answers::end_of(fault)));
+                Fate::Break
+            }
+            Ending::Failed(fault, Begun::No) => {
+                self.answer_failure(connection, case, head, &report, fault, &mut to_client).await
+            }
+        };
+        worker.buffers.give_outbound(to_client);
+        fate
+    }
+}
+
+const fn class_of(method: &[u8]) -> RequestMethodClass {
+    match method {
+        b"HEAD" => RequestMethodClass::Head,
+        b"CONNECT" => RequestMethodClass::Connect,
+        _ => RequestMethodClass::Other,
+    }
+}
+
+/// Whether a request is for the key set, however its path is written.
+fn is_key_set(request: &CanonicalRequest) -> bool {
+    request.segment(0) == JWKS_SEGMENTS.first().copied() && request.segments().eq(JWKS_SEGMENTS)
+}
+
+/// Whether the request can be sent once more when a pooled connection turns out to be dead.
+fn resend(request: &CanonicalRequest, framing: Framing) -> Resend {
+    let is_idempotent = match request.method() {
+        Method::Delete | Method::Get | Method::Head | Method::Options | Method::Put | Method::Trace => true,
+        Method::Patch | Method::Post | Method::Unlisted => false,
+    };
+    match framing {
+        Framing::None | Framing::Length(0) if is_idempotent => Resend::Allowed,
+        Framing::None | Framing::Length(_) | Framing::Chunked => Resend::Never,
+    }
+}

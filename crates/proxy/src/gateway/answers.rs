@@ -1,0 +1,307 @@
+//! What the gateway itself answers, and the two entries of every request.
+
+use enforce::{Closing as Doubt, Evidence, PreflightAnswer, Refused};
+use http1::{Framing, RequestHead, RequestMethodClass};
+use model::{Audit, CanonicalRequest, DenyReason, Method, Refusal, UpstreamFailure};
+use record::{Completed, Outcome as End};
+use recorder::{Durability, Receipt, RecordFull};
+
+use super::{Case, Gateway};
+use crate::answer::{Answer, write_answer};
+use crate::buffers::Outbound;
+use crate::connection::{Connection, Fate, Gone};
+use crate::exchange::{Fault, Report};
+use crate::rewrite::Goodbye;
+use crate::timers::Phase;
+use crate::worker::Stage;
+use crate::{entry, refusal};
+
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    status: u16,
+    end: End,
+    request_bytes: u64,
+    response_bytes: u64,
+    forwarded: Forwarded,
+}
+
+/// Whether an upstream had a part in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forwarded {
+    No,
+    Yes,
+}
+
+/// The decision could not be recorded as its API demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the decision could not be recorded")]
+pub(super) struct NotRecorded;
+
+impl Closing {
+    /// After an exchange.
+    pub(super) const fn of(report: &Report, status: u16, end: End) -> Self {
+        Self {
+            status,
+            end,
+            request_bytes: report.request_bytes,
+            response_bytes: report.response_bytes,
+            forwarded: Forwarded::Yes,
+        }
+    }
+
+    /// After an answer of the gateway's own.
+    const fn own(status: u16, end: End, response_bytes: u64) -> Self {
+        Self { status, end, request_bytes: 0, response_bytes, forwarded: Forwarded::No }
+    }
+}
+
+/// How a failed exchange reads in the record.
+pub(super) const fn end_of(fault: Fault) -> End {
+    match fault {
+        Fault::Body(_) => End::Failed(UpstreamFailure::ClientGone),
+        Fault::Upstream(failure) => End::Failed(failure),
+        Fault::Unanswered => End::Failed(UpstreamFailure::Broken),
+    }
+}
+
+impl Gateway {
+    /// Records a decision; where its API demands it, waits until the entry is durable.
+    pub(super) async fn record(
+        &self,
+        connection: &Connection,
+        evidence: &Evidence,
+        request: &CanonicalRequest,
+    ) -> Result<(), NotRecorded> {
+        let durability = match evidence.audit {
+            Audit::Counted => Durability::Counted,
+            Audit::Required => Durability::Required,
+        };
+        let written = self.write_decided(evidence, Some(request), durability);
+        match (durability, written) {
+            // A loss is counted by the recorder.
+            (Durability::Counted, _) => Ok(()),
+            (Durability::Required, Err(_)) => Err(NotRecorded),
+            (Durability::Required, Ok(receipt)) => {
+                connection.watch.arm(Phase::Main, self.worker.ticks.body);
+                let mut durable = std::pin::pin!(receipt.durable());
+                let outcome = std::future::poll_fn(|context| match durable.as_mut().poll(context) {
+                    std::task::Poll::Ready(outcome) => {
+                        std::task::Poll::Ready(outcome.map_err(|_| NotRecorded))
+                    }
+                    std::task::Poll::Pending if connection.is_given_up(&self.worker) => {
+                        std::task::Poll::Ready(Err(NotRecorded))
+                    }
+                    std::task::Poll::Pending => std::task::Poll::Pending,
+                })
+                .await;
+                connection.watch.disarm(Phase::Main);
+                outcome
+            }
+        }
+    }
+
+    /// Records a refusal and answers it.
+    pub(super) async fn refuse(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        evidence: &Evidence,
+        refused: Refused,
+        fate: Fate,
+    ) -> Fate {
+        // A refusal is carried out whether it can be recorded or not; a loss is counted by the recorder.
+        drop(self.write_decided(evidence, refused.request(), Durability::Counted));
+        self.answer_refusal(connection, case, refused, fate).await
+    }
+
+    fn write_decided(
+        &self,
+        evidence: &Evidence,
+        request: Option<&CanonicalRequest>,
+        durability: Durability,
+    ) -> Result<Receipt, RecordFull> {
+        entry::decided(evidence, request, &self.param_key, |decided| {
+            self.log.borrow_mut().decided(decided, durability)
+        })
+    }
+
+    /// Answers a refusal that is recorded, or can't be.
+    pub(super) async fn answer_refusal(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        refused: Refused,
+        fate: Fate,
+    ) -> Fate {
+        let fate = match refused.close {
+            Doubt::Close => at_most_linger(fate),
+            Doubt::Keep => fate,
+        };
+        let mut out = self.worker.buffers.outbound();
+        write_refused(&mut out, case, &refused, fate);
+        let closing = Closing::own(refused.status, End::Done, refused.body.len() as u64);
+        if let Some(head) = refused.into_head() {
+            self.worker.buffers.give_head(head);
+        }
+        self.send(connection, case, closing, fate, out).await
+    }
+
+    /// Records a preflight and answers it.
+    pub(super) async fn answer_preflight(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        evidence: &Evidence,
+        preflight: PreflightAnswer,
+        fate: Fate,
+    ) -> Fate {
+        drop(self.write_decided(evidence, Some(preflight.request()), Durability::Counted));
+        let mut out = self.worker.buffers.outbound();
+        let answer = Answer { status: preflight.status, id: case.id, content_type: "", body: b"" };
+        let fields = preflight.fields.iter().map(|(name, value)| (*name, &**value));
+        write_answer(&mut out.bytes, answer, fields, goodbye(fate), case.class);
+        let closing = Closing::own(preflight.status, End::Done, 0);
+        self.worker.buffers.give_head(preflight.into_head());
+        self.send(connection, case, closing, fate, out).await
+    }
+
+    /// Answers a request that was passed, but of which the client has no answer yet.
+    pub(super) async fn answer_failure(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        head: &RequestHead,
+        report: &Report,
+        fault: Fault,
+        out: &mut Outbound,
+    ) -> Fate {
+        if fault == Fault::Upstream(UpstreamFailure::ClientGone) || self.worker.stage() == Stage::Stopped {
+            self.complete(case, Closing::of(report, 499, end_of(fault)));
+            return Fate::Break;
+        }
+        let (refused, end) = match fault {
+            Fault::Body(body) => (enforce::refused(case.id, &refusal::of_body(body)), End::Done),
+            Fault::Upstream(failure) => (enforce::failed(case.id, failure), End::Failed(failure)),
+            Fault::Unanswered => {
+                (enforce::failed(case.id, UpstreamFailure::Broken), End::Failed(UpstreamFailure::Broken))
+            }
+        };
+        // With a body half way, nobody knows where the next request begins.
+        let fate = match head.framing {
+            Framing::None | Framing::Length(0) => connection.settle(&self.worker, head),
+            Framing::Length(_) | Framing::Chunked => Fate::Linger,
+        };
+        write_refused(out, case, &refused, fate);
+        let sent = connection.flush(&self.worker, out).await;
+        let closing = Closing::of(report, refused.status, end);
+        self.complete(case, Closing { response_bytes: refused.body.len() as u64, ..closing });
+        if sent.is_ok() { fate } else { Fate::Break }
+    }
+
+    /// Answers with the keys by which upstreams verify assertions. They are public: nothing is decided here, so nothing
+    /// is recorded, and nothing is ever forwarded.
+    pub(super) async fn answer_key_set(
+        &self,
+        connection: &mut Connection,
+        head: &RequestHead,
+        class: RequestMethodClass,
+        method: Method,
+    ) -> Fate {
+        let id = self.judge.borrow_mut().decision_id(connection.now(&self.worker));
+        let fate = connection.settle(&self.worker, head);
+        let mut out = self.worker.buffers.outbound();
+        if method == Method::Get || method == Method::Head {
+            let body = self.jwks.load();
+            let answer = Answer { status: 200, id, content_type: "application/jwk-set+json", body: &body };
+            write_answer(&mut out.bytes, answer, [("cache-control", "max-age=300")], goodbye(fate), class);
+        } else {
+            let refused = enforce::refused(id, &Refusal::of(DenyReason::MethodNotDeclared));
+            let answer = Answer {
+                status: refused.status,
+                id,
+                content_type: PROBLEM_JSON,
+                body: refused.body.as_bytes(),
+            };
+            write_answer(&mut out.bytes, answer, [("allow", "GET, HEAD")], goodbye(fate), class);
+        }
+        let sent = connection.flush(&self.worker, &mut out).await;
+        self.worker.buffers.give_outbound(out);
+        if sent.is_ok() { fate } else { Fate::Break }
+    }
+
+    /// Sends an answer of the gateway's own, and records it.
+    pub(super) async fn send(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        closing: Closing,
+        fate: Fate,
+        out: Outbound,
+    ) -> Fate {
+        let mut out = out;
+        let sent = connection.flush(&self.worker, &mut out).await;
+        self.worker.buffers.give_outbound(out);
+        match sent {
+            Ok(()) => {
+                self.complete(case, closing);
+                fate
+            }
+            Err(Gone) => {
+                let end = End::Failed(UpstreamFailure::ClientGone);
+                self.complete(case, Closing { end, ..closing });
+                Fate::Break
+            }
+        }
+    }
+
+    /// Records how a request ended.
+    pub(super) fn complete(&self, case: Case, closing: Closing) {
+        let now = self.worker.now();
+        let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let upstream_us = match closing.forwarded {
+            Forwarded::No => 0,
+            Forwarded::Yes => micros(now.since(case.decided)),
+        };
+        self.log.borrow_mut().completed(&Completed {
+            id: case.id,
+            time: now,
+            status: closing.status,
+            outcome: closing.end,
+            request_bytes: closing.request_bytes,
+            response_bytes: closing.response_bytes,
+            time_to_decision_us: micros(case.decided.since(case.started)),
+            upstream_us,
+            total_us: micros(now.since(case.started)),
+        });
+    }
+}
+
+/// Appends the answer to a refusal.
+fn write_refused(out: &mut Outbound, case: Case, refused: &Refused, fate: Fate) {
+    let answer = Answer {
+        status: refused.status,
+        id: case.id,
+        content_type: PROBLEM_JSON,
+        body: refused.body.as_bytes(),
+    };
+    let fields = refused.fields.iter().map(|(name, value)| (*name, &**value));
+    write_answer(&mut out.bytes, answer, fields, goodbye(fate), case.class);
+}
+
+/// What the client is told of what will become of its connection.
+const fn goodbye(fate: Fate) -> Goodbye {
+    match fate {
+        Fate::Break | Fate::Close | Fate::Linger => Goodbye::Said,
+        Fate::Discard(_) | Fate::Keep => Goodbye::Unsaid,
+    }
+}
+
+const fn at_most_linger(fate: Fate) -> Fate {
+    match fate {
+        Fate::Break => Fate::Break,
+        Fate::Close | Fate::Linger | Fate::Discard(_) | Fate::Keep => Fate::Linger,
+    }
+}

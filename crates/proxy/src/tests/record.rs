@@ -1,0 +1,112 @@
+//! What is recorded, limited and answered by the gateway itself.
+
+use crate::testing::{Act, Choices, Served, Upstream, Wire, body_of, run, run_in_real_time, write};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const LAST: &str = "GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn every_request_is_recorded_whatever_became_of_it() {
+    run(async {
+        let served = Served::before(Upstream::always(OK).await.address);
+        for (request, status) in [
+            (LAST, "200"),
+            ("GET /deny HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n", "401"),
+            ("GET /a HTTP/1.1\r\nHost: unknown.example\r\nConnection: close\r\n\r\n", "404"),
+            ("nonsense\r\n\r\n", "400"),
+            ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\n\r\n", "400"),
+            ("GET /a HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\r\n", "501"),
+        ] {
+            let (answer, _) = served.exchange(request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?} gave {answer}");
+        }
+        let mut late = Wire::connect(served.address).await;
+        late.write("GET /").await;
+        late.read_to_end().await;
+        assert_eq!(served.log.counts(), (0, 6, 1));
+    });
+}
+
+#[test]
+fn what_must_be_recorded_first_passes_once_it_is_durable() {
+    run_in_real_time(async {
+        let upstream = Upstream::always(OK).await;
+        let choices = Choices { audit: model::Audit::Required, ..Choices::STANDARD };
+        let served = Served::with(&upstream.address.to_string(), choices);
+        let (answer, _) = served.exchange(LAST).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    });
+}
+
+#[test]
+fn a_full_record_denies_where_it_is_required_and_nowhere_else() {
+    run_in_real_time(async {
+        let upstream = Upstream::always(OK).await;
+        for (audit, status) in [(model::Audit::Required, "503"), (model::Audit::Counted, "200")] {
+            let choices = Choices { audit, ring_bytes: Some(16), ..Choices::STANDARD };
+            let served = Served::with(&upstream.address.to_string(), choices);
+            let (answer, _) = served.exchange(LAST).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{audit:?} gave {answer}");
+        }
+        assert_eq!(upstream.seen.accepted.get(), 1);
+    });
+}
+
+#[test]
+fn a_request_over_the_limit_is_refused_and_told_when_to_come_back() {
+    run(async {
+        let upstream = Upstream::always(OK).await;
+        let choices = Choices { per_api: model::Rate::parse("1/h"), ..Choices::STANDARD };
+        let served = Served::with(&upstream.address.to_string(), choices);
+        assert!(served.exchange(LAST).await.0.starts_with("HTTP/1.1 200 "));
+        let (answer, _) = served.exchange(LAST).await;
+        assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+        assert!(answer.contains("\r\nRetry-After: 3600\r\n"), "{answer}");
+        assert_eq!(served.log.counts(), (0, 1, 1));
+        assert_eq!(upstream.seen.accepted.get(), 1);
+    });
+}
+
+#[test]
+fn the_key_set_is_answered_on_every_host_and_never_forwarded() {
+    run(async {
+        let upstream = Upstream::always(OK).await;
+        let served = Served::before(upstream.address);
+        for host in ["a.example", "unknown.example"] {
+            for path in ["/.well-known/sallyport/jwks.json", "/%2ewell-known/sallyport/jwks.json?x"] {
+                let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+                let (answer, _) = served.exchange(&request).await;
+                assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+                assert_eq!(body_of(&answer), "{\"keys\":[]}");
+            }
+        }
+        let request =
+            "POST /.well-known/sallyport/jwks.json HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+        let (answer, _) = served.exchange(request).await;
+        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD"), "{answer}");
+        assert_eq!(upstream.seen.accepted.get(), 0);
+    });
+}
+
+#[test]
+fn what_only_the_gateway_may_say_is_replaced() {
+    run(async {
+        let upstream = Upstream::start(vec![vec![Act::Await("\r\n\r\n"), write(OK)]]).await;
+        let served = Served::before(upstream.address);
+        let request = "GET /a HTTP/1.1\r\nHost: a.example\r\nSallyport-Assertion: forged\r\nsallyport_decision_id: forged\r\n\
+             X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Uri: /forged\r\nForwarded: for=9.9.9.9\r\nX_Plain: forged\r\n\
+             X-HTTP-Method-Override: FORGED\r\nAuthorization: Basic foreign\r\nConnection: close, Sallyport-Decision-Id\r\n\r\n";
+        served.exchange(request).await;
+        let seen = upstream.seen.all();
+        assert!(!seen.to_lowercase().contains("forged") && !seen.contains("9.9.9.9"), "{seen}");
+        for line in [
+            "\r\nAuthorization: Basic foreign\r\n",
+            "\r\nForwarded: for=127.0.0.1;host=\"a.example\";proto=http\r\n",
+            "\r\nX-Forwarded-For: 127.0.0.1\r\n",
+            "\r\nSallyport-Decision-Id: ",
+            "\r\ntraceparent: 00-",
+        ] {
+            assert_eq!(seen.matches(line).count(), 1, "{line:?} in {seen}");
+        }
+    });
+}

@@ -1,0 +1,96 @@
+//! What one worker owns: its deadlines, memory and upstream connections. Nothing of it is shared with another
+//! worker, so nothing here is locked.
+
+use std::cell::Cell;
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use crate::buffers::Buffers;
+use crate::pool::Pools;
+use crate::settings::Settings;
+use crate::timers::Timers;
+
+/// Where the time comes from; the proxy itself reads no clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How far the worker is with its life; it only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Serving,
+    /// No new connections, no further requests on those that are there.
+    Draining,
+    /// Requests in flight break off.
+    Stopped,
+}
+
+/// The deadlines in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticks {
+    pub(crate) head: u32,
+    pub(crate) idle: u32,
+    pub(crate) body: u32,
+    pub(crate) response_head: u32,
+    pub(crate) response_idle: u32,
+    pub(crate) linger: u32,
+}
+
+/// A worker's own state.
+pub(crate) struct Worker {
+    pub(crate) settings: Settings,
+    pub(crate) ticks: Ticks,
+    pub(crate) timers: Rc<Timers>,
+    pub(crate) buffers: Buffers,
+    pub(crate) pools: Pools,
+    stage: Cell<Stage>,
+    clock: Clock,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Worker").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// A worker that serves; `own` is where this gateway itself listens.
+    pub(crate) fn new(settings: &Settings, clock: Clock, own: &[SocketAddr]) -> Self {
+        let deadlines = &settings.deadlines;
+        Self {
+            settings: *settings,
+            ticks: Ticks {
+                head: Timers::ticks(deadlines.head),
+                idle: Timers::ticks(deadlines.idle),
+                body: Timers::ticks(deadlines.body),
+                response_head: Timers::ticks(deadlines.response_head),
+                response_idle: Timers::ticks(deadlines.response_idle),
+                linger: Timers::ticks(deadlines.linger),
+            },
+            timers: Timers::new(),
+            buffers: Buffers::default(),
+            pools: Pools::new(settings, own),
+            stage: Cell::new(Stage::Serving),
+            clock,
+        }
+    }
+
+    /// The time, for what is recorded.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(crate) const fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    /// Moves on, and lets every connection know.
+    pub(crate) fn enter(&self, stage: Stage) {
+        if self.stage.get() < stage {
+            self.stage.set(stage);
+            self.timers.wake_all();
+        }
+    }
+}

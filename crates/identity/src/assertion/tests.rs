@@ -122,7 +122,7 @@ fn computes_the_thumbprint_of_rfc_7638() {
 #[test]
 fn signs_once_in_thirty_seconds() {
     let (signer, key, mut cache) = (signer(), entry(1), AssertionCache::new());
-    let mut ask = |cache: &mut AssertionCache, now: Timestamp| {
+    let ask = |cache: &mut AssertionCache, now: Timestamp| {
         cache.assertion(&signer, now, subject(&key)).unwrap();
         cache.signatures()
     };

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use catalog::Catalog;
+use model::{AttributeType, DataClass, Exposure};
 use proptest::prelude::*;
 
 use super::world::*;
 use crate::reads::AddressTest;
-use crate::{CacheCounters, DecisionCache, Mfa};
+use crate::{CacheCounters, DecisionCache, Directory, Mfa, ValidationCache, compile};
 
 const READ: &str = "orders:GET /orders/{id}";
 
@@ -53,11 +55,15 @@ fn addresses_and_times_share_answers_between_literals() {
 
 #[test]
 fn a_slice_that_reads_the_time_itself_is_judged_each_time() {
-    let text =
+    let itself =
         r#"@id("p") permit (principal, action, resource) when { context.now.toTime() < duration("12h1m") };"#;
+    let compared =
+        r#"@id("q") permit (principal, action, resource) when { context.now < datetime("2020-01-01") };"#;
     let asks =
         [Ask::new("shop", READ), Ask::new("shop", READ).at("2026-06-15T12:01:00Z"), Ask::new("shop", READ)];
-    assert_eq!(counters(text, &asks), CacheCounters { hits: 0, misses: 0, uncacheable: 3 });
+    for text in [itself.to_owned(), format!("{itself}{compared}"), format!("{compared}{itself}")] {
+        assert_eq!(counters(&text, &asks), CacheCounters { hits: 0, misses: 0, uncacheable: 3 });
+    }
 }
 
 #[test]
@@ -79,6 +85,37 @@ fn answers_outlive_a_revision_exactly_where_its_policies_did_not_change() {
     );
     assert_eq!(decide(grant), "permit a");
     assert_eq!(cache.counters(), CacheCounters { hits: 2, misses: 5, uncacheable: 0 });
+}
+
+#[test]
+fn answers_do_not_outlive_what_they_were_about() {
+    let text = r#"
+        @id("data") permit (principal, action, resource == Api::"users") when { resource.dataClass == "restricted" };
+        @id("out") permit (principal, action, resource == Api::"users") when { resource.exposure == "internal" };
+        @id("group") permit (principal, action == Action::"orders:GET /orders", resource) when { action in Action::"orders:read" };
+        @id("kind") permit (principal is Application, action == Action::"orders:POST /orders", resource) when { principal has tier };"#;
+    let mut cache = DecisionCache::new();
+    let mut decide = |operation: &str, catalog: &Catalog, directory: &Directory| {
+        let compiled = compile(&[source(text)], catalog, directory, &mut ValidationCache::new()).unwrap();
+        let index = catalog.by_id(operation).unwrap();
+        let ask = Ask::new("shop", operation);
+        word(&ask.with_operation(index, |facts| compiled.policies.decide(&mut cache, facts)))
+    };
+    let (user, list, create) = ("users:GET /users/{id}", "orders:GET /orders", "orders:POST /orders");
+    assert_eq!(decide(user, &catalog(), &directory()), "permit data out");
+    let mut public = directory();
+    public.apis[1].data_class = DataClass::Public;
+    assert_eq!(decide(user, &catalog(), &public), "permit out");
+    public.apis[1].exposure = Exposure::Public;
+    assert_eq!(decide(user, &catalog(), &public), "no_grant");
+
+    assert_eq!(decide(list, &catalog(), &directory()), "permit group");
+    assert_eq!(decide(list, &ungrouped_catalog(), &directory()), "no_grant");
+
+    assert_eq!(decide(create, &catalog(), &directory()), "permit kind");
+    let mut retyped = directory();
+    retyped.attributes.insert("tier".to_owned(), AttributeType::Bool);
+    assert_eq!(decide(create, &catalog(), &retyped), "fault kind");
 }
 
 #[test]
@@ -135,6 +172,37 @@ fn lists_and_texts_never_run_into_each_other() {
         }
     }
     assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn the_same_value_under_another_name_is_another_question() {
+    let policies = policies(
+        r#"@id("p") permit (principal, action in Action::"orders:read", resource)
+           when { context.params has id && context.params == {id: "42"} };"#,
+    );
+    let mut cache = DecisionCache::new();
+    for (operation, expected) in
+        [(READ, "permit p"), ("orders:GET /customers/{customerId}/orders", "no_grant"), (READ, "permit p")]
+    {
+        let ask = Ask::new("shop", operation).param("42");
+        assert_eq!(word(&ask.with(|facts| policies.decide(&mut cache, facts))), expected, "{operation}");
+    }
+}
+
+#[test]
+fn an_address_that_one_policy_looks_at_itself_is_kept_as_it_is() {
+    let exact = r#"@id("e") permit (principal, action, resource) when { context has sourceIp && [ip("203.0.113.9")].contains(context.sourceIp) };"#;
+    let compared = r#"@id("c") permit (principal, action, resource) when { context has sourceIp && context.sourceIp.isInRange(ip("203.0.113.0/24")) };"#;
+    for text in [format!("{exact}{compared}"), format!("{compared}{exact}")] {
+        let policies = policies(&text);
+        let mut cache = DecisionCache::new();
+        for (address, expected) in
+            [("203.0.113.9", "permit c e"), ("203.0.113.8", "permit c"), ("203.0.113.9", "permit c e")]
+        {
+            let ask = Ask::new("shop", READ).from(address);
+            assert_eq!(word(&ask.with(|facts| policies.decide(&mut cache, facts))), expected, "{address}");
+        }
+    }
 }
 
 #[test]

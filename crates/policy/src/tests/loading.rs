@@ -62,6 +62,8 @@ fn every_error_is_refused_with_its_place_and_a_fix() {
         (full("permit (principal, action, resource) when { context.params.id == \"7\" };"), "2:", "", ""),
         (full("permit (principal, action, resource) when { principal.customer == \"42\" };"), "2:", "customer", ""),
         (full("permit (principal, action, resource) when { context.strength + 1 < 4 };"), "1:1", "can overflow", "worked out"),
+        (full("permit (principal, action, resource) when { context.strength * 2 < 4 };"), "1:1", "can overflow", ""),
+        (full("permit (principal, action, resource) when { context.strength - 2 < 4 };"), "1:1", "can overflow", ""),
         (full("permit (principal, action, resource) when { -context.strength < 4 };"), "1:1", "can overflow", ""),
         (
             full("permit (principal, action, resource) when { context.now.offset(duration(\"1d\")) < datetime(\"2030-01-01\") };"),

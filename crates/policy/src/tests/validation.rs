@@ -92,7 +92,7 @@ fn a_change_of_a_type_is_validated_again() {
 }
 
 /// Conditions that are right for some operations, for all, or for none.
-const CONDITIONS: [&str; 22] = [
+const CONDITIONS: [&str; 24] = [
     "context.mfa",
     "context.params.id == \"7\"",
     "context.params.id == 7",
@@ -111,6 +111,9 @@ const CONDITIONS: [&str; 22] = [
     "action == Action::\"users:GET /users/{id}\" && context.params.id == 7",
     "action in Action::\"users\" && context.params.id == \"7\"",
     "action in [Action::\"users\", Action::\"orders:write\"] || context.params has year",
+    // Wrong for one operation or group only, whose parameters others have as well.
+    "action == Action::\"orders:DELETE /orders/{id}\" && context.params.nothing == 1",
+    "action in Action::\"orders:write\" && context.nothing",
     "resource == Api::\"users\" && context.params.id == 7",
     "resource.dataClass == \"public\"",
     "resource.dataClass == 1",

@@ -66,6 +66,17 @@ pub(super) fn catalog() -> Catalog {
     Catalog::compile(vec![api("orders", orders), api("users", users)]).unwrap().catalog
 }
 
+/// The same operations of `orders`, none of them in a group but one in another.
+pub(super) fn ungrouped_catalog() -> Catalog {
+    let text = ParameterKind::String;
+    let orders = vec![
+        operation(Method::Get, "/orders", text, &["orders:write"]),
+        operation(Method::Post, "/orders", text, &[]),
+    ];
+    let users = vec![operation(Method::Get, "/users/{id}", ParameterKind::Long, &[])];
+    Catalog::compile(vec![api("orders", orders), api("users", users)]).unwrap().catalog
+}
+
 pub(super) fn directory() -> Directory {
     Directory {
         teams: ["partners", "staff", "support"].iter().map(|team| TeamName::parse(team).unwrap()).collect(),

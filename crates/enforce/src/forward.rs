@@ -120,7 +120,7 @@ impl Forward {
         self.write_forwarded(&mut text);
         write(b"Forwarded", text.as_bytes());
         text.clear();
-        list(&mut text, &self.client.path, |text, address| write!(text, "{address}"));
+        list(&mut text, &self.client.path, |text, address| put(text, format_args!("{address}")));
         write(b"X-Forwarded-For", text.as_bytes());
         if let Some(host) = self.request.only(FieldKind::Host) {
             write(b"X-Forwarded-Host", host);
@@ -130,8 +130,7 @@ impl Forward {
             Scheme::Http => 80,
             Scheme::Https => 443,
         });
-        // INVARIANT: writing to a `String` does not fail.
-        let _ = write!(text, "{port}");
+        put(&mut text, format_args!("{port}"));
         write(b"X-Forwarded-Port", text.as_bytes());
         write(b"X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
         if let Some(trace) = &self.trace {
@@ -214,32 +213,33 @@ impl Forward {
                 text.push_str(", ");
             }
             match address {
-                IpAddr::V4(address) => write!(text, "for={address}")?,
-                IpAddr::V6(address) => write!(text, "for=\"[{address}]\"")?,
+                IpAddr::V4(address) => put(text, format_args!("for={address}")),
+                IpAddr::V6(address) => put(text, format_args!("for=\"[{address}]\"")),
             }
             if std::mem::take(&mut first) {
                 if let Some(host) = host {
-                    write!(text, ";host=\"{host}\"")?;
+                    put(text, format_args!(";host=\"{host}\""));
                 }
-                write!(text, ";proto={}", self.client.scheme.as_str())?;
+                put(text, format_args!(";proto={}", self.client.scheme.as_str()));
             }
-            Ok(())
         });
     }
 }
 
 /// Writes addresses separated by commas.
-fn list(
-    text: &mut String,
-    addresses: &SmallVec<[IpAddr; 2]>,
-    mut write: impl FnMut(&mut String, &IpAddr) -> std::fmt::Result,
-) {
+fn list(text: &mut String, addresses: &SmallVec<[IpAddr; 2]>, mut write: impl FnMut(&mut String, &IpAddr)) {
     for (place, address) in addresses.iter().enumerate() {
         if 0 < place {
             text.push_str(", ");
         }
-        // INVARIANT: writing to a `String` does not fail.
-        let _ = write(text, address);
+        write(text, address);
+    }
+}
+
+/// Appends to a text. A `String` takes everything; were it otherwise, nothing half-written would be sent.
+fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    if text.write_fmt(arguments).is_err() {
+        text.clear();
     }
 }
 

@@ -224,8 +224,10 @@ mod tests {
         fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..120), value in "[fFor=\"\\\\\\[\\]:;,._0-9a ]{0,60}") {
             for value in [&bytes[..], value.as_bytes()] {
                 let mut hops = Hops::new();
-                let _ = read_forwarded(value, &mut hops);
-                let _ = read_forwarded_for(value, &mut hops);
+                let standard = read_forwarded(value, &mut hops);
+                prop_assert!(standard.is_err() || !hops.is_empty());
+                let common = read_forwarded_for(value, &mut hops);
+                prop_assert!(common.is_err() || !hops.is_empty());
                 prop_assert!(hops.len() <= HOPS_MAX);
             }
         }

@@ -28,10 +28,6 @@ pub struct Judgement {
 
 /// What becomes of a request. Exactly one of these; only the first can reach an upstream.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the common outcome is the large one, and boxing it would allocate on every request"
-)]
 pub enum Outcome {
     /// May pass once its effects are redeemed.
     Allow(Pending),

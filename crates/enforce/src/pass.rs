@@ -68,7 +68,7 @@ impl Pending {
     /// API's limit refuses still counts against its key, so that nobody can wait for free at a busy API.
     ///
     /// A refusal by a limit changes the evidence, so that the record says what happened.
-    pub fn redeem(self, evidence: &mut Evidence, now: Timestamp) -> Result<Pass, Refused> {
+    pub fn redeem(self, evidence: &mut Evidence, now: Timestamp) -> Result<Pass, Box<Refused>> {
         let Self { kind, forward, key } = self;
         let met = {
             let rules = forward.rules();
@@ -95,7 +95,7 @@ impl Pending {
             Some(origin) => answer.for_origin(origin),
             None => answer,
         };
-        Err(answer.with_request(forward.into_request()))
+        Err(Box::new(answer.with_request(forward.into_request())))
     }
 }
 

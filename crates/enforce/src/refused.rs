@@ -1,7 +1,6 @@
 //! A refusal as it goes to the client.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use catalog::MethodSet;
@@ -134,11 +133,8 @@ impl Refused {
         let LimitMet { name, rate, wait } = met;
         // Rounded up: whoever waits as long as told is let in.
         let seconds = wait.as_nanos().div_ceil(1_000_000_000).max(1);
-        let mut policy = String::new();
-        let mut state = String::new();
-        // INVARIANT: writing to a `String` does not fail.
-        let _ = write!(policy, "\"{name}\";q={};w={}", rate.count(), rate.period().as_secs());
-        let _ = write!(state, "\"{name}\";r=0;t={seconds}");
+        let policy = format!("\"{name}\";q={};w={}", rate.count(), rate.period().as_secs());
+        let state = format!("\"{name}\";r=0;t={seconds}");
         self.fields.push(("Retry-After", Cow::Owned(seconds.to_string())));
         self.fields.push(("RateLimit", Cow::Owned(state)));
         self.fields.push(("RateLimit-Policy", Cow::Owned(policy)));

@@ -153,7 +153,7 @@ mod tests {
             (with("-b7ad", "_b7ad"), false),
             (with("-01", "-0g"), false),
             (with("-01", "-1"), false),
-            (GOOD[..54].to_owned(), false),
+            (GOOD.chars().take(54).collect(), false),
             (String::new(), false),
             ("-".repeat(55), false),
         ] {

@@ -262,3 +262,49 @@ pub(crate) const fn operation_of(found: &Match) -> Option<OperationIndex> {
         Match::MethodNotDeclared { .. } | Match::UnknownHost | Match::UnknownOperation { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weight_of(kind: RulingKind) -> Weight {
+        ruled(Ruling { kind, observed: PolicyRefs::none() }, Disguise::None, Disguise::None).weight
+    }
+
+    #[test]
+    fn only_a_permit_permits() {
+        let none = PolicyRefs::none;
+        let refused = |reason| Weight::Refused(Refusal::of(reason));
+        for (kind, expected) in [
+            (RulingKind::Permit { by: none() }, Weight::Permitted),
+            (RulingKind::NoGrant, refused(DenyReason::NoGrant)),
+            (RulingKind::Forbid { by: none() }, refused(DenyReason::Guard)),
+            (RulingKind::Fault { policies: none() }, refused(DenyReason::PolicyFault)),
+        ] {
+            assert_eq!(weight_of(kind.clone()), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn observation_suspends_exactly_the_reasons_on_the_list() {
+        let (now, later) = (Timestamp::from_seconds(1), Timestamp::from_seconds(2));
+        for &reason in DenyReason::ALL {
+            let refusal = Refusal::of(reason);
+            let weight = Weight::Refused(refusal);
+            assert_eq!(apply_mode(weight, Mode::Enforce, now), Outcome::Refused(refusal), "{reason:?}");
+            assert_eq!(
+                apply_mode(weight, Mode::ObserveUntil(now), now),
+                Outcome::Refused(refusal),
+                "{reason:?}"
+            );
+            let observed = match reason {
+                DenyReason::MethodNotDeclared
+                | DenyReason::NoCredential
+                | DenyReason::NoGrant
+                | DenyReason::UnknownOperation => Outcome::Observed(refusal),
+                _ => Outcome::Refused(refusal),
+            };
+            assert_eq!(apply_mode(weight, Mode::ObserveUntil(later), now), observed, "{reason:?}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 use enforce::{Evidence, Pass, Pending, Refused};
 use model::Timestamp;
 
-fn redeem_twice(pending: Pending, evidence: &mut Evidence, now: Timestamp) -> [Result<Pass, Refused>; 2] {
+fn redeem_twice(pending: Pending, evidence: &mut Evidence, now: Timestamp) -> [Result<Pass, Box<Refused>>; 2] {
     [pending.redeem(evidence, now), pending.redeem(evidence, now)]
 }
 

@@ -1,8 +1,5 @@
 use enforce::Forward;
-use model::CanonicalRequest;
 
-fn exchange(forward: &mut Forward, other: CanonicalRequest) {
-    forward.request = other;
+pub fn exchange(forward: &mut Forward, other: Forward) {
+    forward.request = other.into_request();
 }
-
-fn main() {}

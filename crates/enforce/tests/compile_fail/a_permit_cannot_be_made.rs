@@ -1,7 +1,5 @@
 use enforce::{Forward, Pass, Permit};
 
-fn make(forward: Forward) -> Pass {
+pub fn make(forward: Forward) -> Pass {
     Pass::Permit(Permit { forward })
 }
-
-fn main() {}

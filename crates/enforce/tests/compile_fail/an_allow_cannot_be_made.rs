@@ -1,7 +1,5 @@
 use enforce::{Forward, Pending};
 
-fn make(forward: Forward) -> Pending {
+pub fn make(forward: Forward) -> Pending {
     Pending { forward, key: None }
 }
-
-fn main() {}

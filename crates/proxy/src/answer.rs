@@ -15,11 +15,18 @@ pub(crate) struct Answer<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Appends the line that every answer has.
-pub(crate) fn write_decision_id(out: &mut Vec<u8>, id: DecisionId) {
-    out.extend_from_slice(b"sallyport-decision-id: ");
-    out.extend_from_slice(&id.text());
-    out.extend_from_slice(b"\r\n");
+/// The name that begins the line that every answer has.
+const DECISION_NAME: &[u8; 23] = b"sallyport-decision-id: ";
+const DECISION_LINE_BYTES: usize = DECISION_NAME.len() + 26 + 2;
+
+/// The line that every answer has.
+pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
+    let mut line = [0; DECISION_LINE_BYTES];
+    let bytes = DECISION_NAME.iter().copied().chain(id.text()).chain(*b"\r\n");
+    for (slot, byte) in line.iter_mut().zip(bytes) {
+        *slot = byte;
+    }
+    line
 }
 
 /// Appends a whole answer. `fields` come between those that every answer has and the framing.
@@ -37,7 +44,7 @@ pub(crate) fn write_answer<'a>(
     out.push(b' ');
     out.extend_from_slice(http1::write::reason_phrase(status).as_bytes());
     out.extend_from_slice(b"\r\n");
-    write_decision_id(out, id);
+    out.extend_from_slice(&decision_line(id));
     for (name, value) in fields {
         if http1::write::write_field(out, name.as_bytes(), value.as_bytes()).is_err() {
             // A value that would be a line of its own is left out; the rest of the answer stands.

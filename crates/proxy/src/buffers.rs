@@ -246,7 +246,7 @@ mod tests {
     fn bytes_survive_every_move() {
         let buffers = Buffers::default();
         let mut inbound = Inbound::new();
-        let data: Vec<u8> = (0..LARGE_BYTES).map(|place| (place % 251) as u8).collect();
+        let data: Vec<u8> = (0..=250).cycle().take(LARGE_BYTES).collect();
         let mut put_in = 0;
         while put_in < data.len() {
             let count = put(&mut inbound, &buffers, Size::Small, &data[put_in..]);

@@ -18,7 +18,7 @@ use model::{
 use record::{Outcome as End, ParamKey};
 use recorder::WorkerLog;
 
-use crate::answer::write_decision_id;
+use crate::answer::decision_line;
 use crate::connection::{Arrival, Connection, Fate};
 use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend, exchange};
 use crate::forward::write_request_head;
@@ -152,7 +152,7 @@ impl Gateway {
                 Ok(pass) => self.pass(connection, case, &evidence, &head, pass).await,
                 Err(refused) => {
                     let fate = connection.settle(&self.worker, &head);
-                    self.refuse(connection, case, &evidence, refused, fate).await
+                    self.refuse(connection, case, &evidence, *refused, fate).await
                 }
             },
             Outcome::Refuse(refused) => {
@@ -222,8 +222,7 @@ impl Gateway {
         let forward = pass.forward();
         let mut to_upstream = worker.buffers.outbound();
         let mut to_client = worker.buffers.outbound();
-        let mut added = worker.buffers.outbound();
-        write_decision_id(&mut added.bytes, case.id);
+        let added = decision_line(case.id);
         let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
             Ok(sharing) => {
                 let order = Order {
@@ -234,7 +233,7 @@ impl Gateway {
                     framing: head.framing,
                     expect: head.expect,
                     client: ClientSide { version: head.version, persistence: head.persistence },
-                    added: &added.bytes,
+                    added: &added,
                 };
                 let buffered = Buffered { to_upstream: &mut to_upstream, to_client: &mut to_client };
                 exchange(worker, &connection.watch, &mut connection.link, buffered, order).await
@@ -246,7 +245,6 @@ impl Gateway {
             }
         };
         worker.buffers.give_outbound(to_upstream);
-        worker.buffers.give_outbound(added);
         worker.buffers.give_head(forward.into_head());
         let fate = match report.ending {
             Ending::Complete(after) => {

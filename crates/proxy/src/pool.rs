@@ -194,12 +194,6 @@ impl Pools {
             !pool.idle.is_empty() || now.saturating_sub(pool.last_use) <= FORGET_TICKS
         });
     }
-
-    /// How many connections are kept.
-    #[cfg(test)]
-    pub(crate) fn idle(&self) -> usize {
-        self.pools.borrow().values().map(|pool| pool.idle.len()).sum()
-    }
 }
 
 /// Whether `remote` is where one of our own listeners is reached. A listener on every address is also reached at the

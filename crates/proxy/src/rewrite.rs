@@ -110,7 +110,8 @@ fn copy_fields(out: &mut Vec<u8>, received: Received<'_>, framed: Framed) -> Bin
         }
         let start = usize::from(field.name.start);
         // The last line ends before the two bytes of the empty one.
-        let end = lines.peek().map_or(head.length.saturating_sub(2), |next| usize::from(next.name.start));
+        let end =
+            lines.peek().map_or_else(|| head.length.saturating_sub(2), |next| usize::from(next.name.start));
         out.extend_from_slice(bytes.get(kept..start).unwrap_or_default());
         kept = end;
     }

@@ -224,8 +224,8 @@ async fn follow(mut wire: Wire, number: usize, script: Vec<Act>, seen: Rc<Seen>)
         place += 1;
         match act {
             Act::Await(end) => loop {
-                let read = seen.connections.borrow()[number].0[since..].to_owned();
-                if read.ends_with(end) {
+                let is_there = seen.connections.borrow()[number].0.get(since..).unwrap().ends_with(end);
+                if is_there {
                     since = seen.connections.borrow()[number].0.len();
                     break;
                 }
@@ -336,7 +336,7 @@ fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
     let api = model::ApiName::parse("orders").unwrap();
     let operation = |method| catalog::OperationDeclaration {
         method,
-        template: catalog::Template::parse("/deny", catalog::Spanning::Never).unwrap(),
+        template: catalog::Template::parse("/deny", catalog::Spanning::AsWritten).unwrap(),
         parameters: Vec::new(),
         groups: Vec::new(),
         lifecycle: catalog::Lifecycle::Active,
@@ -419,7 +419,7 @@ impl Log {
 
     /// How many requests were allowed, denied and would have been denied.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
-        self.recorder.flush();
+        self.recorder.flush().unwrap();
         let rollups = self.recorder.rollups();
         let sum = |count: fn(&recorder::ApiRollup) -> u64| rollups.apis.iter().map(count).sum();
         (sum(|api| api.allowed), sum(|api| api.denied), sum(|api| api.would_deny))
@@ -430,6 +430,13 @@ impl Drop for Log {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.dir).ok();
     }
+}
+
+/// A worker that does not serve yet.
+pub(crate) fn gateway(upstream: SocketAddr) -> (Rc<crate::gateway::Gateway>, Log) {
+    let (log, logs) = Log::open(&Choices::STANDARD);
+    let setup = setup(&upstream.to_string(), upstream, &Choices::STANDARD, logs);
+    (Rc::new(crate::gateway::Gateway::new(setup)), log)
 }
 
 fn setup(upstream: &str, own: SocketAddr, choices: &Choices, mut log: Vec<recorder::WorkerLog>) -> Setup {

@@ -71,7 +71,8 @@ fn pipelined_requests_are_answered_in_order() {
         let mut client = Wire::connect(served.address).await;
         client.write(HEAD.repeat(30)).await;
         let all = client.read_until("030").await;
-        let numbers: Vec<_> = all.split("\r\n\r\n").skip(1).map(|part| part[..3].to_owned()).collect();
+        let numbers: Vec<_> =
+            all.split("\r\n\r\n").skip(1).map(|part| part.get(..3).unwrap().to_owned()).collect();
         let expected: Vec<_> = (1..=30).map(|number| format!("{number:03}")).collect();
         assert_eq!(numbers, expected);
     });
@@ -121,7 +122,7 @@ fn bodies_of_known_length_and_in_chunks_are_streamed_whole() {
     run(async {
         let large = "0123456789abcdef".repeat(20_000);
         for size in [0, 1, 5, 4_096, 32_768, large.len()] {
-            let body = &large[..size];
+            let body = large.get(..size).unwrap();
             let upstream = Upstream::start(vec![vec![
                 Act::Await("END"),
                 Act::Write(format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n{body}")),
@@ -166,10 +167,8 @@ fn chunked_bodies_pass_both_ways_with_the_trailers_that_may() {
             assert_eq!(body_of(&answer), "3\r\nabc\r\n2\r\nde\r\n0\r\nX-Time: 5\r\n\r\n");
         }
         let seen = upstream.seen.all();
-        assert!(
-            seen.contains("transfer-encoding: chunked\r\n\r\n4\r\nwxyz\r\n0\r\nX-Sum: 1\r\n\r\n"),
-            "{seen}"
-        );
+        assert!(seen.contains("\r\ntransfer-encoding: chunked\r\n"), "{seen}");
+        assert_eq!(seen.matches("\r\n\r\n4\r\nwxyz\r\n0\r\nX-Sum: 1\r\n\r\n").count(), 2, "{seen}");
         assert!(!seen.contains("forged") && !seen.contains("stolen"), "{seen}");
         assert_eq!(upstream.seen.accepted.get(), 1);
     });

@@ -160,3 +160,14 @@ fn many_connections_that_come_and_go_leave_nothing_behind() {
         served.ended().await;
     });
 }
+
+#[test]
+fn an_idle_connection_is_a_small_task() {
+    run(async {
+        let upstream = Upstream::always(OK).await;
+        let (gateway, _log) = crate::testing::gateway(upstream.address);
+        let stream = tokio::net::TcpStream::connect(upstream.address).await.unwrap();
+        let task = crate::connection::serve(gateway, stream, upstream.address.ip());
+        assert!(size_of_val(&task) <= 1_024, "{} bytes", size_of_val(&task));
+    });
+}

@@ -47,7 +47,13 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap() }
+        Self::on(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Nothing may wait for an acknowledgement: that takes real time, in which paused time would run away.
+    fn on(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        Self { stream }
     }
 
     /// Writes everything; whether that works is not the test's question.
@@ -203,7 +209,7 @@ impl Upstream {
                 kept.accepted.set(number + 1);
                 kept.connections.borrow_mut().push((String::new(), None));
                 let script = scripts[number.min(scripts.len() - 1)].clone();
-                tokio::task::spawn_local(follow(Wire { stream }, number, script, Rc::clone(&kept)));
+                tokio::task::spawn_local(follow(Wire::on(stream), number, script, Rc::clone(&kept)));
             }
         });
         Self { address, seen, _task: task }

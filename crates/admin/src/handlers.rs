@@ -1,0 +1,318 @@
+//! Handlers: read the input, call one use case, write the answer.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use control::{Actor, KeyOrder, NewApi, RegroupAct, SearchOrder};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::answer::{Answer, Problem, created, ok};
+use crate::routes::Input;
+
+impl Input {
+    fn actor(&self) -> Result<&Actor, Problem> {
+        self.actor.as_ref().ok_or_else(Problem::unauthenticated)
+    }
+
+    /// The body as `T`; unknown fields are refused, so that a misspelt option is not silently left out.
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_value(self.body.clone())
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("the body does not fit: {error}")))
+    }
+
+    /// The query as pairs, decoded.
+    fn parameters(&self) -> Result<Vec<(String, String)>, Problem> {
+        self.query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                match (decode(name), decode(value)) {
+                    (Some(name), Some(value)) => Ok((name, value)),
+                    _ => Err(Problem::new(StatusCode::BAD_REQUEST, "query", "the query is not percent-encoded UTF-8")),
+                }
+            })
+            .collect()
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = match (byte, tail) {
+            (b'%', [high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+                after
+            }
+            (b'%', _) => return None,
+            (b'+', _) => {
+                bytes.push(b' ');
+                tail
+            }
+            (byte, _) => {
+                bytes.push(*byte);
+                tail
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    #[serde(default)]
+    reason: String,
+}
+
+pub(crate) fn bootstrap(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        credential: String,
+        name: String,
+    }
+    let Body { credential, name } = input.read()?;
+    created(&input.control.redeem_bootstrap(&credential, &name)?)
+}
+
+pub(crate) fn status(input: Input) -> Answer {
+    ok(&input.control.status(input.actor()?)?)
+}
+
+pub(crate) fn apis(input: Input) -> Answer {
+    ok(&input.control.apis(input.actor()?)?)
+}
+
+pub(crate) fn api(input: Input) -> Answer {
+    ok(&input.control.api(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn add_api(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        name: String,
+        upstream: String,
+        host: String,
+        owner: Option<String>,
+        /// The text of the OpenAPI document.
+        document: Option<String>,
+    }
+    let Body { name, upstream, host, owner, document } = input.read()?;
+    let new = NewApi { name, upstream, host, owner, document: document.map(String::into_bytes) };
+    created(&input.control.add_api(input.actor()?, &new)?)
+}
+
+pub(crate) fn regroup(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(default)]
+        dry_run: bool,
+    }
+    let Body { dry_run } = input.read()?;
+    let act = if dry_run { RegroupAct::DryRun } else { RegroupAct::Write };
+    ok(&input.control.regroup(input.actor()?, &input.name, act)?)
+}
+
+pub(crate) fn observe_api(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        until: String,
+        reason: String,
+    }
+    let Body { until, reason } = input.read()?;
+    ok(&input.control.observe(input.actor()?, &input.name, &until, &reason)?)
+}
+
+pub(crate) fn teams(input: Input) -> Answer {
+    ok(&input.control.teams(input.actor()?)?)
+}
+
+pub(crate) fn team(input: Input) -> Answer {
+    ok(&input.control.team(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn create_team(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        name: String,
+    }
+    let Body { name } = input.read()?;
+    created(&input.control.create_team(input.actor()?, &name)?)
+}
+
+pub(crate) fn applications(input: Input) -> Answer {
+    ok(&input.control.applications(input.actor()?)?)
+}
+
+pub(crate) fn application(input: Input) -> Answer {
+    ok(&input.control.application(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn create_application(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        name: String,
+        team: String,
+        /// `NAME=VALUE` each.
+        #[serde(default)]
+        attributes: Vec<String>,
+    }
+    let Body { name, team, attributes } = input.read()?;
+    created(&input.control.create_application(input.actor()?, &name, &team, &attributes)?)
+}
+
+pub(crate) fn disable_application(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.disable_application(input.actor()?, &input.name, &reason)?)
+}
+
+pub(crate) fn enable_application(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.enable_application(input.actor()?, &input.name, &reason)?)
+}
+
+pub(crate) fn keys(input: Input) -> Answer {
+    let parameters = input.parameters()?;
+    let application = parameters.iter().find(|(name, _)| name == "app").map(|(_, value)| value.as_str());
+    ok(&input.control.keys(input.actor()?, application)?)
+}
+
+pub(crate) fn key(input: Input) -> Answer {
+    ok(&input.control.key(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn create_keys(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        app: String,
+        scopes: Vec<String>,
+        expires: Option<String>,
+        #[serde(default = "one")]
+        count: u32,
+    }
+    const fn one() -> u32 {
+        1
+    }
+    let Body { app, scopes, expires, count } = input.read()?;
+    let order = KeyOrder { application: app, scopes, expires, count };
+    created(&input.control.create_keys(input.actor()?, &order)?)
+}
+
+pub(crate) fn revoke_key(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.revoke_key(input.actor()?, &input.name, &reason)?)
+}
+
+pub(crate) fn rotate_key(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        overlap_seconds: u64,
+    }
+    let Body { overlap_seconds } = input.read()?;
+    let overlap = Duration::from_secs(overlap_seconds);
+    created(&input.control.rotate_key(input.actor()?, &input.name, overlap)?)
+}
+
+pub(crate) fn administrators(input: Input) -> Answer {
+    ok(&input.control.administrators(input.actor()?)?)
+}
+
+pub(crate) fn create_administrator(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        name: String,
+        role: String,
+    }
+    let Body { name, role } = input.read()?;
+    created(&input.control.create_administrator(input.actor()?, &name, &role)?)
+}
+
+pub(crate) fn revoke_administrator(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.revoke_administrator(input.actor()?, &input.name, &reason)?)
+}
+
+pub(crate) fn decisions(input: Input) -> Answer {
+    let mut order = SearchOrder::default();
+    for (name, value) in input.parameters()? {
+        if !order.set(&name, &value)? {
+            let detail = format!("there is no filter `{name}`");
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail)
+                .next("Use caller, operation, api, verdict, reason, id, since, until or limit."));
+        }
+    }
+    ok(&input.control.search(input.actor()?, &order)?)
+}
+
+pub(crate) fn decision(input: Input) -> Answer {
+    ok(&input.control.decision(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn explain_decision(input: Input) -> Answer {
+    ok(&input.control.explain_decision(input.actor()?, &input.name)?)
+}
+
+pub(crate) fn explain_call(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        /// `app:NAME` or `anonymous`.
+        #[serde(rename = "as")]
+        caller: String,
+        method: String,
+        url: String,
+    }
+    let Body { caller, method, url } = input.read()?;
+    ok(&input.control.explain_call(input.actor()?, &caller, &method, &url)?)
+}
+
+pub(crate) fn revisions(input: Input) -> Answer {
+    ok(&input.control.revisions(input.actor()?)?)
+}
+
+pub(crate) fn publish(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    created(&input.control.publish(input.actor()?, &reason)?)
+}
+
+pub(crate) fn erase(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        subject: String,
+        reason: String,
+    }
+    let Body { subject, reason } = input.read()?;
+    ok(&input.control.erase(input.actor()?, &subject, &reason)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_queries_or_refuses_them() {
+        for (text, decoded) in [
+            ("orders%3AGET+%2Forders", Some("orders:GET /orders")),
+            ("", Some("")),
+            ("%", None),
+            ("%4", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(decode(text).as_deref(), decoded, "{text}");
+        }
+    }
+}

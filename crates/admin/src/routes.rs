@@ -1,0 +1,186 @@
+//! The table of routes, and the router made from it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodFilter, on};
+use control::{Actor, Control};
+use serde_json::Value;
+
+use crate::answer::{Answer, Problem};
+use crate::guard::{AdminState, Door};
+use crate::{handlers, observe};
+
+/// The largest body: an OpenAPI document on its way into a repository.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Without a token.
+    Open,
+    /// With a token whose role suffices; the use case judges that.
+    Token,
+}
+
+/// What a handler reads.
+pub(crate) struct Input {
+    pub(crate) control: Arc<Control>,
+    pub(crate) actor: Option<Actor>,
+    /// The path's parameter, where it has one.
+    pub(crate) name: String,
+    pub(crate) query: String,
+    pub(crate) body: Value,
+}
+
+pub(crate) type Handler = fn(Input) -> Answer;
+
+/// One route.
+#[derive(Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    /// With at most one parameter, `{name}`.
+    pub path: &'static str,
+    pub access: Access,
+    pub(crate) handler: Handler,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {} ({:?})", self.method, self.path, self.access)
+    }
+}
+
+const fn route(method: &'static str, path: &'static str, access: Access, handler: Handler) -> Route {
+    Route { method, path, access, handler }
+}
+
+/// Every route there is.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/livez", Access::Open, observe::live),
+    route("GET", "/readyz", Access::Open, observe::ready),
+    route("GET", "/healthz", Access::Open, observe::live),
+    route("GET", "/metrics", Access::Open, observe::metrics),
+    route("GET", "/problems/{name}", Access::Open, observe::problem),
+    route("POST", "/v1/bootstrap", Access::Open, handlers::bootstrap),
+    route("GET", "/v1/status", Access::Token, handlers::status),
+    route("GET", "/v1/apis", Access::Token, handlers::apis),
+    route("POST", "/v1/apis", Access::Token, handlers::add_api),
+    route("GET", "/v1/apis/{name}", Access::Token, handlers::api),
+    route("POST", "/v1/apis/{name}/regroup", Access::Token, handlers::regroup),
+    route("POST", "/v1/apis/{name}/observe", Access::Token, handlers::observe_api),
+    route("GET", "/v1/teams", Access::Token, handlers::teams),
+    route("POST", "/v1/teams", Access::Token, handlers::create_team),
+    route("GET", "/v1/teams/{name}", Access::Token, handlers::team),
+    route("GET", "/v1/applications", Access::Token, handlers::applications),
+    route("POST", "/v1/applications", Access::Token, handlers::create_application),
+    route("GET", "/v1/applications/{name}", Access::Token, handlers::application),
+    route("POST", "/v1/applications/{name}/disable", Access::Token, handlers::disable_application),
+    route("POST", "/v1/applications/{name}/enable", Access::Token, handlers::enable_application),
+    route("GET", "/v1/keys", Access::Token, handlers::keys),
+    route("POST", "/v1/keys", Access::Token, handlers::create_keys),
+    route("GET", "/v1/keys/{name}", Access::Token, handlers::key),
+    route("POST", "/v1/keys/{name}/revoke", Access::Token, handlers::revoke_key),
+    route("POST", "/v1/keys/{name}/rotate", Access::Token, handlers::rotate_key),
+    route("GET", "/v1/administrators", Access::Token, handlers::administrators),
+    route("POST", "/v1/administrators", Access::Token, handlers::create_administrator),
+    route("POST", "/v1/administrators/{name}/revoke", Access::Token, handlers::revoke_administrator),
+    route("GET", "/v1/decisions", Access::Token, handlers::decisions),
+    route("GET", "/v1/decisions/{name}", Access::Token, handlers::decision),
+    route("GET", "/v1/explain/{name}", Access::Token, handlers::explain_decision),
+    route("POST", "/v1/explain", Access::Token, handlers::explain_call),
+    route("GET", "/v1/revisions", Access::Token, handlers::revisions),
+    route("POST", "/v1/revisions", Access::Token, handlers::publish),
+    route("POST", "/v1/log/erase", Access::Token, handlers::erase),
+];
+
+/// The router of a listener.
+pub fn router(control: Arc<Control>, address: std::net::SocketAddr) -> Router {
+    build(AdminState { control, door: Door::Listener(address) })
+}
+
+/// The router that commands call in their own process while no gateway runs.
+pub fn offline_router(control: Arc<Control>, actor: Actor) -> Router {
+    build(AdminState { control, door: Door::Offline(actor) })
+}
+
+fn build(state: AdminState) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let filter = match route.method {
+            "POST" => MethodFilter::POST,
+            _ => MethodFilter::GET,
+        };
+        let route = *route;
+        let handler = move |State(state): State<AdminState>,
+                            path: Option<Path<String>>,
+                            RawQuery(query): RawQuery,
+                            headers: HeaderMap,
+                            body: Bytes|
+              -> Pin<Box<dyn Future<Output = Response> + Send>> {
+            let name = path.map(|Path(name)| name).unwrap_or_default();
+            let query = query.unwrap_or_default();
+            // Use cases read files and the store; probes and metrics must not wait for them.
+            Box::pin(async move {
+                let judged = move || answer(&route, state, name, query, &headers, &body);
+                match tokio::task::spawn_blocking(judged).await {
+                    Ok(answered) => answered.unwrap_or_else(Problem::into_response),
+                    Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed").into_response(),
+                }
+            })
+        };
+        router = router.route(route.path, on(filter, handler));
+    }
+    router
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "absent", "there is no such route").into_response())
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the route does not have this method").into_response()
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(state.clone(), check_origin))
+        .with_state(state)
+}
+
+async fn check_origin(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    match state.check_origin(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The token is judged before the body is looked at.
+fn answer(
+    route: &Route,
+    state: AdminState,
+    name: String,
+    query: String,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Answer {
+    let actor = match route.access {
+        Access::Open => None,
+        Access::Token => Some(state.authenticate(headers)?),
+    };
+    let body = if route.method == Method::POST.as_str() { read_json(headers, body)? } else { Value::Null };
+    (route.handler)(Input { control: state.control, actor, name, query, body })
+}
+
+/// A body must say that it is JSON: a form of another site's page cannot (security case 96).
+fn read_json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Problem> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    let media = headers.get(axum::http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if media.split(';').next().map(str::trim) != Some("application/json") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body must be application/json"));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}")))
+}

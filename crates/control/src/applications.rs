@@ -1,0 +1,274 @@
+//! Applications and the teams that own them.
+
+use std::collections::BTreeMap;
+
+use model::{ApplicationName, AttributeValue, TeamName};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::{ApplicationRow, ApplicationState, NewApplication};
+
+use crate::actor::{Actor, Needs};
+use crate::{Control, ControlError, files};
+
+/// An application as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApplicationView {
+    pub name: String,
+    pub team: String,
+    /// `enabled` or `disabled`.
+    pub state: &'static str,
+    pub attributes: Map<String, Value>,
+    pub created: String,
+    pub created_by: String,
+    /// Keys that are neither revoked nor expired.
+    pub keys: usize,
+}
+
+/// A team as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct TeamView {
+    pub name: String,
+    pub members: Vec<String>,
+    pub apps: Vec<String>,
+    /// APIs that it owns.
+    pub apis: Vec<String>,
+}
+
+impl Control {
+    /// Registers an application of a team. Attributes are `NAME=VALUE`, by the types that `sallyport.yaml` declares.
+    pub fn create_application(
+        &self,
+        actor: &Actor,
+        name: &str,
+        team: &str,
+        attributes: &[String],
+    ) -> Result<ApplicationView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let name = self.application_name(name)?;
+        let team = TeamName::parse(team)
+            .map_err(|error| ControlError::invalid(error.to_string(), "see `sallyport team list`"))?;
+        let mut state = self.state();
+        let repository = state.repository()?;
+        if repository.teams.find(&team).is_none() {
+            return Err(ControlError::Absent { what: "team", name: team.to_string() });
+        }
+        let attributes = read_attributes(&repository.gateway.application_attributes, attributes)?;
+        let new = NewApplication {
+            name: name.clone(),
+            team,
+            attributes,
+            created: self.now(),
+            created_by: actor.label(),
+        };
+        let object = format!("application {name}");
+        if state.store.application(&name)?.is_some() {
+            return Err(ControlError::Exists { what: "application", name: name.to_string() });
+        }
+        self.record(actor, "application.create", &object, "")?;
+        let row = self.carried(actor, "application.create", &object, state.store.add_application(&new))?;
+        self.view_application(&state, &row)
+    }
+
+    /// Refuses every key of an application from the next request on.
+    pub fn disable_application(&self, actor: &Actor, name: &str, reason: &str) -> Result<ApplicationView, ControlError> {
+        self.set_application_state(actor, name, ApplicationState::Disabled, reason)
+    }
+
+    /// Accepts its keys again.
+    pub fn enable_application(&self, actor: &Actor, name: &str, reason: &str) -> Result<ApplicationView, ControlError> {
+        self.set_application_state(actor, name, ApplicationState::Enabled, reason)
+    }
+
+    fn set_application_state(
+        &self,
+        actor: &Actor,
+        name: &str,
+        wanted: ApplicationState,
+        reason: &str,
+    ) -> Result<ApplicationView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let name = self.application_name(name)?;
+        let action = match wanted {
+            ApplicationState::Disabled => "application.disable",
+            ApplicationState::Enabled => "application.enable",
+        };
+        let object = format!("application {name}");
+        let mut state = self.state();
+        if state.store.application(&name)?.is_none() {
+            return Err(ControlError::Absent { what: "application", name: name.to_string() });
+        }
+        self.record(actor, action, &object, reason)?;
+        let changed = state.store.set_application_state(&name, wanted);
+        let row = self.carried(actor, action, &object, changed)?;
+        let ids: Vec<_> = state.store.keys_of(&name)?.iter().map(|key| key.id).collect();
+        state.refresh_keys(&self.live, &ids)?;
+        self.view_application(&state, &row)
+    }
+
+    pub fn applications(&self, actor: &Actor) -> Result<Vec<ApplicationView>, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let state = self.state();
+        state.store.applications()?.iter().map(|row| self.view_application(&state, row)).collect()
+    }
+
+    pub fn application(&self, actor: &Actor, name: &str) -> Result<ApplicationView, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let name = self.application_name(name)?;
+        let state = self.state();
+        match state.store.application(&name)? {
+            Some(row) => self.view_application(&state, &row),
+            None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
+        }
+    }
+
+    /// Adds a team to `teams.yaml`, comments kept. Members are written into the file by hand.
+    pub fn create_team(&self, actor: &Actor, name: &str) -> Result<TeamView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let team = TeamName::parse(name)
+            .map_err(|error| ControlError::invalid(error.to_string(), "choose another name"))?;
+        let object = format!("team {team}");
+        {
+            let state = self.state();
+            if state.repository()?.teams.find(&team).is_some() {
+                return Err(ControlError::Exists { what: "team", name: team.to_string() });
+            }
+            let read = files::read_all(&self.folder)?;
+            let text = read.get("teams.yaml").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+            let edited = config::edit::add_team(&text, &team).map_err(|error| {
+                ControlError::invalid(crate::chain(&error), "add the team to teams.yaml by hand")
+            })?;
+            self.record(actor, "team.create", &object, "")?;
+            files::replace(&self.folder, "teams.yaml", edited.as_bytes())?;
+        }
+        self.reload(actor, "team created")?;
+        Ok(TeamView { name: team.to_string(), members: Vec::new(), apps: Vec::new(), apis: Vec::new() })
+    }
+
+    pub fn teams(&self, actor: &Actor) -> Result<Vec<TeamView>, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let names: Vec<String> = {
+            let state = self.state();
+            state.repository()?.teams.0.keys().map(ToString::to_string).collect()
+        };
+        names.iter().map(|name| self.team(actor, name)).collect()
+    }
+
+    pub fn team(&self, actor: &Actor, name: &str) -> Result<TeamView, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let state = self.state();
+        let repository = state.repository()?;
+        let found = TeamName::parse(name).ok().and_then(|name| repository.teams.find(&name).map(|team| (name, team)));
+        let Some((team_name, team)) = found else {
+            return Err(ControlError::Absent { what: "team", name: name.to_owned() });
+        };
+        let applications = state.store.applications()?;
+        Ok(TeamView {
+            name: team_name.to_string(),
+            members: team.members.iter().map(ToString::to_string).collect(),
+            apps: applications
+                .iter()
+                .filter(|application| application.team == team_name)
+                .map(|application| application.name.to_string())
+                .collect(),
+            apis: repository
+                .apis
+                .iter()
+                .filter(|api| api.owner == team_name)
+                .map(|api| api.name.to_string())
+                .collect(),
+        })
+    }
+
+    pub(crate) fn application_name(&self, name: &str) -> Result<ApplicationName, ControlError> {
+        ApplicationName::parse(name)
+            .map_err(|error| ControlError::invalid(error.to_string(), "see `sallyport app list`"))
+    }
+
+    fn view_application(
+        &self,
+        state: &crate::state::State,
+        row: &ApplicationRow,
+    ) -> Result<ApplicationView, ControlError> {
+        let now = self.now();
+        let live = |key: &&store::KeyRow| key.state == store::KeyState::Active && now < key.ends();
+        Ok(ApplicationView {
+            name: row.name.to_string(),
+            team: row.team.to_string(),
+            state: match row.state {
+                ApplicationState::Disabled => "disabled",
+                ApplicationState::Enabled => "enabled",
+            },
+            attributes: row.attributes.iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
+            created: row.created.to_string(),
+            created_by: row.created_by.clone(),
+            keys: state.store.keys_of(&row.name)?.iter().filter(live).count(),
+        })
+    }
+}
+
+fn json_of(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Bool(value) => Value::Bool(*value),
+        AttributeValue::Long(value) => Value::from(*value),
+        AttributeValue::String(value) => Value::from(value.as_str()),
+        AttributeValue::StringSet(values) => values.iter().map(String::as_str).collect(),
+    }
+}
+
+fn read_attributes(
+    declared: &BTreeMap<String, model::AttributeType>,
+    written: &[String],
+) -> Result<BTreeMap<String, AttributeValue>, ControlError> {
+    let mut attributes = BTreeMap::new();
+    for text in written {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(ControlError::invalid(format!("`{text}` is no attribute"), "write NAME=VALUE"));
+        };
+        let Some(kind) = declared.get(name) else {
+            let known: Vec<&str> = declared.keys().map(String::as_str).collect();
+            let fix = if known.is_empty() {
+                "declare it under `application_attributes` in sallyport.yaml".to_owned()
+            } else {
+                format!("declared are {}; add it under `application_attributes` in sallyport.yaml", known.join(", "))
+            };
+            return Err(ControlError::invalid(format!("the attribute `{name}` is not declared"), fix));
+        };
+        let Some(value) = kind.parse_value(value) else {
+            let reason = format!("`{value}` is no {}, which `{name}` is declared as", kind.as_str());
+            return Err(ControlError::invalid(reason, "correct the value or the declaration"));
+        };
+        if attributes.insert(name.to_owned(), value).is_some() {
+            return Err(ControlError::invalid(format!("`{name}` is given twice"), "give each attribute once"));
+        }
+    }
+    Ok(attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::AttributeType;
+
+    use super::*;
+
+    #[test]
+    fn attributes_are_read_by_their_declared_types() {
+        let declared = BTreeMap::from([
+            ("customer".to_owned(), AttributeType::String),
+            ("level".to_owned(), AttributeType::Long),
+        ]);
+        let read = |written: &[&str]| {
+            let written: Vec<String> = written.iter().map(|&text| text.to_owned()).collect();
+            read_attributes(&declared, &written).map(|read| read.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&["customer=42", "level=3"]), Ok(2));
+        assert_eq!(read(&["customer=a=b"]), Ok(1));
+        for (written, part) in [
+            (&["level=high"][..], "no Long"),
+            (&["colour=red"], "not declared"),
+            (&["customer"], "write NAME=VALUE"),
+            (&["level=1", "level=2"], "twice"),
+        ] {
+            assert!(read(written).unwrap_err().contains(part), "{written:?}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! From the files of a repository to a catalogue: documents read, locks applied, everything compiled.
+//!
+//! An edit of a document widens no grant: groups are exactly what `groups.lock` says.
+
+use catalog::{
+    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, Declaring, GroupsLock, GroupsLockError, Hosts,
+    Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
+};
+use config::{ApiConfig, ConfigError, Repository};
+
+/// A catalogue, and what a person should know about how it came to be.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(crate) catalog: Catalog,
+    pub(crate) warnings: Vec<ConfigError>,
+}
+
+/// Compiles the catalogue of a whole repository; gives every fault found.
+pub(crate) fn declare_all(repository: &Repository) -> Result<Declared, Vec<ConfigError>> {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    let mut declarations = Vec::new();
+    for api in &repository.apis {
+        match declare_api(api, &mut warnings) {
+            Ok(declaration) => declarations.push(declaration),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let compiled = Catalog::compile(declarations).map_err(|error| vec![compile_error(repository, &error)])?;
+    warnings.extend(compiled.lints.iter().map(|lint| lint_warning(repository, lint)));
+    Ok(Declared { catalog: compiled.catalog, warnings })
+}
+
+/// The operations of one API as its document declares them, with the groups of `lock`.
+pub(crate) fn operations_of(
+    api: &ApiConfig,
+    lock: &GroupsLock,
+    warnings: &mut Vec<ConfigError>,
+) -> Result<Vec<OperationDeclaration>, ConfigError> {
+    let Some(source) = &api.document else {
+        return Ok(Vec::new());
+    };
+    let document = read_document(&source.bytes).map_err(|error| document_error(&source.path, &error))?;
+    let base_path = base_path_of(api)?;
+    let settings = Declaring {
+        base_path: &base_path,
+        spanning: &api.spanning,
+        hide_existence: &api.hide_existence,
+    };
+    let (operations, notes) = declare(&document, &settings, lock);
+    for note in document.notes.iter().chain(&notes) {
+        warnings.push(ConfigError {
+            file: source.path.clone(),
+            line: 0,
+            column: 0,
+            reason: format!("at `{}`: {}", note.pointer, note.reason),
+            fix: "mend the document, or leave it: the rest is used".to_owned(),
+        });
+    }
+    Ok(operations)
+}
+
+/// Reads an API's `groups.lock`; without one nothing is in any group.
+pub(crate) fn lock_of(api: &ApiConfig) -> Result<GroupsLock, ConfigError> {
+    match &api.lock {
+        None => Ok(GroupsLock::empty()),
+        Some(lock) => GroupsLock::parse(&lock.text).map_err(|error| lock_error(&lock.path, &error)),
+    }
+}
+
+fn declare_api(api: &ApiConfig, warnings: &mut Vec<ConfigError>) -> Result<ApiDeclaration, ConfigError> {
+    let lock = lock_of(api)?;
+    let operations = operations_of(api, &lock, warnings)?;
+    Ok(ApiDeclaration {
+        name: api.name.clone(),
+        hosts: match &api.hosts {
+            config::Hosts::Any => Hosts::Any,
+            config::Hosts::Listed(hosts) => Hosts::Listed(hosts.clone()),
+        },
+        base_path: base_path_of(api)?,
+        operations,
+        cors: api.cors.as_ref().map(|cors| Cors { origins: cors.origins.clone() }),
+    })
+}
+
+fn base_path_of(api: &ApiConfig) -> Result<BasePath, ConfigError> {
+    BasePath::parse(&api.base_path).map_err(|error| ConfigError {
+        file: api.file.clone(),
+        line: 0,
+        column: 0,
+        reason: format!("`base_path`: {error}"),
+        fix: "write a plain path such as /v1".to_owned(),
+    })
+}
+
+fn document_error(path: &str, error: &ReadDocumentError) -> ConfigError {
+    let (line, column) = match error {
+        ReadDocumentError::Syntax(syntax) => (place(syntax.line), place(syntax.column)),
+        _ => (0, 0),
+    };
+    ConfigError {
+        file: path.to_owned(),
+        line,
+        column,
+        reason: chain(error),
+        fix: "give a Swagger 2.0 or OpenAPI 3.0 or 3.1 document as YAML or JSON".to_owned(),
+    }
+}
+
+fn lock_error(path: &str, error: &GroupsLockError) -> ConfigError {
+    let (line, column) = match error {
+        GroupsLockError::Syntax(syntax) => (place(syntax.line), place(syntax.column)),
+        GroupsLockError::TooLong { .. } | GroupsLockError::Form { .. } => (0, 0),
+    };
+    ConfigError {
+        file: path.to_owned(),
+        line,
+        column,
+        reason: chain(error),
+        fix: "restore the file, or write it anew with `sallyport api regroup NAME`".to_owned(),
+    }
+}
+
+fn compile_error(repository: &Repository, error: &CompileCatalogError) -> ConfigError {
+    let name = match error {
+        CompileCatalogError::AnyHost { api, .. }
+        | CompileCatalogError::NoHosts { api }
+        | CompileCatalogError::Origin { api, .. }
+        | CompileCatalogError::UnlistedMethod { api, .. } => api.as_str(),
+        CompileCatalogError::DuplicateApi { name } => name.as_str(),
+        CompileCatalogError::DuplicateOperation { second, .. } | CompileCatalogError::SharedPath { second, .. } => {
+            second.api()
+        }
+        CompileCatalogError::ForeignGroup { operation, .. }
+        | CompileCatalogError::OutsideBasePath { operation, .. }
+        | CompileCatalogError::Parameters { operation } => operation.api(),
+        CompileCatalogError::TooEntangled { apis } => apis.first().map_or("", |api| api.as_str()),
+        CompileCatalogError::TooMany => "",
+    };
+    let file = repository.apis.iter().find(|api| api.name.as_str() == name).map(|api| api.file.clone());
+    ConfigError {
+        file: file.unwrap_or_else(|| "apis".to_owned()),
+        line: 0,
+        column: 0,
+        reason: chain(error),
+        fix: "give the APIs different hosts or paths".to_owned(),
+    }
+}
+
+fn lint_warning(repository: &Repository, lint: &Lint) -> ConfigError {
+    let text = lint.to_string();
+    let named = repository.apis.iter().find(|api| text.contains(&format!("`{}:", api.name)));
+    let file = named.and_then(|api| api.document.as_ref()).map_or("apis", |document| &document.path);
+    ConfigError {
+        file: file.to_owned(),
+        line: 0,
+        column: 0,
+        reason: text,
+        fix: String::new(),
+    }
+}
+
+fn place(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The error with its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

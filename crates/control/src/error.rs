@@ -1,0 +1,94 @@
+//! Why a use case did not happen, in words for whoever asked.
+
+use config::ConfigError;
+use store::StoreError;
+
+use crate::actor::Needs;
+use crate::files::FilesError;
+
+/// Why a use case did not happen. Whatever the kind, nothing was half done.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error("this needs the role `{}`; yours is `{role}`", .needs.as_str())]
+    Forbidden { needs: Needs, role: &'static str },
+    #[error("the credential is not valid")]
+    Unauthenticated,
+    #[error("{reason}; {fix}")]
+    Invalid { reason: String, fix: String },
+    #[error("there is no {what} `{name}`")]
+    Absent { what: &'static str, name: String },
+    #[error("{what} `{name}` exists already")]
+    Exists { what: &'static str, name: String },
+    #[error("{} in the files; the first: {}", count(.0), first(.0))]
+    Files(Vec<ConfigError>),
+    #[error("the files could not be read or written")]
+    Folder(#[from] FilesError),
+    #[error("the store refused")]
+    Store(#[source] StoreError),
+    #[error("the change could not be recorded, so it was not made")]
+    NotRecorded,
+    #[error("a secret could not be made or opened: {what}")]
+    Secret { what: String },
+    #[error("the log could not be read: {what}")]
+    Log { what: String },
+}
+
+/// What kind of failure it is, for exit codes and HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    Absent,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Internal,
+    Unauthenticated,
+}
+
+impl ControlError {
+    /// A mistake of the caller, with what to do instead.
+    pub fn invalid(reason: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Invalid { reason: reason.into(), fix: fix.into() }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Absent { .. } => ErrorKind::Absent,
+            Self::Exists { .. } => ErrorKind::Conflict,
+            Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
+            Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
+            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => ErrorKind::Internal,
+            Self::Store(error) => match error {
+                StoreError::Absent { .. } => ErrorKind::Absent,
+                StoreError::Exists { .. } | StoreError::Refused { .. } => ErrorKind::Conflict,
+                _ => ErrorKind::Internal,
+            },
+            Self::Unauthenticated => ErrorKind::Unauthenticated,
+        }
+    }
+}
+
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Absent { what, name } => Self::Absent { what, name },
+            StoreError::Exists { what, name } => Self::Exists { what, name },
+            StoreError::Refused { what, name, why } => {
+                Self::Invalid { reason: format!("{what} `{name}` {why}"), fix: "see its current state".to_owned() }
+            }
+            other => Self::Store(other),
+        }
+    }
+}
+
+fn count(errors: &[ConfigError]) -> String {
+    match errors.len() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    }
+}
+
+fn first(errors: &[ConfigError]) -> String {
+    errors.first().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,379 @@
+//! Why a call was, or would be, allowed or denied: caller and strength, operation, each rule, the smallest grant.
+//!
+//! A past decision is judged again by the revision that its record names and from what the record kept; what was not
+//! kept, or has been erased, is said to be not recorded, never guessed.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use catalog::Catalog;
+use enforce::{Explained, Revision, Snapshot, Subject};
+use model::request::{BodyShape, Scheme};
+use model::{
+    Admission, Application, ApplicationName, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, Head,
+    Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
+};
+use policy::{Explanation, GrantAdvice};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::actor::{Actor, Needs};
+use crate::{Control, ControlError};
+
+/// An explanation, with the fields that `docs/admin-openapi.yaml` describes.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplanationView {
+    /// `allow`, `deny` or `step_up`: what policy says, whatever the mode.
+    pub decision: &'static str,
+    pub reason: Option<String>,
+    pub caller: String,
+    pub strength: &'static str,
+    pub operation: Option<String>,
+    pub rules: Vec<RuleView>,
+    pub nearest: Option<String>,
+    pub grant: Option<String>,
+    /// What happened, or would happen, in the API's mode.
+    pub verdict: &'static str,
+    pub revision: u64,
+    /// Of a past decision.
+    pub id: Option<String>,
+    pub time: Option<String>,
+    /// What a person should know about this explanation.
+    pub note: Option<String>,
+}
+
+/// One policy in an explanation.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleView {
+    pub id: String,
+    pub effect: &'static str,
+    pub outcome: &'static str,
+    pub unmet: Option<String>,
+}
+
+/// A decision as its record keeps it.
+struct Past {
+    id: DecisionId,
+    time: Timestamp,
+    revision: RevisionNumber,
+    verdict: Verdict,
+    reason: Option<String>,
+    caller: String,
+    strength: Strength,
+    operation: Option<String>,
+    source_ip: Option<IpAddr>,
+    personal: Value,
+}
+
+impl Control {
+    /// Explains a call that `caller` (`app:NAME` or `anonymous`) might make now.
+    pub fn explain_call(
+        &self,
+        actor: &Actor,
+        caller: &str,
+        method: &str,
+        url: &str,
+    ) -> Result<ExplanationView, ControlError> {
+        self.demand(actor, Needs::Analyst)?;
+        let caller = self.caller_named(caller)?;
+        let request = request_of(method, url)?;
+        let snapshot = self.live.load().0;
+        let subject = Subject { caller: &caller, scopes: None, source_ip: None };
+        let explained = enforce::explain(&snapshot, self.now(), subject, &request);
+        Ok(view(&explained, &caller, &snapshot))
+    }
+
+    /// Explains a past decision by its id.
+    pub fn explain_decision(&self, actor: &Actor, id: &str) -> Result<ExplanationView, ControlError> {
+        self.demand(actor, Needs::Analyst)?;
+        let past = Past::read(&self.entries_of(id)?, id)?;
+        let again = self.judge_again(&past)?;
+        let mut shown = match again {
+            Some((explained, caller, snapshot)) => view(&explained, &caller, &snapshot),
+            None => past.bare(),
+        };
+        // What happened is what the record says, whatever judging again would give.
+        shown.decision = decision_of(past.verdict);
+        shown.verdict = past.verdict.as_str();
+        shown.reason.clone_from(&past.reason);
+        shown.caller.clone_from(&past.caller);
+        shown.strength = past.strength.as_str();
+        shown.revision = past.revision.0;
+        shown.id = Some(past.id.to_string());
+        shown.time = Some(past.time.to_string());
+        if shown.decision == "allow" {
+            shown.grant = None;
+        }
+        Ok(shown)
+    }
+
+    /// The decision once more, by its own revision and from what was recorded; nothing where that is not enough.
+    fn judge_again(&self, past: &Past) -> Result<Option<(Explained, Caller, Arc<Snapshot>)>, ControlError> {
+        let Some(operation) = &past.operation else { return Ok(None) };
+        let Some(snapshot) = self.snapshot_of(past.revision)? else { return Ok(None) };
+        let Some(caller) = self.recorded_caller(past)? else { return Ok(None) };
+        let Some(request) = past.request(&snapshot.revision.catalog, operation) else { return Ok(None) };
+        let subject = Subject { caller: &caller, scopes: None, source_ip: past.source_ip };
+        let explained = enforce::explain(&snapshot, past.time, subject, &request);
+        Ok(Some((explained, caller, snapshot)))
+    }
+
+    /// The snapshot with the revision of this number: the one in force, or an earlier one built again.
+    fn snapshot_of(&self, number: RevisionNumber) -> Result<Option<Arc<Snapshot>>, ControlError> {
+        let live = self.live.load().0;
+        if live.revision.number == number {
+            return Ok(Some(live));
+        }
+        let mut state = self.state();
+        if state.store.revision(number)?.is_none() {
+            return Ok(None);
+        }
+        let files = state.store.revision_files(number)?;
+        let Ok(checked) = crate::check::check_with(&files, &mut state.validated) else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let crate::check::Checked { repository, catalog, policies, .. } = checked;
+        let revision: Revision = crate::revision::build(&mut state, number, &repository, catalog, policies, now)?;
+        Ok(Some(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&live) })))
+    }
+
+    fn caller_named(&self, name: &str) -> Result<Caller, ControlError> {
+        if name == "anonymous" {
+            return Ok(Caller::anonymous());
+        }
+        let Some(name) = name.strip_prefix("app:") else {
+            let reason = format!("`{name}` is no caller");
+            return Err(ControlError::invalid(reason, "name an application as app:NAME, or `anonymous`"));
+        };
+        let name = self.application_name(name)?;
+        match self.state().store.application(&name)? {
+            None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
+            Some(row) => Ok(known(Application {
+                name: row.name,
+                team: row.team,
+                attributes: row.attributes,
+                version: row.version,
+            })),
+        }
+    }
+
+    /// The caller of a record: the application as it is now, or as much of it as the record kept.
+    fn recorded_caller(&self, past: &Past) -> Result<Option<Caller>, ControlError> {
+        let Some(name) = past.caller.strip_prefix("app:") else {
+            return Ok((past.caller == "anonymous").then(Caller::anonymous));
+        };
+        let Ok(name) = ApplicationName::parse(name) else { return Ok(None) };
+        let team = past.personal.get("team").and_then(Value::as_str).and_then(|team| TeamName::parse(team).ok());
+        let attributes = self.state().store.application(&name)?.map(|row| (row.team, row.attributes));
+        let (team, attributes) = match (attributes, team) {
+            (Some((now, attributes)), team) => (team.unwrap_or(now), attributes),
+            (None, Some(team)) => (team, std::collections::BTreeMap::new()),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(known(Application { name, team, attributes, version: 0 })))
+    }
+}
+
+fn known(application: Application) -> Caller {
+    Caller {
+        client: Client::Application(Arc::new(application)),
+        user: None,
+        strength: Strength::SharedSecret,
+        credential: CredentialRef::Absent,
+    }
+}
+
+impl Past {
+    fn read(entries: &[Value], id: &str) -> Result<Self, ControlError> {
+        let absent = || ControlError::Absent { what: "decision", name: id.to_owned() };
+        let decided = entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some("decided"));
+        let decided = decided.ok_or_else(absent)?;
+        let text = |name: &str| decided.get(name).and_then(Value::as_str).map(str::to_owned);
+        let damaged = || ControlError::Log { what: format!("the entry of `{id}` lacks a field") };
+        let strength = text("strength").and_then(|name| {
+            (0..=4).filter_map(Strength::of_long).find(|strength| strength.as_str() == name)
+        });
+        let time = text("time").ok_or_else(damaged)?;
+        Ok(Self {
+            id: DecisionId::parse(id).map_err(|_| absent())?,
+            time: Timestamp::parse(&time).map_err(|_| damaged())?,
+            revision: RevisionNumber(decided.get("revision").and_then(Value::as_u64).ok_or_else(damaged)?),
+            verdict: text("verdict").and_then(|verdict| Verdict::parse(&verdict)).ok_or_else(damaged)?,
+            reason: text("reason"),
+            caller: text("caller").unwrap_or_else(|| "not recorded".to_owned()),
+            strength: strength.ok_or_else(damaged)?,
+            operation: text("operation"),
+            source_ip: text("source_ip").and_then(|address| address.parse().ok()),
+            personal: decided.clone(),
+        })
+    }
+
+    /// What the record alone says.
+    fn bare(&self) -> ExplanationView {
+        let erased = self.personal.get("personal").and_then(Value::as_str) == Some("not recorded");
+        let note = match (&self.operation, erased) {
+            (_, true) => Some("who called was erased or is past its retention; the rules cannot be judged again"),
+            (None, _) => Some("no declared operation matched, so no rule was asked"),
+            (Some(_), _) => Some("the revision of this decision is no longer kept; the rules cannot be judged again"),
+        };
+        ExplanationView {
+            decision: decision_of(self.verdict),
+            reason: self.reason.clone(),
+            caller: self.caller.clone(),
+            strength: self.strength.as_str(),
+            operation: self.operation.clone(),
+            rules: Vec::new(),
+            nearest: None,
+            grant: None,
+            verdict: self.verdict.as_str(),
+            revision: self.revision.0,
+            id: None,
+            time: None,
+            note: note.map(str::to_owned),
+        }
+    }
+
+    /// A request of the recorded operation, with the parameters that were recorded because the policies read them.
+    fn request(&self, catalog: &Catalog, operation: &str) -> Option<CanonicalRequest> {
+        let index = catalog.by_id(operation)?;
+        let operation = catalog.operation(index)?;
+        let api = catalog.api(operation.api)?;
+        let recorded = self.personal.get("attributes");
+        let mut path = operation.template.to_string();
+        for parameter in &operation.parameters {
+            let recorded = recorded.and_then(|attributes| attributes.get(format!("params.{}", parameter.name)));
+            let value = match recorded {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Null) | None => unread(parameter.kind).to_owned(),
+                Some(other) => other.to_string(),
+            };
+            for written in [format!("{{{}}}", parameter.name), format!("{{{}*}}", parameter.name)] {
+                path = path.replace(&written, &escape_path(&value));
+            }
+        }
+        let host = match &api.hosts {
+            catalog::Hosts::Any => "any.invalid",
+            catalog::Hosts::Listed(hosts) => hosts.first()?.as_str(),
+        };
+        canonical(operation.method.as_str(), &path, host).ok()
+    }
+}
+
+/// A value for a parameter that no policy reads, so that any will do.
+const fn unread(kind: catalog::ParameterKind) -> &'static str {
+    match kind {
+        catalog::ParameterKind::Bool => "true",
+        catalog::ParameterKind::Long => "0",
+        catalog::ParameterKind::String => "not-recorded",
+    }
+}
+
+fn decision_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allowed => "allow",
+        Verdict::Denied | Verdict::WouldDeny => "deny",
+        Verdict::SteppedUp | Verdict::WouldStepUp => "step_up",
+    }
+}
+
+fn view(explained: &Explained, caller: &Caller, snapshot: &Snapshot) -> ExplanationView {
+    let operation = explained.operation.and_then(|index| snapshot.revision.catalog.operation(index));
+    let policy = explained.policy.as_ref();
+    let note = policy.and_then(|policy| match policy.grant {
+        GrantAdvice::Guarded => Some("a guard forbids this; no grant helps"),
+        GrantAdvice::Identify => Some("the caller must present a credential first; a grant is given to an application"),
+        GrantAdvice::Mend => Some("a policy cannot be evaluated; no grant helps before it is mended"),
+        GrantAdvice::AlreadyPermitted | GrantAdvice::Grant(_) => None,
+    });
+    ExplanationView {
+        decision: decision_of(explained.verdict),
+        reason: explained.refusal.map(|refusal| refusal.reason().code().to_owned()),
+        caller: caller.client.label(),
+        strength: caller.strength.as_str(),
+        operation: operation.map(|operation| operation.id.to_string()),
+        rules: policy.map(rules_of).unwrap_or_default(),
+        nearest: policy.and_then(|policy| policy.nearest.as_ref()).map(ToString::to_string),
+        grant: policy.and_then(|policy| policy.grant.text()).map(str::to_owned),
+        verdict: explained.verdict.as_str(),
+        revision: snapshot.revision.number.0,
+        id: None,
+        time: None,
+        note: note.map(str::to_owned),
+    }
+}
+
+fn rules_of(explanation: &Explanation) -> Vec<RuleView> {
+    explanation
+        .rules
+        .iter()
+        .map(|rule| RuleView {
+            id: rule.id.to_string(),
+            effect: rule.effect.as_str(),
+            outcome: rule.outcome.as_str(),
+            unmet: rule.unmet.clone(),
+        })
+        .collect()
+}
+
+/// Reads a method and a URL as a client would send them.
+fn request_of(method: &str, url: &str) -> Result<CanonicalRequest, ControlError> {
+    let invalid = |reason: String| ControlError::invalid(reason, "give it as GET https://host/path");
+    if Method::of_token(method.as_bytes()) == Method::Unlisted {
+        return Err(invalid(format!("`{method}` is no method")));
+    }
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = rest.ok_or_else(|| invalid(format!("`{url}` is no URL")))?;
+    let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at_checked(at).unwrap_or((rest, ""));
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    canonical(method, &target, host).map_err(|detail| invalid(format!("the gateway would refuse `{url}`: {detail}")))
+}
+
+fn canonical(method: &str, target: &str, host: &str) -> Result<CanonicalRequest, &'static str> {
+    let fields = [(&b"host"[..], host.as_bytes())];
+    let head = Head::from_parts(method.as_bytes(), target.as_bytes(), fields).map_err(|_| "it is too long")?;
+    let admission = Admission {
+        scheme: Scheme::Http,
+        body: BodyShape::Absent,
+        peer: IpAddr::from([127, 0, 0, 1]),
+    };
+    CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.detail())
+}
+
+fn escape_path(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => escaped.push(char::from(byte)),
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_as_clients_send_them() {
+        for (url, host, path) in [
+            ("https://shop.example.com/orders/7", "shop.example.com", "/orders/7"),
+            ("http://127.0.0.1:8080", "127.0.0.1", "/"),
+            ("http://a.example?x=1", "a.example", "/"),
+        ] {
+            let request = request_of("GET", url).unwrap();
+            assert_eq!((request.host(), request.path()), (host, path), "{url}");
+        }
+        for (method, url) in [
+            ("get", "https://a.example/"),
+            ("GET", "a.example/"),
+            ("GET", "https://a.example/../b"),
+            ("GET", "https:///b"),
+            ("GET", "ftp://a.example/"),
+        ] {
+            assert!(request_of(method, url).is_err(), "{method} {url}");
+        }
+    }
+}

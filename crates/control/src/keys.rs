@@ -1,0 +1,309 @@
+//! Own keys: create, rotate, revoke, list. A key's text exists in the answer to its creation and nowhere else.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use identity::key::ENTROPY_BYTES;
+use model::{ApplicationName, KeyId, Timestamp};
+use serde::Serialize;
+use store::{Act, Digest, KeyChange, KeyRow, NewKey};
+
+use crate::actor::{Actor, Needs};
+use crate::{Control, ControlError};
+
+/// How long a key lives when nobody says.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
+/// The longest that a key may live.
+pub(crate) const LIFETIME_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// The longest overlap of a rotation.
+pub(crate) const OVERLAP_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// The most keys that one call makes.
+pub(crate) const COUNT_MAX: u32 = 100_000;
+
+/// What a new key is to be.
+#[derive(Clone, Debug)]
+pub struct KeyOrder {
+    pub application: String,
+    pub scopes: Vec<String>,
+    /// A date or time; [`LIFETIME`] from now when absent.
+    pub expires: Option<String>,
+    pub count: u32,
+}
+
+/// A key as it was just made, the only time that its text is seen.
+#[derive(Debug, Serialize)]
+pub struct IssuedKey {
+    pub id: String,
+    pub key: String,
+    /// The header field to send it in.
+    pub header: String,
+    pub app: String,
+    pub scopes: Vec<String>,
+    pub expires: String,
+}
+
+/// A key as it is listed.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyView {
+    pub id: String,
+    pub app: String,
+    pub team: String,
+    pub scopes: Vec<String>,
+    pub environment: String,
+    /// `active`, `expired`, `quarantined` or `revoked`.
+    pub state: &'static str,
+    pub created: String,
+    pub created_by: String,
+    pub expires: String,
+    pub last_used: Option<String>,
+    pub rotated_from: Option<String>,
+    /// When, by whom and why the state changed last.
+    pub changed: Option<ActView>,
+}
+
+/// Who did something, when and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActView {
+    pub at: String,
+    pub by: String,
+    pub reason: String,
+}
+
+impl ActView {
+    pub(crate) fn of(act: &Act) -> Self {
+        Self { at: act.at.to_string(), by: act.by.clone(), reason: act.reason.clone() }
+    }
+}
+
+impl Control {
+    /// Makes keys; their texts are in the answer and nowhere else.
+    pub fn create_keys(&self, actor: &Actor, order: &KeyOrder) -> Result<Vec<IssuedKey>, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let now = self.now();
+        let application = self.application_name(&order.application)?;
+        let scopes = self.check_scopes(&order.scopes)?;
+        let expires = expiry(order.expires.as_deref(), now)?;
+        if order.count == 0 || COUNT_MAX < order.count {
+            let reason = format!("{} keys at once", order.count);
+            return Err(ControlError::invalid(reason, format!("make 1 to {COUNT_MAX}")));
+        }
+        let mut state = self.state();
+        let Some(owner) = state.store.application(&application)? else {
+            return Err(ControlError::Absent { what: "application", name: application.to_string() });
+        };
+        let environment = state.environment();
+        let mut issued = Vec::new();
+        let mut rows = Vec::new();
+        for _ in 0..order.count {
+            let (row, text) = self.make_key(actor, &application, &scopes, &environment, expires, now)?;
+            issued.push(issue(&row, text, state.key_header(&scopes)));
+            rows.push(row);
+        }
+        let object = match issued.as_slice() {
+            [only] => format!("key {} of {application}", only.id),
+            several => format!("{} keys of {application}", several.len()),
+        };
+        self.record(actor, "key.create", &object, "")?;
+        self.carried(actor, "key.create", &object, state.store.add_keys(&rows))?;
+        let ids: Vec<KeyId> = rows.iter().map(|row| row.id).collect();
+        drop(owner);
+        state.refresh_keys(&self.live, &ids)?;
+        Ok(issued)
+    }
+
+    /// Makes a successor of a key, with its scopes and as long a life; the old key counts until the overlap ends.
+    pub fn rotate_key(&self, actor: &Actor, id: &str, overlap: Duration) -> Result<IssuedKey, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        if OVERLAP_MAX < overlap {
+            return Err(ControlError::invalid("the overlap is longer than 30 days", "choose a shorter overlap"));
+        }
+        let now = self.now();
+        let mut state = self.state();
+        let old = state.key(id)?;
+        let life = old.expires.since(old.created).clamp(Duration::from_secs(60), LIFETIME_MAX);
+        let (row, text) =
+            self.make_key(actor, &old.application, &old.scopes, &old.environment, now.plus(life), now)?;
+        let header = state.key_header(&row.scopes);
+        let object = format!("key {} by {}", old.id, row.id);
+        self.record(actor, "key.rotate", &object, "")?;
+        let rotated = state.store.rotate_key(old.id, &row, now.plus(overlap));
+        self.carried(actor, "key.rotate", &object, rotated)?;
+        state.refresh_keys(&self.live, &[old.id, row.id])?;
+        Ok(issue(&row, text, header))
+    }
+
+    /// Refuses a key from the next request on, for good. Revoking twice is no error.
+    pub fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
+        self.demand(actor, Needs::Analyst)?;
+        let mut state = self.state();
+        let old = state.key(id)?;
+        if old.state != store::KeyState::Revoked {
+            let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+            let object = format!("key {}", old.id);
+            // Stopped first: a full log must not keep a leaked key alive.
+            state.stop_key(&self.live, old.id);
+            let recorded = self.record(actor, "key.revoke", &object, reason);
+            self.carried(actor, "key.revoke", &object, state.store.change_key(old.id, KeyChange::Revoke, &act))?;
+            state.refresh_keys(&self.live, &[old.id])?;
+            recorded?;
+        }
+        let row = state.key(id)?;
+        self.view_key(&state, &row)
+    }
+
+    /// All keys, or those of one application; secrets are not among what is known.
+    pub fn keys(&self, actor: &Actor, application: Option<&str>) -> Result<Vec<KeyView>, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let state = self.state();
+        let rows = match application {
+            None => state.store.keys()?,
+            Some(name) => {
+                let name = self.application_name(name)?;
+                if state.store.application(&name)?.is_none() {
+                    return Err(ControlError::Absent { what: "application", name: name.to_string() });
+                }
+                state.store.keys_of(&name)?
+            }
+        };
+        rows.iter().map(|row| self.view_key(&state, row)).collect()
+    }
+
+    /// One key.
+    pub fn key(&self, actor: &Actor, id: &str) -> Result<KeyView, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let state = self.state();
+        let row = state.key(id)?;
+        self.view_key(&state, &row)
+    }
+
+    fn make_key(
+        &self,
+        actor: &Actor,
+        application: &ApplicationName,
+        scopes: &[String],
+        environment: &str,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<(NewKey, String), ControlError> {
+        let mut entropy = [0_u8; ENTROPY_BYTES];
+        self.fill_random(&mut entropy)?;
+        let made = identity::key::make(environment, &entropy)
+            .map_err(|fault| ControlError::Secret { what: fault.to_string() })?;
+        let row = NewKey {
+            id: made.id,
+            application: application.clone(),
+            digest: Digest::new(*made.digest.expose()),
+            scopes: scopes.to_vec(),
+            environment: environment.to_owned(),
+            created: now,
+            created_by: actor.label(),
+            expires,
+        };
+        let text = String::from_utf8_lossy(made.text.expose()).into_owned();
+        Ok((row, text))
+    }
+
+    /// Scopes are operations and groups that are declared; a typing mistake would make a key that opens nothing.
+    fn check_scopes(&self, scopes: &[String]) -> Result<Vec<String>, ControlError> {
+        if scopes.is_empty() {
+            return Err(ControlError::invalid("a key needs a scope", "name an operation or a group with --scope"));
+        }
+        let snapshot = self.live.load();
+        let catalog = snapshot.catalog();
+        let known: BTreeSet<&str> = catalog
+            .operations()
+            .iter()
+            .flat_map(|operation| {
+                std::iter::once(operation.id.as_str()).chain(operation.groups.iter().map(model::GroupName::as_str))
+            })
+            .chain(catalog.apis().iter().map(|api| api.name.as_str()))
+            .collect();
+        for scope in scopes {
+            let built_in = scope.strip_suffix(":read").or_else(|| scope.strip_suffix(":write"));
+            let names_api = built_in.is_some_and(|api| catalog.apis().iter().any(|known| known.name.as_str() == api));
+            if !known.contains(scope.as_str()) && !names_api {
+                return Err(ControlError::invalid(
+                    format!("there is no operation or group `{scope}`"),
+                    "see `sallyport api show NAME` for what there is",
+                ));
+            }
+        }
+        let unique: BTreeSet<&String> = scopes.iter().collect();
+        Ok(unique.into_iter().cloned().collect())
+    }
+
+    fn view_key(&self, state: &crate::state::State, row: &KeyRow) -> Result<KeyView, ControlError> {
+        let team = state.store.application(&row.application)?.map(|owner| owner.team.to_string());
+        let used = self.live.load().keys().find(row.id).and_then(|entry| entry.usage.last());
+        let last_used = used.max(row.last_used);
+        let expired = row.ends() <= self.now();
+        Ok(KeyView {
+            id: row.id.to_string(),
+            app: row.application.to_string(),
+            team: team.unwrap_or_default(),
+            scopes: row.scopes.clone(),
+            environment: row.environment.clone(),
+            state: match row.state {
+                store::KeyState::Active if expired => "expired",
+                store::KeyState::Active => "active",
+                store::KeyState::Quarantined => "quarantined",
+                store::KeyState::Revoked => "revoked",
+            },
+            created: row.created.to_string(),
+            created_by: row.created_by.clone(),
+            expires: row.ends().to_string(),
+            last_used: last_used.map(|time| time.to_string()),
+            rotated_from: row.rotated_from.map(|id| id.to_string()),
+            changed: row.changed.as_ref().map(ActView::of),
+        })
+    }
+}
+
+fn issue(row: &NewKey, key: String, header: String) -> IssuedKey {
+    IssuedKey {
+        id: row.id.to_string(),
+        key,
+        header,
+        app: row.application.to_string(),
+        scopes: row.scopes.clone(),
+        expires: row.expires.to_string(),
+    }
+}
+
+fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError> {
+    let Some(text) = text else {
+        return Ok(now.plus(LIFETIME));
+    };
+    let expires = Timestamp::parse(text)
+        .map_err(|error| ControlError::invalid(error.to_string(), "write it as 2026-12-31"))?;
+    if expires <= now {
+        return Err(ControlError::invalid(format!("`{text}` has passed"), "choose a later expiry"));
+    }
+    if now.plus(LIFETIME_MAX) < expires {
+        let reason = format!("`{text}` is more than 366 days away");
+        return Err(ControlError::invalid(reason, "choose an earlier expiry; keys can be rotated"));
+    }
+    Ok(expires)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_lies_ahead_and_not_too_far() {
+        let now = Timestamp::parse("2026-11-26").unwrap();
+        for (text, taken) in [
+            (None, true),
+            (Some("2026-11-27"), true),
+            (Some("2027-11-26"), true),
+            (Some("2026-11-26"), false),
+            (Some("2020-01-01"), false),
+            (Some("2029-01-01"), false),
+            (Some("soon"), false),
+        ] {
+            assert_eq!(expiry(text, now).is_ok(), taken, "{text:?}");
+        }
+        assert_eq!(expiry(None, now).unwrap(), now.plus(LIFETIME));
+    }
+}

@@ -1,0 +1,208 @@
+//! The use cases: files and store into a snapshot; applications and keys; publish, status, explain; roles.
+//!
+//! [`Control`] owns what is written: the store, the log's control entries, the files that commands edit, and the one
+//! pointer that requests are judged by. Every use case takes the [`Actor`] that asks for it, judges its role, and
+//! records what it changes with actor and reason before the change is made.
+//!
+//! What always holds: a revision is validated whole, numbered, stored and swapped whole, or nothing changes and the
+//! last good one stays; without one everything is denied. Nothing here is on the path of a request, knows HTTP, or
+//! reads the clock or the environment itself: both come in through [`Outside`].
+
+pub mod actor;
+mod administrators;
+mod apis;
+mod applications;
+pub mod check;
+mod declarations;
+mod error;
+mod explain;
+pub mod files;
+pub mod init;
+mod keys;
+pub mod live;
+mod observe;
+mod open;
+mod publish;
+mod revision;
+mod rollups;
+mod search;
+mod secrets;
+mod state;
+mod status;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{KeyId, Secret, Timestamp};
+use record::{Change, ParamKey};
+use recorder::Recorder;
+use store::{DirectoryLock, StoreError};
+
+pub use actor::{Actor, Needs};
+pub use administrators::{AdministratorView, NewToken};
+pub use apis::{ApiView, NewApi, RegroupAct, RegroupView};
+pub use applications::{ApplicationView, TeamView};
+pub use declarations::chain;
+pub use error::{ControlError, ErrorKind};
+pub use explain::{ExplanationView, RuleView};
+pub use keys::{IssuedKey, KeyOrder, KeyView};
+pub use live::Live;
+pub use observe::Readiness;
+pub use open::{OpenOptions, Opened, Outside, master_key_of};
+pub use publish::RevisionView;
+pub use search::{ErasedView, SearchOrder, search_log, subject};
+pub use status::{ApiStatus, GatewayStatus, StatusRow};
+
+use state::State;
+
+/// Where to listen when no revision says.
+const DEFAULT_ADDRESSES: (SocketAddr, SocketAddr) = (
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8181),
+);
+
+/// The use cases of one repository, held by one process.
+pub struct Control {
+    folder: PathBuf,
+    log_folder: PathBuf,
+    outside: Outside,
+    live: Live,
+    state: Mutex<State>,
+    recorder: Recorder,
+    jwks: Arc<str>,
+    fingerprint: Secret,
+    /// Held as long as the value lives: one process per folder.
+    _lock: DirectoryLock,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Control").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// The repository's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The pointer that requests are judged by.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// The published keys of assertions.
+    #[must_use]
+    pub fn jwks(&self) -> &Arc<str> {
+        &self.jwks
+    }
+
+    /// The key under which path parameters are hashed in the log.
+    #[must_use]
+    pub fn param_key(&self) -> ParamKey {
+        let mut key = [0_u8; 16];
+        key.iter_mut().zip(self.fingerprint.expose()).for_each(|(slot, byte)| *slot = *byte);
+        ParamKey::new(key)
+    }
+
+    /// Where the files say to listen for callers and for administrators.
+    #[must_use]
+    pub fn listen_addresses(&self) -> (SocketAddr, SocketAddr) {
+        let state = self.state();
+        let configured = state.loaded.as_ref().map(|loaded| &loaded.repository.gateway);
+        configured.map_or(DEFAULT_ADDRESSES, |gateway| (gateway.listen.0, gateway.admin.0))
+    }
+
+    /// What is done every few seconds: counts and last uses go into the store.
+    pub fn keep_up(&self) -> Result<(), ControlError> {
+        self.flush_rollups()?;
+        let snapshot = self.live.load();
+        let mut state = self.state();
+        let since = state.usage_flushed;
+        let used: Vec<(KeyId, Timestamp)> = snapshot
+            .keys()
+            .iter()
+            .filter_map(|key| key.usage.last().map(|last| (key.id, last)))
+            .filter(|(_, last)| since <= *last)
+            .collect();
+        if let Some(newest) = used.iter().map(|(_, last)| *last).max() {
+            state.store.flush_usage(&used)?;
+            state.usage_flushed = newest;
+        }
+        Ok(())
+    }
+
+    /// Carries what is left into the store and closes the log.
+    pub fn close(self) -> Result<(), ControlError> {
+        self.keep_up()?;
+        self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.outside.clock)()
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) -> Result<(), ControlError> {
+        (self.outside.random)(bytes)
+    }
+
+    /// A panic while the lock was held left a transaction that the store rolled back; going on is safe.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses an actor whose role does not suffice.
+    pub(crate) fn demand(&self, actor: &Actor, needs: Needs) -> Result<(), ControlError> {
+        if actor.may(needs) { Ok(()) } else { Err(ControlError::Forbidden { needs, role: actor.role().as_str() }) }
+    }
+
+    /// Records a change before it is made; what cannot be recorded is not done.
+    pub(crate) fn record(&self, actor: &Actor, action: &str, object: &str, reason: &str) -> Result<(), ControlError> {
+        let change = Change {
+            time: self.now(),
+            actor: &actor.label(),
+            action,
+            object,
+            reason,
+            revision: self.live.load().names().revision,
+        };
+        self.recorder.change(&change).map_err(|_| ControlError::NotRecorded)
+    }
+
+    /// The outcome of a recorded change; a failure is recorded as well, so that the log does not claim what was not done.
+    pub(crate) fn carried<T>(
+        &self,
+        actor: &Actor,
+        action: &str,
+        object: &str,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, ControlError> {
+        outcome.map_err(|error| {
+            let failed = format!("{action}.failed");
+            if self.record(actor, &failed, object, &chain(&error)).is_err() {
+                tracing::error!(action, object, "a failed change could not be recorded");
+            }
+            error.into()
+        })
+    }
+}
+
+/// A finding about a file, with the fields that `config check --json` documents.
+#[must_use]
+pub fn error_json(error: &config::ConfigError) -> serde_json::Value {
+    serde_json::json!({
+        "file": error.file,
+        "line": error.line,
+        "column": error.column,
+        "reason": error.reason,
+        "fix": error.fix,
+    })
+}

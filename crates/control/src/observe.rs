@@ -1,0 +1,54 @@
+//! Probes and metrics: how the gateway is, without naming anyone.
+
+use model::RevisionNumber;
+use serde::Serialize;
+
+use crate::Control;
+
+/// What `/readyz` says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Readiness {
+    /// Requests are decided. True without any valid revision as well: denying is a working state.
+    pub ready: bool,
+    pub revision: u64,
+    /// Whether the files as they are now are in force.
+    pub files_in_force: bool,
+    /// What an operator should look at.
+    pub reasons: Vec<String>,
+}
+
+impl Control {
+    /// How the gateway is. Reasons name files and faults, never secrets.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let revision = self.live.load().names().revision;
+        let health = self.recorder().health();
+        let state = self.state();
+        let mut reasons: Vec<String> = state.refused().iter().map(ToString::to_string).collect();
+        if revision == RevisionNumber::NONE {
+            reasons.push("no_revision: no valid revision has been loaded; every request is denied".to_owned());
+        } else if state.loaded.as_ref().is_some_and(|loaded| loaded.repository.policies.is_empty()) {
+            reasons.push("no policies: every request is denied".to_owned());
+        }
+        reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
+        Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
+    }
+
+    /// Prometheus' text format: the recorder's counters and those of the control side.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let mut text = self.recorder().metrics();
+        let names = self.live.load().names();
+        let in_force = u8::from(self.state().refused().is_empty());
+        let rows = [
+            ("sallyport_revision", "Serial number of the revision in force", names.revision.0),
+            ("sallyport_keys_version", "Version of the key table", names.keys),
+            ("sallyport_stops_sequence", "Sequence of the last stop", names.stops),
+            ("sallyport_config_last_reload_successful", "Whether the files are in force", u64::from(in_force)),
+        ];
+        for (name, help, value) in rows {
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        }
+        text
+    }
+}

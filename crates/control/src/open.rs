@@ -1,0 +1,129 @@
+//! Opens a repository: takes its lock, its store, its secrets and its log, and brings the last good revision into force.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use config::Repository;
+use identity::MasterKey;
+use model::Timestamp;
+use policy::ValidationCache;
+use recorder::{Options, Recorder, WorkerLog};
+use store::{DirectoryLock, Store};
+
+use crate::actor::Actor;
+use crate::files;
+use crate::live::Live;
+use crate::secrets;
+use crate::state::State;
+use crate::{Control, ControlError};
+
+/// What only the program itself can give: time, chance, and the master key.
+#[derive(Clone)]
+pub struct Outside {
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Fills with bytes of the operating system's generator.
+    pub random: fn(&mut [u8]) -> Result<(), ControlError>,
+    pub master: MasterKey,
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Outside")
+    }
+}
+
+/// How a repository is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    pub folder: PathBuf,
+    /// The folder of state; `.state` inside the repository.
+    pub state: PathBuf,
+    /// Logs to make, one per worker thread.
+    pub workers: NonZeroUsize,
+}
+
+/// An open repository.
+#[derive(Debug)]
+pub struct Opened {
+    pub control: Control,
+    pub logs: Vec<WorkerLog>,
+    /// Why the files are not in force, where they are not.
+    pub refused: Option<ControlError>,
+}
+
+impl Control {
+    /// Opens a repository. Files that do not load are no failure here: the last good revision is used, or, without
+    /// one, everything is denied.
+    pub fn open(options: OpenOptions, outside: Outside) -> Result<Opened, ControlError> {
+        let OpenOptions { folder, state: state_folder, workers } = options;
+        let folder_error = |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
+        store::private_folder(&state_folder).map_err(folder_error)?;
+        let lock = DirectoryLock::acquire(&state_folder).map_err(|error| {
+            ControlError::invalid(error.to_string(), "stop the other process, or reach it with --admin")
+        })?;
+        let (mut store, _) = Store::open(&state_folder.join("store.db"))?;
+        let now = (outside.clock)();
+        let random = outside.random;
+        let secrets = secrets::open(&mut store, &outside.master, &random, now)?;
+        let seed: [u8; 32] = secrets.log_seed.expose().try_into().map_err(|_| ControlError::Secret {
+            what: "`log-checkpoint` is not 32 bytes long".to_owned(),
+        })?;
+        let read = files::read_all(&folder)?;
+        let log_folder = state_folder.join("log");
+        let mut log = Options::new(log_folder.clone(), origin(&store)?, seed, workers, Arc::clone(&outside.clock));
+        log.keep = Some(keep(&read));
+        let (recorder, logs) =
+            Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
+        let known = ValidationCache::from_hashes(store.validated()?);
+        let jwks = identity::jwks(secrets.signers.iter().map(identity::Signer::public));
+        let state = State {
+            store,
+            loaded: None,
+            refused: Vec::new(),
+            validated: known,
+            api_limits: BTreeMap::new(),
+            usage_flushed: Timestamp::MIN,
+            flushed: BTreeMap::new(),
+        };
+        let mut signers = secrets.signers.into_iter();
+        let live = Live::new(signers.next().map(Arc::new));
+        live.set_keys(state.key_table()?);
+        let control = Self {
+            folder,
+            log_folder,
+            outside,
+            live,
+            state: Mutex::new(state),
+            recorder,
+            jwks: jwks.into(),
+            fingerprint: secrets.fingerprint,
+            _lock: lock,
+        };
+        let refused = control.start(&Actor::gateway(), read).err();
+        Ok(Opened { control, logs, refused })
+    }
+}
+
+/// The log's name in checkpoints: stable for a store, and no two stores share it.
+fn origin(store: &Store) -> Result<String, ControlError> {
+    let made = store.secret_names()?.into_iter().find(|(name, _)| name == "log-checkpoint").map(|(_, made)| made);
+    Ok(format!("sallyport.local/log/{}", made.map_or(0, Timestamp::as_micros)))
+}
+
+/// For how long records are kept: as the files say, or 90 days where they cannot be read.
+fn keep(read: &files::Files) -> Duration {
+    match Repository::load(read) {
+        Ok(repository) => repository.gateway.record.keep,
+        Err(_) => Duration::from_secs(90 * 86_400),
+    }
+}
+
+/// A master key from its bytes, for those that may not know how keys are sealed.
+#[must_use]
+pub fn master_key_of(bytes: [u8; 32]) -> MasterKey {
+    MasterKey::from_bytes(bytes)
+}

@@ -1,0 +1,92 @@
+//! From checked files to the revision that requests are judged by.
+
+use std::sync::Arc;
+
+use catalog::Catalog;
+use config::{ApiConfig, ConfigError, Repository};
+use enforce::{ApiRules, Availability, Declared, HostHeader, Networks, Revision, Upstream};
+use model::{Mode, RevisionNumber, Timestamp};
+use policy::Policies;
+
+use crate::ControlError;
+use crate::state::State;
+
+/// `iss` of assertions.
+const ISSUER: &str = "sallyport";
+
+/// Stores the end of each observation that is new, and refuses one that is too far off. A stored end is never
+/// extended by a file or a restart, only by `api observe`.
+pub(crate) fn settle_observations(
+    state: &mut State,
+    repository: &Repository,
+    now: Timestamp,
+) -> Result<Result<(), ConfigError>, ControlError> {
+    for api in &repository.apis {
+        let Mode::ObserveUntil(written) = api.mode else { continue };
+        if state.store.observation(&api.name)?.is_none()
+            && let Err(error) = api.check_observe_until(now)
+        {
+            return Ok(Err(error));
+        }
+        let stored = state.store.settle_observation(&api.name, written, now)?;
+        if stored.ends < written {
+            tracing::warn!(
+                api = %api.name,
+                ends = %stored.ends,
+                "the observation ends as stored, not as the file says; `sallyport api observe` renews it"
+            );
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Builds the revision. Nothing in it can fail to resolve any more: what could was checked with the files.
+pub(crate) fn build(
+    state: &mut State,
+    number: RevisionNumber,
+    repository: &Repository,
+    catalog: Catalog,
+    policies: Policies,
+    now: Timestamp,
+) -> Result<Revision, ControlError> {
+    let mut rules = Vec::with_capacity(repository.apis.len());
+    // INVARIANT: the catalogue has the APIs in the repository's order, so an `ApiIndex` names the same in both.
+    for api in &repository.apis {
+        let mode = state.effective_mode(api, now)?;
+        rules.push(Arc::new(rules_of(state, api, mode)));
+    }
+    let trusted = repository.gateway.trusted_proxies.iter();
+    let trusted_proxies = Networks::of(trusted.map(|network| (network.addr(), network.prefix_len())))
+        .map_err(|error| ControlError::invalid(error.to_string(), "correct `trusted_proxies` in sallyport.yaml"))?;
+    Ok(Revision {
+        number,
+        catalog,
+        policies: Some(policies),
+        apis: rules.into(),
+        trusted_proxies,
+        assertion_issuer: ISSUER.into(),
+    })
+}
+
+fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
+    ApiRules {
+        name: api.name.clone(),
+        mode,
+        audit: api.audit,
+        credential: api.credential,
+        key_header: api.key_header.as_bytes().into(),
+        underscore_headers: api.underscore_headers.iter().map(|name| name.as_bytes().into()).collect(),
+        per_key: api.limits.per_key,
+        per_api: api.limits.per_api,
+        api_limit: state.api_limit(&api.name),
+        body_bytes_max: api.limits.body,
+        upstream: Upstream { address: api.upstream.address().into(), host: api.upstream.host_field().into() },
+        host_header: match api.preserve_host {
+            config::HostHeader::Preserve => HostHeader::Preserve,
+            config::HostHeader::Upstream => HostHeader::Upstream,
+        },
+        declared: if api.document.is_some() { Declared::Document } else { Declared::Nothing },
+        availability: Availability::Usable,
+        audience: api.name.as_str().into(),
+    }
+}

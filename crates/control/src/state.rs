@@ -1,0 +1,190 @@
+//! What `Control` holds under its lock: the store, the files in force, and what was refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::{ApiConfig, ConfigError, Repository};
+use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, SecretDigest};
+use model::{ApiName, Application, ApplicationName, KeyId, Mode, Timestamp};
+use policy::ValidationCache;
+use store::{ApplicationRow, KeyRow, Store};
+
+use crate::ControlError;
+use crate::live::Live;
+
+/// The key header where no API says otherwise.
+const KEY_HEADER: &str = "X-Api-Key";
+
+/// The files in force.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) repository: Repository,
+    pub(crate) content_hash: [u8; 32],
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) loaded: Option<Loaded>,
+    /// Why the files as they are now are not in force.
+    pub(crate) refused: Vec<ConfigError>,
+    /// Policies found valid, by content.
+    pub(crate) validated: ValidationCache,
+    /// Rates of APIs; they outlive revisions, so that a reload gives nobody a new budget.
+    pub(crate) api_limits: BTreeMap<ApiName, Arc<LimitCell>>,
+    /// The newest use of a key that is in the store.
+    pub(crate) usage_flushed: Timestamp,
+    /// What of the recorder's counts has been added to the store.
+    pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
+}
+
+impl State {
+    pub(crate) fn repository(&self) -> Result<&Repository, ControlError> {
+        match &self.loaded {
+            Some(loaded) => Ok(&loaded.repository),
+            None if self.refused.is_empty() => {
+                Err(ControlError::invalid("no revision is in force", "run `sallyport config check`"))
+            }
+            None => Err(ControlError::Files(self.refused.clone())),
+        }
+    }
+
+    pub(crate) fn refused(&self) -> &[ConfigError] {
+        &self.refused
+    }
+
+    /// The part of new keys that tells environments apart.
+    pub(crate) fn environment(&self) -> String {
+        match &self.loaded {
+            Some(loaded) => loaded.repository.gateway.environment.clone(),
+            None => "live".to_owned(),
+        }
+    }
+
+    /// The header field in which the API of these scopes takes keys, as people write it.
+    pub(crate) fn key_header(&self, scopes: &[String]) -> String {
+        let api = scopes.first().and_then(|scope| scope.split(':').next()).unwrap_or_default();
+        let found = self.loaded.iter().flat_map(|loaded| &loaded.repository.apis);
+        let header = found.filter(|known| known.name.as_str() == api).map(|api| api.key_header.as_str()).next();
+        header.map_or_else(|| KEY_HEADER.to_owned(), title_case)
+    }
+
+    pub(crate) fn key(&self, id: &str) -> Result<KeyRow, ControlError> {
+        let absent = || ControlError::Absent { what: "key", name: id.to_owned() };
+        let parsed = KeyId::parse(id.as_bytes()).map_err(|_| absent())?;
+        self.store.key(parsed)?.ok_or_else(absent)
+    }
+
+    /// The mode that counts: an observation ends where it was stored to end, whatever the file says later.
+    pub(crate) fn effective_mode(&self, api: &ApiConfig, now: Timestamp) -> Result<Mode, ControlError> {
+        let Mode::ObserveUntil(written) = api.mode else {
+            return Ok(Mode::Enforce);
+        };
+        let stored = self.store.observation(&api.name)?.map(|observation| observation.ends);
+        let ends = stored.map_or(written, |stored| stored.min(written));
+        let _ = now;
+        Ok(Mode::ObserveUntil(ends))
+    }
+
+    /// All keys of the store, at the store's version.
+    pub(crate) fn key_table(&self) -> Result<KeyTable, ControlError> {
+        let applications = self.applications()?;
+        let rows = self.store.keys()?;
+        let entries: Vec<KeyEntry> =
+            rows.iter().filter_map(|row| applications.get(&row.application).map(|owner| entry(row, owner, None))).collect();
+        let versions = self.store.versions()?;
+        Ok(KeyTable::empty().with_all(entries).at_version(versions.keys))
+    }
+
+    fn applications(&self) -> Result<BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)>, ControlError> {
+        let rows = self.store.applications()?;
+        Ok(rows.into_iter().map(|row| (row.name.clone(), application(&row))).collect())
+    }
+
+    /// Brings these keys of the live table up to the store; the others are untouched.
+    pub(crate) fn refresh_keys(&mut self, live: &Live, ids: &[KeyId]) -> Result<(), ControlError> {
+        let before = live.load();
+        let mut owners: BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)> = BTreeMap::new();
+        let mut entries = Vec::with_capacity(ids.len());
+        for &id in ids {
+            let Some(row) = self.store.key(id)? else { continue };
+            if !owners.contains_key(&row.application) {
+                let Some(owner) = self.store.application(&row.application)? else { continue };
+                owners.insert(row.application.clone(), application(&owner));
+            }
+            if let Some(owner) = owners.get(&row.application) {
+                entries.push(entry(&row, owner, before.keys().find(id)));
+            }
+        }
+        let versions = self.store.versions()?;
+        live.set_keys(before.keys().with_all(entries).at_version(versions.keys));
+        Ok(())
+    }
+
+    /// Stops a key at once, before anything is written.
+    pub(crate) fn stop_key(&self, live: &Live, id: KeyId) {
+        let before = live.load();
+        live.set_stops(before.stops().with_key(id));
+    }
+
+    pub(crate) fn api_limit(&mut self, api: &ApiName) -> Arc<LimitCell> {
+        Arc::clone(self.api_limits.entry(api.clone()).or_insert_with(|| Arc::new(LimitCell::unused())))
+    }
+}
+
+fn application(row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {
+    let application = Application {
+        name: row.name.clone(),
+        team: row.team.clone(),
+        attributes: row.attributes.clone(),
+        version: row.version,
+    };
+    let state = match row.state {
+        store::ApplicationState::Disabled => ApplicationState::Disabled,
+        store::ApplicationState::Enabled => ApplicationState::Enabled,
+    };
+    (Arc::new(application), state)
+}
+
+/// A key for the request path. Use and limit of the entry that it replaces go on.
+fn entry(row: &KeyRow, owner: &(Arc<Application>, ApplicationState), before: Option<&Arc<KeyEntry>>) -> KeyEntry {
+    let usage = || Arc::new(row.last_used.map_or_else(KeyUsage::never, KeyUsage::at));
+    KeyEntry {
+        id: row.id,
+        digest: SecretDigest::from_bytes(*row.digest.as_bytes()),
+        application: Arc::clone(&owner.0),
+        scopes: row.scopes.clone().into(),
+        expires: row.ends(),
+        state: match row.state {
+            store::KeyState::Active => KeyState::Active,
+            store::KeyState::Quarantined => KeyState::Quarantined,
+            store::KeyState::Revoked => KeyState::Revoked,
+        },
+        application_state: owner.1,
+        usage: before.map_or_else(usage, |before| Arc::clone(&before.usage)),
+        limit: before.map_or_else(|| Arc::new(LimitCell::unused()), |before| Arc::clone(&before.limit)),
+    }
+}
+
+/// `x-api-key` as `X-Api-Key`.
+fn title_case(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    let mut first = true;
+    for character in name.chars() {
+        text.push(if first { character.to_ascii_uppercase() } else { character });
+        first = character == '-';
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_are_shown_as_people_write_them() {
+        assert_eq!(title_case("x-api-key"), "X-Api-Key");
+        assert_eq!(title_case("apikey"), "Apikey");
+    }
+}

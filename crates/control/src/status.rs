@@ -1,0 +1,171 @@
+//! `sallyport status`: per API who would be denied today, by which reason, and what stands between it and enforcing.
+
+use std::collections::BTreeMap;
+
+use model::{Timestamp, Verdict};
+use serde::Serialize;
+
+use crate::actor::{Actor, Needs};
+use crate::apis::{mode_name, observe_until};
+use crate::{Control, ControlError};
+
+/// One API's state.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApiStatus {
+    pub api: String,
+    pub mode: &'static str,
+    pub observe_until: Option<String>,
+    pub allowed: u64,
+    /// Carried out.
+    pub denied: u64,
+    /// Passed while observed; each would be denied by enforcing.
+    pub would_deny: Vec<StatusRow>,
+    /// What was denied, most frequent first.
+    pub denials: Vec<StatusRow>,
+    /// What has to be settled before the API can be enforced without a surprise.
+    pub in_the_way: Vec<String>,
+}
+
+/// Who, what, why and how often.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct StatusRow {
+    pub caller: String,
+    pub operation: String,
+    pub reason: String,
+    pub count: u64,
+}
+
+/// The gateway's own state.
+#[derive(Clone, Debug, Serialize)]
+pub struct GatewayStatus {
+    pub revision: u64,
+    /// Why the files as they are now are not in force; none when they are.
+    pub refused: Vec<String>,
+    /// Why the log does not take entries.
+    pub record_fault: Option<String>,
+    pub record_lost: u64,
+    pub apis: Vec<ApiStatus>,
+}
+
+/// Counted by day; yesterday's are in the store until they are too old.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
+
+impl Control {
+    /// Counts since the last midnight UTC, this process's and those before it.
+    pub fn status(&self, actor: &Actor) -> Result<GatewayStatus, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let now = self.now();
+        self.flush_rollups()?;
+        let state = self.state();
+        let health = self.recorder().health();
+        let mut statuses = Vec::new();
+        let rollups = state.store.rollups_since(day_of(now))?;
+        if let Ok(repository) = state.repository() {
+            for api in &repository.apis {
+                let mode = state.effective_mode(api, now)?;
+                let mut status = ApiStatus {
+                    api: api.name.to_string(),
+                    mode: mode_name(mode, now),
+                    observe_until: observe_until(mode),
+                    allowed: 0,
+                    denied: 0,
+                    would_deny: Vec::new(),
+                    denials: Vec::new(),
+                    in_the_way: Vec::new(),
+                };
+                for rollup in rollups.iter().filter(|rollup| rollup.api == api.name) {
+                    status.add(rollup);
+                }
+                status.finish(api.document.is_some());
+                statuses.push(status);
+            }
+        }
+        Ok(GatewayStatus {
+            revision: self.live.load().names().revision.0,
+            refused: state.refused().iter().map(ToString::to_string).collect(),
+            record_fault: health.fault,
+            record_lost: health.lost,
+            apis: statuses,
+        })
+    }
+}
+
+pub(crate) fn day_of(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(DAY_MICROS)
+}
+
+impl ApiStatus {
+    fn add(&mut self, rollup: &store::Rollup) {
+        let row = || StatusRow {
+            caller: rollup.caller.clone(),
+            operation: rollup.operation.clone(),
+            reason: rollup.reason.clone(),
+            count: rollup.count,
+        };
+        match rollup.verdict {
+            Verdict::Allowed => self.allowed += rollup.count,
+            Verdict::Denied | Verdict::SteppedUp => {
+                self.denied += rollup.count;
+                self.denials.push(row());
+            }
+            Verdict::WouldDeny | Verdict::WouldStepUp => self.would_deny.push(row()),
+        }
+    }
+
+    fn finish(&mut self, has_document: bool) {
+        self.would_deny = merge(std::mem::take(&mut self.would_deny));
+        self.denials = merge(std::mem::take(&mut self.denials));
+        if self.mode == "enforce" {
+            return;
+        }
+        if !has_document {
+            let text = format!("no document: add apis/{0}/openapi.yaml, then `sallyport api regroup {0}`", self.api);
+            self.in_the_way.push(text);
+        }
+        let mut causes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for row in &self.would_deny {
+            *causes.entry((row.caller.as_str(), row.reason.as_str())).or_default() += row.count;
+        }
+        for ((caller, reason), count) in causes {
+            self.in_the_way.push(match reason {
+                "no_grant" => format!("{caller} lacks a grant for {count} calls: `sallyport explain --as {caller} METHOD URL` prints it"),
+                "no_credential" => format!("{count} calls came without a credential: give their clients a key, or grant Anonymous"),
+                "unknown_operation" | "method_not_declared" => {
+                    format!("{caller} called what is not declared, {count} times: declare it in the document")
+                }
+                other => format!("{caller}: {other}, {count} calls"),
+            });
+        }
+    }
+}
+
+/// One row per caller, operation and reason, most frequent first.
+fn merge(rows: Vec<StatusRow>) -> Vec<StatusRow> {
+    let mut merged: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    for row in rows {
+        *merged.entry((row.caller, row.operation, row.reason)).or_default() += row.count;
+    }
+    let mut rows: Vec<StatusRow> = merged
+        .into_iter()
+        .map(|((caller, operation, reason), count)| StatusRow { caller, operation, reason, count })
+        .collect();
+    rows.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_merged_and_the_most_frequent_comes_first() {
+        let row = |caller: &str, count| StatusRow {
+            caller: caller.to_owned(),
+            operation: "o".to_owned(),
+            reason: "no_grant".to_owned(),
+            count,
+        };
+        let merged = merge(vec![row("a", 1), row("b", 5), row("a", 2)]);
+        assert_eq!(merged, [row("b", 5), row("a", 3)]);
+    }
+}

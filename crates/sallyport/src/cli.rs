@@ -1,0 +1,405 @@
+//! The command line: what can be typed, with an example for each command.
+//!
+//! Parsing only. Results go to standard output, everything else to standard error; exit code 0 means done, 1 that
+//! the answer is no, 2 a mistake in usage or configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+mod audit;
+
+pub(crate) use audit::{AuditCommand, SearchFilter};
+
+/// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
+#[derive(Debug, Parser)]
+#[command(name = "sallyport", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  sallyport demo                                        see all of it work in one minute
+  sallyport init shop --upstream http://127.0.0.1:9000 --openapi openapi.yaml
+  sallyport --dir shop up
+  sallyport --dir shop key create --app web --scope shop:read
+
+Exit codes: 0 done; 1 the answer is no (denied, not verified, findings); 2 usage or configuration.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The policy repository
+    #[arg(long, global = true, value_name = "DIR", env = "SALLYPORT_DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Reach the admin API here instead of where `.state/admin.json` says
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) admin: Option<String>,
+    /// Read the administrator's token from this file instead of `.state/token`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print results as JSON, one object per line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show a real API behind Sallyport, with callers, denials and explanations
+    #[command(after_help = "Examples:\n  sallyport demo\n  sallyport demo --duration 10s --json")]
+    Demo(DemoArguments),
+    /// Write a new policy repository for an API
+    #[command(after_help = "\
+Example:
+  sallyport init shop --upstream http://127.0.0.1:9000 --openapi openapi.yaml --host shop.example.com
+
+Without --openapi the API starts in observe for 14 days; with it, in enforce.")]
+    Init(InitArguments),
+    /// Run the gateway
+    #[command(after_help = "Examples:\n  sallyport --dir shop up\n  sallyport --dir shop up --listen 127.0.0.1:0 --json")]
+    Up(UpArguments),
+    /// Check the files of the repository without changing anything
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the Cedar schema that policies are checked against
+    #[command(after_help = "Example:\n  sallyport --dir shop schema > shop.cedarschema")]
+    Schema,
+    /// APIs: declare, show, regroup
+    #[command(subcommand)]
+    Api(ApiCommand),
+    /// Teams
+    #[command(subcommand)]
+    Team(TeamCommand),
+    /// Applications: the clients that own keys
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Keys: create, rotate, revoke
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Administrators of Sallyport itself
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Per API: who would be denied today, and why
+    #[command(after_help = "Example:\n  sallyport --dir shop status")]
+    Status,
+    /// Why a call was, or would be, allowed or denied, and the smallest change that allows it
+    #[command(after_help = "\
+Examples:
+  sallyport explain 01jdz8k3v2c5m7q9r1s3t5v7w9
+  sallyport explain --as app:web GET https://shop.example.com/orders/7
+
+Exit code 1 when the decision is not to allow.")]
+    Explain(ExplainArguments),
+    /// The tamper-evident log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Make the files as they are now the next revision
+    #[command(after_help = "Example:\n  sallyport --dir shop publish --reason \"partners may read orders, OPS-118\"")]
+    Publish(PublishArguments),
+    /// Print shell completions
+    #[command(after_help = "Example:\n  sallyport completions bash > /etc/bash_completion.d/sallyport")]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Stop by itself after this long, for example 10s or 2m
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Keep repository, keys and log here; otherwise nothing is left behind
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Where to write the repository; made if it is missing
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) api: NewApi,
+    /// Name of the API; from the document's title or the folder's name if absent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Host under which callers reach the API; every host if absent
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+}
+
+/// What declares a new API.
+#[derive(Debug, Args)]
+pub(crate) struct NewApi {
+    /// The server behind the gateway, http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: String,
+    /// Its document: Swagger 2.0, OpenAPI 3.0 or 3.1, YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    /// Listen here instead of where sallyport.yaml says; port 0 takes a free one
+    #[arg(long, value_name = "A")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Serve the admin API here instead of where sallyport.yaml says
+    #[arg(long, value_name = "A")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Worker threads; one per core if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: Option<u16>,
+    /// Listen beyond this machine without TLS
+    #[arg(long)]
+    pub(crate) plaintext: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check every file; exit code 2 when there are errors
+    #[command(after_help = "Example:\n  sallyport --dir shop config check --json")]
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApiCommand {
+    /// Declare one more API
+    #[command(after_help = "\
+Example:
+  sallyport api add billing --upstream http://127.0.0.1:9100 --openapi billing.yaml --host billing.example.com")]
+    Add {
+        name: String,
+        #[command(flatten)]
+        api: NewApi,
+        /// Host under which callers reach it
+        #[arg(long, value_name = "HOST")]
+        host: String,
+        /// Team that owns it; the first team of teams.yaml if absent
+        #[arg(long, value_name = "TEAM")]
+        owner: Option<String>,
+    },
+    /// List APIs
+    #[command(after_help = "Example:\n  sallyport api list")]
+    List,
+    /// Show one API and its operations
+    #[command(after_help = "Example:\n  sallyport api show orders")]
+    Show { name: String },
+    /// Bring groups.lock up to the document; prints who gains what
+    #[command(after_help = "Example:\n  sallyport api regroup orders --dry-run")]
+    Regroup {
+        name: String,
+        /// Print only
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Observe for longer; 30 days at most from today
+    #[command(after_help = "Example:\n  sallyport api observe orders --until 2026-12-20 --reason \"month end not seen yet\"")]
+    Observe {
+        name: String,
+        #[arg(long, value_name = "DATE")]
+        until: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TeamCommand {
+    /// Add a team to teams.yaml
+    #[command(after_help = "Example:\n  sallyport team create partners")]
+    Create { name: String },
+    /// List teams
+    #[command(after_help = "Example:\n  sallyport team list")]
+    List,
+    /// Show one team and its applications
+    #[command(after_help = "Example:\n  sallyport team show partners")]
+    Show { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// Register an application
+    #[command(after_help = "Example:\n  sallyport app create web --team partners --attr customer=42")]
+    Create {
+        name: String,
+        #[arg(long, value_name = "T")]
+        team: String,
+        /// An attribute declared in sallyport.yaml, NAME=VALUE; may be repeated
+        #[arg(long = "attr", value_name = "NAME=VALUE")]
+        attributes: Vec<String>,
+    },
+    /// List applications
+    #[command(after_help = "Example:\n  sallyport app list")]
+    List,
+    /// Show one application and its keys
+    #[command(after_help = "Example:\n  sallyport app show web")]
+    Show { name: String },
+    /// Refuse every key of an application from the next request on
+    #[command(after_help = "Example:\n  sallyport app disable web --reason \"contract ended\"")]
+    Disable {
+        name: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Accept its keys again
+    #[command(after_help = "Example:\n  sallyport app enable web --reason \"contract renewed\"")]
+    Enable {
+        name: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key; it is shown this once
+    #[command(after_help = "\
+Examples:
+  sallyport key create --app web --scope orders:read
+  sallyport key create --app web --scope \"orders:GET /orders/{id}\" --expires 2026-12-31
+
+A scope is an operation or a group. Without --expires a key lives 90 days.")]
+    Create {
+        #[arg(long, value_name = "NAME")]
+        app: String,
+        /// An operation or a group; may be repeated
+        #[arg(long = "scope", value_name = "S", required = true)]
+        scopes: Vec<String>,
+        /// A date or an RFC 3339 time
+        #[arg(long, value_name = "D")]
+        expires: Option<String>,
+        /// Make this many
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        count: u32,
+    },
+    /// List keys; secrets are never shown
+    #[command(after_help = "Example:\n  sallyport key list --app web")]
+    List {
+        #[arg(long, value_name = "NAME")]
+        app: Option<String>,
+    },
+    /// Show one key
+    #[command(after_help = "Example:\n  sallyport key show 7Q2mX9aBcD3f")]
+    Show { id: String },
+    /// Refuse a key from the next request on, for good
+    #[command(after_help = "Example:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\"")]
+    Revoke {
+        id: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Make a successor; the old key still works for the overlap
+    #[command(after_help = "Example:\n  sallyport key rotate 7Q2mX9aBcD3f --overlap 24h")]
+    Rotate {
+        id: String,
+        /// How long the old key still works, for example 24h or 0s
+        #[arg(long, value_name = "D", default_value = "24h", value_parser = parse_duration)]
+        overlap: Duration,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Add an administrator; the token is shown this once
+    #[command(after_help = "Example:\n  sallyport admin create ann --role analyst")]
+    Create {
+        name: String,
+        #[arg(long, value_parser = ["viewer", "analyst", "owner", "admin"])]
+        role: String,
+    },
+    /// List administrators
+    #[command(after_help = "Example:\n  sallyport admin list")]
+    List,
+    /// Take an administrator's token away
+    #[command(after_help = "Example:\n  sallyport admin revoke ann --reason \"left the company\"")]
+    Revoke {
+        name: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Who would call: app:NAME or anonymous
+    #[arg(long = "as", value_name = "CALLER", requires = "url")]
+    pub(crate) caller: Option<String>,
+    /// A decision id, or the method of a call
+    #[arg(value_name = "DECISION_ID|METHOD")]
+    pub(crate) subject: String,
+    /// The URL of the call
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArguments {
+    /// Why; kept with the revision and in the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// Reads a duration such as `10s`, `2m`, `24h`, `90d` or `500ms`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 10s, 2m or 24h"))?;
+    let millis = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    millis
+        .and_then(|millis: u64| number.checked_mul(millis))
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is not a duration such as 10s, 2m or 24h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Issue 8, point 16: `--help` has an example for each command.
+    #[test]
+    fn every_command_shows_an_example() {
+        fn visit(command: &clap::Command, path: &str) {
+            let mut leaf = true;
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                leaf = false;
+                visit(sub, &format!("{path} {}", sub.get_name()));
+            }
+            if leaf {
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("Example") && after.contains("sallyport"), "{path} has no example");
+            }
+        }
+        visit(&Cli::command(), "sallyport");
+    }
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        for text in ["", "s", "10", "10 s", "-1s", "1w", "99999999999999999999s", "99999999999999999d"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

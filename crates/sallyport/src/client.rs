@@ -1,0 +1,123 @@
+//! A small HTTP client for the admin API, over loopback or, when no gateway runs, straight into the router.
+//!
+//! Both ways go through the same routes, so an offline command is judged, carried out and recorded like any other.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+
+/// The longest answer that a command reads.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// How long a command waits for the admin API.
+const ANSWER_WAIT: Duration = Duration::from_secs(120);
+
+/// How commands reach the use cases.
+#[derive(Debug)]
+pub(crate) enum Client {
+    /// A running gateway's admin API.
+    Remote { authority: String, token: Option<String> },
+    /// This process itself, under the lock of the folder.
+    Offline { router: axum::Router },
+}
+
+/// What the admin API answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Client {
+    /// Reads `http://HOST:PORT`.
+    pub(crate) fn remote(url: &str, token: Option<String>) -> anyhow::Result<Self> {
+        let authority = url
+            .strip_prefix("http://")
+            .map(|rest| rest.trim_end_matches('/'))
+            .filter(|authority| !authority.is_empty() && !authority.contains(['/', '?', '#', '@']))
+            .with_context(|| format!("`{url}` is not an admin address such as http://127.0.0.1:8181"))?;
+        Ok(Self::Remote { authority: authority.to_owned(), token })
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let answered = tokio::time::timeout(ANSWER_WAIT, self.exchange(method, path, body));
+        answered.await.context("the admin API did not answer in time")?
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().method(method).uri(path);
+        let bytes = body.map(Value::to_string);
+        if bytes.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = bytes.map_or_else(Body::empty, Body::from);
+        let (status, bytes) = match self {
+            Self::Remote { authority, token } => {
+                if let Some(token) = token {
+                    request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+                }
+                let request = request.header(header::HOST, authority).body(body)?;
+                send_remote(authority, request).await?
+            }
+            Self::Offline { router } => {
+                let request = request.header(header::HOST, "localhost").body(body)?;
+                let response = router.clone().oneshot(request).await?;
+                (response.status(), read_whole(response.into_body()).await?)
+            }
+        };
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        Ok(Answer { status, body })
+    }
+
+    /// Sends one request; anything but success is an error in the API's own words.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let Answer { status, body } = self.send(method, path, body).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        let (detail, next) = (text("detail"), text("next_step"));
+        match (detail.is_empty(), next.is_empty()) {
+            (false, false) => bail!("{detail}\n  {next}"),
+            (false, true) => bail!("{detail}"),
+            (true, _) => bail!("the admin API answered {status}"),
+        }
+    }
+}
+
+/// The connection drives itself beside the exchange; both end with this function.
+async fn send_remote(authority: &str, request: Request<Body>) -> anyhow::Result<(StatusCode, Bytes)> {
+    let stream = TcpStream::connect(authority)
+        .await
+        .with_context(|| format!("cannot reach the gateway's admin API at {authority}; does it run?"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, read_whole(Body::new(response.into_body())).await?))
+    };
+    tokio::pin!(exchange, connection);
+    tokio::select! {
+        answered = &mut exchange => answered,
+        // The other side closes after its answer; what it sent is still to be read.
+        _ = &mut connection => exchange.await,
+    }
+}
+
+async fn read_whole(body: Body) -> anyhow::Result<Bytes> {
+    let body = Limited::new(body, ANSWER_BYTES_MAX);
+    let whole = body.collect().await.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
+    Ok(whole.to_bytes())
+}

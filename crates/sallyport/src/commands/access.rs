@@ -1,0 +1,211 @@
+//! `team`, `app`, `key` and `admin`: who exists, and with which credentials.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::{Verdict, escape, list, minute, print_list, print_one, show_list, text};
+use crate::cli::{AdminCommand, AppCommand, KeyCommand, TeamCommand};
+use crate::client::Client;
+use crate::output::{Format, Output, Tone};
+
+pub(super) async fn team(client: &Client, command: &TeamCommand, output: Output) -> anyhow::Result<Verdict> {
+    let row = |team: &Value| {
+        vec![text(team, "name"), list(team, "members", ", "), list(team, "apps", ", "), list(team, "apis", ", ")]
+    };
+    match command {
+        TeamCommand::List => {
+            let head = ["team", "members", "applications", "owns"];
+            return show_list(client, "/v1/teams", output, &head, "no teams", row).await;
+        }
+        TeamCommand::Create { name } => {
+            let body = json!({ "name": name });
+            let team = client.ask(Method::POST, "/v1/teams", Some(&body)).await?;
+            print_one(output, &team, |team| format!("team {} added to teams.yaml", text(team, "name")))?;
+        }
+        TeamCommand::Show { name } => {
+            let team = client.ask(Method::GET, &format!("/v1/teams/{}", escape(name)), None).await?;
+            print_one(output, &team, |team| {
+                format!(
+                    "team          {}\nmembers       {}\napplications  {}\nowns          {}",
+                    text(team, "name"),
+                    list(team, "members", ", "),
+                    list(team, "apps", ", "),
+                    list(team, "apis", ", ")
+                )
+            })?;
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -> anyhow::Result<Verdict> {
+    let attributes = |app: &Value| {
+        let attributes = app.get("attributes").and_then(Value::as_object);
+        let pairs = attributes.into_iter().flatten().map(|(name, value)| match value {
+            Value::String(value) => format!("{name}={value}"),
+            other => format!("{name}={other}"),
+        });
+        pairs.collect::<Vec<_>>().join(", ")
+    };
+    let path = |name: &str, act: &str| format!("/v1/applications/{}/{act}", escape(name));
+    let changed = |app: &Value| format!("application {} is {}", text(app, "name"), text(app, "state"));
+    match command {
+        AppCommand::List => {
+            let head = ["application", "team", "state", "keys", "attributes"];
+            return show_list(client, "/v1/applications", output, &head, "no applications", |app| {
+                vec![text(app, "name"), text(app, "team"), text(app, "state"), text(app, "keys"), attributes(app)]
+            })
+            .await;
+        }
+        AppCommand::Create { name, team, attributes } => {
+            let body = json!({ "name": name, "team": team, "attributes": attributes });
+            let app = client.ask(Method::POST, "/v1/applications", Some(&body)).await?;
+            print_one(output, &app, |app| {
+                let name = text(app, "name");
+                format!("application {name} registered; next: sallyport key create --app {name} --scope SCOPE")
+            })?;
+        }
+        AppCommand::Show { name } => {
+            let app = client.ask(Method::GET, &format!("/v1/applications/{}", escape(name)), None).await?;
+            print_one(output, &app, |app| {
+                format!(
+                    "application  {}\nteam         {}\nstate        {}\nlive keys    {}\nattributes   {}\ncreated      {} by {}",
+                    text(app, "name"),
+                    text(app, "team"),
+                    text(app, "state"),
+                    text(app, "keys"),
+                    attributes(app),
+                    minute(&text(app, "created")),
+                    text(app, "created_by")
+                )
+            })?;
+        }
+        AppCommand::Disable { name, reason } => {
+            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+            print_one(output, &client.ask(Method::POST, &path(name, "disable"), Some(&body)).await?, changed)?;
+        }
+        AppCommand::Enable { name, reason } => {
+            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+            print_one(output, &client.ask(Method::POST, &path(name, "enable"), Some(&body)).await?, changed)?;
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+pub(super) async fn key(client: &Client, command: &KeyCommand, output: Output) -> anyhow::Result<Verdict> {
+    match command {
+        KeyCommand::List { app } => {
+            let filter = app.as_ref().map(|app| format!("?app={}", escape(app))).unwrap_or_default();
+            let head = ["key", "application", "state", "scopes", "expires", "last used"];
+            return show_list(client, &format!("/v1/keys{filter}"), output, &head, "no keys", |key| {
+                vec![
+                    text(key, "id"),
+                    text(key, "app"),
+                    text(key, "state"),
+                    list(key, "scopes", ", "),
+                    minute(&text(key, "expires")),
+                    minute(&text(key, "last_used")),
+                ]
+            })
+            .await;
+        }
+        KeyCommand::Create { app, scopes, expires, count } => {
+            let body = json!({ "app": app, "scopes": scopes, "expires": expires, "count": count });
+            print_issued(output, &client.ask(Method::POST, "/v1/keys", Some(&body)).await?)?;
+        }
+        KeyCommand::Show { id } => {
+            let key = client.ask(Method::GET, &format!("/v1/keys/{}", escape(id)), None).await?;
+            print_one(output, &key, describe_key)?;
+        }
+        KeyCommand::Revoke { id, reason } => {
+            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+            let key = client.ask(Method::POST, &format!("/v1/keys/{}/revoke", escape(id)), Some(&body)).await?;
+            print_one(output, &key, |key| format!("key {} is {}", text(key, "id"), text(key, "state")))?;
+        }
+        KeyCommand::Rotate { id, overlap } => {
+            let body = json!({ "overlap_seconds": overlap.as_secs() });
+            let key = client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
+            print_issued(output, &Value::Array(vec![key]))?;
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+/// Keys as they were just made. On a terminal the secret stands alone on its line, to be copied whole.
+fn print_issued(output: Output, keys: &Value) -> anyhow::Result<()> {
+    if output.format == Format::Json {
+        return print_list(output, keys, &[], "", |_| Vec::new());
+    }
+    for key in keys.as_array().map(Vec::as_slice).unwrap_or_default() {
+        output.line(&output.tone(Tone::Strong, &text(key, "key")))?;
+        output.note(&format!(
+            "  key {} of {}, scopes {}, expires {}; send it as `{}: KEY`. It is shown this once.",
+            text(key, "id"),
+            text(key, "app"),
+            list(key, "scopes", ", "),
+            minute(&text(key, "expires")),
+            text(key, "header")
+        ));
+    }
+    Ok(())
+}
+
+fn describe_key(key: &Value) -> String {
+    let changed = key.get("changed").filter(|changed| changed.is_object());
+    let changed = changed.map(|changed| {
+        format!(
+            "\nchanged      {} by {}: {}",
+            minute(&text(changed, "at")),
+            text(changed, "by"),
+            text(changed, "reason")
+        )
+    });
+    let rotated = match text(key, "rotated_from") {
+        from if from.is_empty() => String::new(),
+        from => format!("\nreplaces     {from}"),
+    };
+    format!(
+        "key          {}\napplication  {} (team {})\nstate        {}\nscopes       {}\ncreated      {} by {}\nexpires      {}\nlast used    {}{rotated}{}",
+        text(key, "id"),
+        text(key, "app"),
+        text(key, "team"),
+        text(key, "state"),
+        list(key, "scopes", ", "),
+        minute(&text(key, "created")),
+        text(key, "created_by"),
+        minute(&text(key, "expires")),
+        match text(key, "last_used") {
+            never if never.is_empty() => "never".to_owned(),
+            time => minute(&time),
+        },
+        changed.unwrap_or_default()
+    )
+}
+
+pub(super) async fn admin(client: &Client, command: &AdminCommand, output: Output) -> anyhow::Result<Verdict> {
+    match command {
+        AdminCommand::List => {
+            let head = ["administrator", "role", "state", "created", "by"];
+            return show_list(client, "/v1/administrators", output, &head, "no administrators", |row| {
+                let created = minute(&text(row, "created"));
+                vec![text(row, "name"), text(row, "role"), text(row, "state"), created, text(row, "created_by")]
+            })
+            .await;
+        }
+        AdminCommand::Create { name, role } => {
+            let body = json!({ "name": name, "role": role });
+            let made = client.ask(Method::POST, "/v1/administrators", Some(&body)).await?;
+            print_one(output, &made, |made| text(made, "token"))?;
+            if output.format == Format::Human {
+                output.note(&format!("  the token of {name}, {role}. It is shown this once."));
+            }
+        }
+        AdminCommand::Revoke { name, reason } => {
+            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+            let path = format!("/v1/administrators/{}/revoke", escape(name));
+            let row = client.ask(Method::POST, &path, Some(&body)).await?;
+            print_one(output, &row, |row| format!("administrator {} is {}", text(row, "name"), text(row, "state")))?;
+        }
+    }
+    Ok(Verdict::Done)
+}

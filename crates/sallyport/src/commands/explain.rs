@@ -1,0 +1,79 @@
+//! `explain`: why, and the smallest change that would make it yes.
+
+use anyhow::bail;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::{Verdict, escape, items, text};
+use crate::cli::ExplainArguments;
+use crate::client::Client;
+use crate::output::{Format, Output, Tone, render_table};
+
+pub(super) async fn run(client: &Client, arguments: &ExplainArguments, output: Output) -> anyhow::Result<Verdict> {
+    let explanation = match (&arguments.caller, &arguments.url) {
+        (None, None) => {
+            client.ask(Method::GET, &format!("/v1/explain/{}", escape(&arguments.subject)), None).await?
+        }
+        (Some(caller), Some(url)) => {
+            let body = json!({ "as": caller, "method": arguments.subject, "url": url });
+            client.ask(Method::POST, "/v1/explain", Some(&body)).await?
+        }
+        (None, Some(_)) => bail!("say who would call: --as app:NAME or --as anonymous"),
+        (Some(_), None) => bail!("give the method and the URL of the call, for example GET https://host/path"),
+    };
+    match output.format {
+        Format::Json => output.json(&explanation)?,
+        Format::Human => output.line(&describe(&explanation, output))?,
+    }
+    let allowed = text(&explanation, "decision") == "allow";
+    Ok(if allowed { Verdict::Done } else { Verdict::No })
+}
+
+/// The explanation as a person reads it; also shown by `demo`.
+pub(crate) fn describe(explanation: &Value, output: Output) -> String {
+    let decision = text(explanation, "decision");
+    let tone = if decision == "allow" { Tone::Good } else { Tone::Bad };
+    let reason = match text(explanation, "reason") {
+        none if none.is_empty() => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    let mut lines = vec![
+        format!("{}{reason}", output.tone(tone, &decision)),
+        format!("caller     {} ({})", text(explanation, "caller"), text(explanation, "strength")),
+    ];
+    let operation = text(explanation, "operation");
+    lines.push(format!("operation  {}", if operation.is_empty() { "none declared" } else { &operation }));
+    for (name, title) in [("verdict", "verdict"), ("revision", "revision"), ("time", "time"), ("note", "note")] {
+        let value = text(explanation, name);
+        if !value.is_empty() {
+            lines.push(format!("{title:<11}{value}"));
+        }
+    }
+    let rules = describe_rules(explanation);
+    if !rules.is_empty() {
+        lines.push(String::new());
+        lines.push(rules);
+    }
+    let nearest = text(explanation, "nearest");
+    if !nearest.is_empty() {
+        lines.push(format!("\nnearest rule: {nearest}"));
+    }
+    let grant = text(explanation, "grant");
+    if !grant.is_empty() {
+        lines.push("\nThe smallest grant that would allow it; put it into a file under policies/:\n".to_owned());
+        lines.push(grant);
+    }
+    lines.join("\n")
+}
+
+/// Each rule's outcome, with the first condition that is not met.
+pub(crate) fn describe_rules(explanation: &Value) -> String {
+    let rules = items(explanation, "rules");
+    if rules.is_empty() {
+        return String::new();
+    }
+    let rows = rules
+        .iter()
+        .map(|rule| vec![text(rule, "id"), text(rule, "effect"), text(rule, "outcome"), text(rule, "unmet")]);
+    render_table(&["rule", "effect", "outcome", "first unmet condition"], rows.collect())
+}

@@ -1,0 +1,61 @@
+//! `status`: per API who would be denied today, and why.
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::{Verdict, items, minute, text};
+use crate::client::Client;
+use crate::output::{Format, Output, Tone, render_table};
+
+/// Rows shown per API; `--json` has all of them.
+const ROWS_SHOWN: usize = 15;
+
+pub(super) async fn run(client: &Client, output: Output) -> anyhow::Result<Verdict> {
+    let status = client.ask(Method::GET, "/v1/status", None).await?;
+    if output.format == Format::Json {
+        items(&status, "apis").iter().try_for_each(|api| output.json(api))?;
+        return Ok(Verdict::Done);
+    }
+    for refused in items(&status, "refused") {
+        let text = format!("files not in force: {}", refused.as_str().unwrap_or_default());
+        output.note(&output.tone(Tone::Bad, &text));
+    }
+    if let Some(fault) = status.get("record_fault").and_then(Value::as_str) {
+        output.note(&output.tone(Tone::Bad, &format!("the log takes no entries: {fault}")));
+    }
+    output.line(&format!("revision {}", text(&status, "revision")))?;
+    for api in items(&status, "apis") {
+        output.line("")?;
+        output.line(&describe(api, output))?;
+    }
+    Ok(Verdict::Done)
+}
+
+fn describe(api: &Value, output: Output) -> String {
+    let mode = match (text(api, "mode").as_str(), text(api, "observe_until")) {
+        ("observe", until) => output.tone(Tone::Warning, &format!("observe until {}", minute(&until))),
+        (mode, _) => mode.to_owned(),
+    };
+    let name = output.tone(Tone::Strong, &text(api, "api"));
+    let mut lines = vec![format!("{name}  {mode}  today {} allowed, {} denied", text(api, "allowed"), text(api, "denied"))];
+    for (title, rows) in [("would be denied", items(api, "would_deny")), ("denied", items(api, "denials"))] {
+        if rows.is_empty() {
+            continue;
+        }
+        let shown = rows.iter().take(ROWS_SHOWN).map(|row| {
+            let operation = match text(row, "operation") {
+                none if none.is_empty() => "(none declared)".to_owned(),
+                operation => operation,
+            };
+            vec![text(row, "caller"), operation, text(row, "reason"), text(row, "count")]
+        });
+        lines.push(render_table(&[title, "operation", "reason", "calls"], shown.collect()));
+        if ROWS_SHOWN < rows.len() {
+            lines.push(format!("… and {} more; --json has all", rows.len() - ROWS_SHOWN));
+        }
+    }
+    for step in items(api, "in_the_way") {
+        lines.push(format!("→ {}", step.as_str().unwrap_or_default()));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,91 @@
+//! How a command reaches the use cases: over the admin API of a running gateway, or in its own process.
+//!
+//! `.state/admin.json` says where a gateway serves. The first command that finds `.state/bootstrap` exchanges it for
+//! a token of the operating system's user, kept in `.state/token`. When nothing runs, the command takes the lock of
+//! the folder and calls the same routes in its own process.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::client::Client;
+use crate::{offline, system};
+
+/// The folder of state inside a repository.
+pub(crate) const STATE: &str = ".state";
+
+/// Finds the way for a command.
+pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
+    if let Some(url) = &global.admin {
+        let token = read_token(global)?.with_context(|| {
+            format!("`--admin` needs a token: give --token-file, or have one in {}", token_path(global).display())
+        })?;
+        return Client::remote(url, Some(token));
+    }
+    match running(&global.dir).await? {
+        Some(url) => {
+            let token = match read_token(global)? {
+                Some(token) => token,
+                None => bootstrap(global, &url).await?,
+            };
+            Client::remote(&url, Some(token))
+        }
+        None => offline::client(&global.dir),
+    }
+}
+
+/// The admin address of the gateway that runs on this repository, if one does.
+async fn running(dir: &Path) -> anyhow::Result<Option<String>> {
+    let path = dir.join(STATE).join("admin.json");
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(None);
+    };
+    let value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON; remove it", path.display()))?;
+    let Some(url) = value.get("url").and_then(Value::as_str) else {
+        bail!("{} does not say where the gateway is; remove it", path.display());
+    };
+    // A gateway that was killed leaves the file behind; then nobody answers there and the folder's lock is free.
+    let answers = Client::remote(url, None)?.send(Method::GET, "/livez", None).await.is_ok();
+    Ok(answers.then(|| url.to_owned()))
+}
+
+fn token_path(global: &Global) -> std::path::PathBuf {
+    global.token_file.clone().unwrap_or_else(|| global.dir.join(STATE).join("token"))
+}
+
+fn read_token(global: &Global) -> anyhow::Result<Option<String>> {
+    let path = token_path(global);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && global.token_file.is_none() => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read the token in {}", path.display())),
+    }
+}
+
+/// Exchanges the bootstrap credential, once, for a token of the person who runs this command.
+async fn bootstrap(global: &Global, url: &str) -> anyhow::Result<String> {
+    let state = global.dir.join(STATE);
+    let path = state.join("bootstrap");
+    let credential = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "there is no token in {} and no bootstrap credential in {}; ask an administrator for a token and give it with --token-file",
+            token_path(global).display(),
+            path.display()
+        )
+    })?;
+    let body = json!({ "credential": credential.trim(), "name": system::user() });
+    let answer = Client::remote(url, None)?
+        .ask(Method::POST, "/v1/bootstrap", Some(&body))
+        .await
+        .context("the bootstrap credential was refused; restart the gateway for a new one, or use a token")?;
+    let token = answer.get("token").and_then(Value::as_str).context("the gateway answered without a token")?;
+    system::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
+    // Used up; what is left behind would only mislead.
+    drop(fs::remove_file(&path));
+    Ok(token.to_owned())
+}

@@ -16,6 +16,7 @@ pub mod reader;
 pub mod recorder;
 mod retention;
 pub mod rollup;
+mod salts;
 mod sequencer;
 pub mod storage;
 pub mod worker;

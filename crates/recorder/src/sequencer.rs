@@ -25,6 +25,7 @@ use crate::log::{Log, WriteLogError};
 use crate::metrics::Metrics;
 use crate::retention::{self, Maintenance};
 use crate::rollup::{Seen, Tally};
+use crate::salts::{NOTHING, Salts, commit};
 use crate::unheeded;
 use crate::worker::{Cell, Message, NotDurable, Shared, WorkerEnd, split_message};
 
@@ -36,8 +37,6 @@ const SEGMENT_AGE: Duration = Duration::from_secs(24 * 3_600);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often retention looks for something to prune.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
-/// Random bytes for salts, fetched at once.
-const SALTS_BYTES: usize = 4_096;
 
 /// What others ask of the sequencer.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ pub(crate) struct Sequencer {
     join: Join,
     batch: Vec<u8>,
     leaf: Vec<u8>,
-    salts: Vec<u8>,
+    salts: Salts,
     /// Receipts of entries that were appended and not synced yet.
     awaited: Vec<Arc<Cell>>,
     replies: Vec<SyncSender<Result<(), NotDurable>>>,
@@ -127,7 +126,7 @@ impl Sequencer {
             join: Join::default(),
             batch: Vec::new(),
             leaf: Vec::new(),
-            salts: Vec::new(),
+            salts: Salts::default(),
             awaited: Vec::new(),
             replies: Vec::new(),
             ring_losses_seen: 0,
@@ -265,7 +264,7 @@ impl Sequencer {
     }
 
     fn decided_alone(&mut self, board: &mut Board, id: u128, public: &[u8], personal: &[u8]) {
-        let part = self.salted(personal);
+        let part = self.salts.salted(personal);
         let mut leaf = std::mem::take(&mut self.leaf);
         leaf.clear();
         put_decided_leaf(&mut leaf, public, &commit(&part.unwrap_or(NOTHING)));
@@ -276,7 +275,7 @@ impl Sequencer {
     }
 
     fn whole(&mut self, board: &mut Board, held: &Held, completed: &[u8]) {
-        let part = self.salted(&held.personal);
+        let part = self.salts.salted(&held.personal);
         let mut leaf = std::mem::take(&mut self.leaf);
         leaf.clear();
         put_whole_leaf(&mut leaf, &held.public, &commit(&part.unwrap_or(NOTHING)), completed);
@@ -467,23 +466,6 @@ impl Sequencer {
         log.checkpoint_size = self.log.checkpointed_size();
         log.faulty = u64::from(self.retry_at.is_some());
     }
-
-    /// The personal part under a fresh salt. Without random bytes it is not recorded at all: a salt that can be
-    /// guessed would let anyone who sees the leaf guess the person.
-    fn salted<'a>(&mut self, personal: &'a [u8]) -> Option<PersonalPart<'a>> {
-        if self.salts.is_empty() {
-            self.salts.resize(SALTS_BYTES, 0);
-            if aws_lc_rs::rand::fill(&mut self.salts).is_err() {
-                self.salts.clear();
-                tracing::error!("no random bytes for salts: who sent a request is not recorded");
-                return None;
-            }
-        }
-        let rest = self.salts.len().saturating_sub(16);
-        let salt = *self.salts.get(rest..)?.first_chunk()?;
-        self.salts.truncate(rest);
-        Some(PersonalPart { salt, bytes: personal })
-    }
 }
 
 /// However the sequencer ends, nobody waits for it any longer.
@@ -496,14 +478,6 @@ impl Drop for Sequencer {
             }
         }
     }
-}
-
-/// What a leaf commits to where no personal part is recorded.
-const NOTHING: PersonalPart<'static> = PersonalPart { salt: [0; 16], bytes: b"" };
-
-/// The commitment to a personal part.
-fn commit(part: &PersonalPart<'_>) -> record::Hash {
-    record::tree::commit(&part.salt, part.bytes)
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ Example:
 Without --openapi the API starts in observe for 14 days; with it, in enforce.")]
     Init(InitArguments),
     /// Run the gateway
-    #[command(after_help = "Examples:\n  sallyport --dir shop up\n  sallyport --dir shop up --listen 127.0.0.1:0 --json")]
+    #[command(
+        after_help = "Examples:\n  sallyport --dir shop up\n  sallyport --dir shop up --listen 127.0.0.1:0 --json"
+    )]
     Up(UpArguments),
     /// Check the files of the repository without changing anything
     #[command(subcommand)]
@@ -99,7 +101,9 @@ Exit code 1 when the decision is not to allow.")]
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Make the files as they are now the next revision
-    #[command(after_help = "Example:\n  sallyport --dir shop publish --reason \"partners may read orders, OPS-118\"")]
+    #[command(
+        after_help = "Example:\n  sallyport --dir shop publish --reason \"partners may read orders, OPS-118\""
+    )]
     Publish(PublishArguments),
     /// Print shell completions
     #[command(after_help = "Example:\n  sallyport completions bash > /etc/bash_completion.d/sallyport")]
@@ -200,7 +204,9 @@ Example:
         dry_run: bool,
     },
     /// Observe for longer; 30 days at most from today
-    #[command(after_help = "Example:\n  sallyport api observe orders --until 2026-12-20 --reason \"month end not seen yet\"")]
+    #[command(
+        after_help = "Example:\n  sallyport api observe orders --until 2026-12-20 --reason \"month end not seen yet\""
+    )]
     Observe {
         name: String,
         #[arg(long, value_name = "DATE")]
@@ -289,7 +295,9 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
     #[command(after_help = "Example:\n  sallyport key show 7Q2mX9aBcD3f")]
     Show { id: String },
     /// Refuse a key from the next request on, for good
-    #[command(after_help = "Example:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\"")]
+    #[command(
+        after_help = "Example:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\""
+    )]
     Revoke {
         id: String,
         #[arg(long, value_name = "TEXT")]
@@ -350,7 +358,8 @@ pub(crate) struct PublishArguments {
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 10s, 2m or 24h"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{text}` is not a duration such as 10s, 2m or 24h"))?;
     let millis = match unit {
         "ms" => Some(1),
         "s" => Some(1_000),

@@ -46,7 +46,12 @@ impl Client {
     }
 
     /// Sends one request and reads the whole answer.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
         let answered = tokio::time::timeout(ANSWER_WAIT, self.exchange(method, path, body));
         answered.await.context("the admin API did not answer in time")?
     }
@@ -82,7 +87,12 @@ impl Client {
     }
 
     /// Sends one request; anything but success is an error in the API's own words.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let Answer { status, body } = self.send(method, path, body).await?;
         if status.is_success() {
             return Ok(body);

@@ -44,7 +44,8 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Explain(arguments) => explain::run(&reach::client(global).await?, arguments, output).await,
         Command::Publish(arguments) => {
             let body = serde_json::json!({ "reason": arguments.reason });
-            let revision = reach::client(global).await?.ask(Method::POST, "/v1/revisions", Some(&body)).await?;
+            let revision =
+                reach::client(global).await?.ask(Method::POST, "/v1/revisions", Some(&body)).await?;
             print_one(output, &revision, |revision| {
                 format!("revision {} is in force: {}", text(revision, "number"), text(revision, "reason"))
             })?;
@@ -65,7 +66,8 @@ fn text(value: &Value, name: &str) -> String {
 /// A field that is a list, as one cell.
 fn list(value: &Value, name: &str, separator: &str) -> String {
     let items = value.get(name).and_then(Value::as_array);
-    let items = items.map(|items| items.iter().map(|item| item.as_str().unwrap_or_default()).collect::<Vec<_>>());
+    let items =
+        items.map(|items| items.iter().map(|item| item.as_str().unwrap_or_default()).collect::<Vec<_>>());
     items.unwrap_or_default().join(separator)
 }
 
@@ -122,7 +124,9 @@ fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte))
+            }
             other => escaped.push_str(&format!("%{other:02X}")),
         }
     }

@@ -78,7 +78,7 @@ pub(crate) async fn run(arguments: &DemoArguments, output: Output) -> anyhow::Re
     if shown.is_ok() {
         wait(arguments.duration).await?;
     }
-    drop(stop.send(true));
+    system::unheeded(stop.send(true));
     let summary = gateway.control.status(&Actor::gateway()).ok();
     tasks.shutdown().await;
     gateway.stop().await?;

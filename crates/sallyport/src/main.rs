@@ -93,7 +93,8 @@ fn log(cli: &Cli) {
     let level = system::variable("SALLYPORT_LOG").and_then(|level| level.into_string().ok());
     let level = level.unwrap_or_else(|| if quiet { "warn" } else { "info" }.to_owned());
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(level);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if system::variable("SALLYPORT_LOG_FORMAT").is_some_and(|format| format == "json") {
         builder.json().init();
     } else {

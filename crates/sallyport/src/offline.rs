@@ -28,7 +28,11 @@ pub(crate) fn open(dir: &Path, workers: NonZeroUsize) -> anyhow::Result<Opened> 
 }
 
 /// Opens a repository under this master key.
-pub(crate) fn open_with(dir: &Path, workers: NonZeroUsize, master: identity::MasterKey) -> anyhow::Result<Opened> {
+pub(crate) fn open_with(
+    dir: &Path,
+    workers: NonZeroUsize,
+    master: identity::MasterKey,
+) -> anyhow::Result<Opened> {
     let marker = dir.join("sallyport.yaml");
     if !marker.exists() {
         anyhow::bail!(
@@ -40,4 +44,3 @@ pub(crate) fn open_with(dir: &Path, workers: NonZeroUsize, master: identity::Mas
     let outside = Outside { clock: Arc::new(system::now), random: system::random, master };
     Control::open(options, outside).with_context(|| format!("cannot open the repository {}", dir.display()))
 }
-

@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn tables_fit_a_hundred_columns() {
         let long = "a-rather-long-word ".repeat(20);
-        let text = render_table(&["name", "text"], vec![vec!["one".into(), long.clone()], vec![long, "two".into()]]);
+        let text =
+            render_table(&["name", "text"], vec![vec!["one".into(), long.clone()], vec![long, "two".into()]]);
         for line in text.lines() {
             assert!(line.chars().count() <= usize::from(COLUMNS_MAX), "{line}");
         }

@@ -22,7 +22,10 @@ pub(crate) const STATE: &str = ".state";
 pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
     if let Some(url) = &global.admin {
         let token = read_token(global)?.with_context(|| {
-            format!("`--admin` needs a token: give --token-file, or have one in {}", token_path(global).display())
+            format!(
+                "`--admin` needs a token: give --token-file, or have one in {}",
+                token_path(global).display()
+            )
         })?;
         return Client::remote(url, Some(token));
     }
@@ -83,7 +86,8 @@ async fn bootstrap(global: &Global, url: &str) -> anyhow::Result<String> {
         .ask(Method::POST, "/v1/bootstrap", Some(&body))
         .await
         .context("the bootstrap credential was refused; restart the gateway for a new one, or use a token")?;
-    let token = answer.get("token").and_then(Value::as_str).context("the gateway answered without a token")?;
+    let token =
+        answer.get("token").and_then(Value::as_str).context("the gateway answered without a token")?;
     system::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
     // Used up; what is left behind would only mislead.
     drop(fs::remove_file(&path));

@@ -50,12 +50,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let temporary = path.with_extension("new");
     // A leftover of a crash may have another mode.
     drop(fs::remove_file(&temporary));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .with_context(context)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).with_context(context)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
     fs::rename(&temporary, path).with_context(context)?;
     if let Some(folder) = path.parent() {
@@ -69,8 +65,9 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 pub(crate) fn master_key() -> anyhow::Result<MasterKey> {
     if let Some(path) = variable("SALLYPORT_MASTER_KEY_FILE") {
         let path = PathBuf::from(path);
-        return read_master_key(&path)?
-            .with_context(|| format!("SALLYPORT_MASTER_KEY_FILE names {}, which does not exist", path.display()));
+        return read_master_key(&path)?.with_context(|| {
+            format!("SALLYPORT_MASTER_KEY_FILE names {}, which does not exist", path.display())
+        });
     }
     let folder = match (variable("XDG_CONFIG_HOME"), variable("HOME")) {
         (Some(folder), _) if !folder.is_empty() => PathBuf::from(folder),
@@ -93,7 +90,9 @@ fn read_master_key(path: &Path) -> anyhow::Result<Option<MasterKey>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read the master key {}", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read the master key {}", path.display()));
+        }
     };
     let mode = fs::metadata(path).map(|metadata| metadata.permissions().mode()).unwrap_or(0);
     if mode & 0o077 != 0 {
@@ -101,6 +100,9 @@ fn read_master_key(path: &Path) -> anyhow::Result<Option<MasterKey>> {
     }
     MasterKey::parse(&text).map(Some).with_context(|| format!("{} holds no master key", path.display()))
 }
+
+/// Lets go of a result whose failure leaves nothing to do: the other side is gone, which is what was wanted.
+pub(crate) fn unheeded<T, E>(_result: Result<T, E>) {}
 
 /// A new folder for this process alone, removed when the value is dropped.
 #[derive(Debug)]

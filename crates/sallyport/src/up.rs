@@ -62,7 +62,8 @@ pub(crate) struct Gateway {
 /// Runs `up` until it is told to end.
 pub(crate) async fn run(global: &Global, arguments: &UpArguments, output: Output) -> anyhow::Result<Verdict> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let workers = arguments.workers.and_then(|workers| NonZeroUsize::new(usize::from(workers))).unwrap_or(cores);
+    let workers =
+        arguments.workers.and_then(|workers| NonZeroUsize::new(usize::from(workers))).unwrap_or(cores);
     let plaintext = if arguments.plaintext { Plaintext::Allowed } else { Plaintext::LoopbackOnly };
     let gateway = Gateway::start(Start {
         dir: &global.dir,
@@ -106,7 +107,8 @@ pub(crate) async fn ended() -> anyhow::Result<&'static str> {
 impl Gateway {
     /// Starts everything; when it returns, requests are answered.
     pub(crate) async fn start(start: Start<'_>) -> anyhow::Result<Self> {
-        let Opened { control, logs, refused } = offline::open_with(start.dir, start.workers, start.master.clone())?;
+        let Opened { control, logs, refused } =
+            offline::open_with(start.dir, start.workers, start.master.clone())?;
         if let Some(error) = refused {
             let in_force = control.readiness().revision;
             if in_force == 0 && !start.dir.join("sallyport.yaml").exists() {
@@ -152,7 +154,7 @@ impl Gateway {
         drop(std::fs::remove_file(state.join("admin.json")));
         drop(std::fs::remove_file(state.join("bootstrap")));
         // Nobody listens any more where every worker has failed; then there is nothing to ask.
-        drop(self.shutdown.send(Shutdown::Asked));
+        system::unheeded(self.shutdown.send(Shutdown::Asked));
         let workers = self.workers;
         let joined = tokio::task::spawn_blocking(move || {
             workers.into_iter().map(JoinHandle::join).collect::<Vec<_>>()
@@ -163,7 +165,7 @@ impl Gateway {
                 Err(_) => bail!("a worker panicked"),
             }
         }
-        drop(self.admin_stop.send(true));
+        system::unheeded(self.admin_stop.send(true));
         self.admin_task.await??;
         let (watcher, upkeep) = (self.watcher, self.upkeep);
         tokio::task::spawn_blocking(move || {
@@ -183,10 +185,14 @@ fn addresses(control: &Control, start: &Start<'_>) -> anyhow::Result<(SocketAddr
     let listen = start.listen.unwrap_or(configured.0);
     let admin = start.admin_listen.unwrap_or(configured.1);
     if config::ListenAddress(admin).reach() == Reach::Beyond {
-        bail!("the admin API is for this machine alone until TLS is built; listen on a loopback address, not {admin}");
+        bail!(
+            "the admin API is for this machine alone until TLS is built; listen on a loopback address, not {admin}"
+        );
     }
     if config::ListenAddress(listen).reach() == Reach::Beyond && start.plaintext == Plaintext::LoopbackOnly {
-        bail!("{listen} can be reached from other machines and there is no TLS; say --plaintext if that is meant");
+        bail!(
+            "{listen} can be reached from other machines and there is no TLS; say --plaintext if that is meant"
+        );
     }
     Ok((listen, admin))
 }

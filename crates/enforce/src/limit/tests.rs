@@ -1,3 +1,5 @@
+//! Limits against a reference, at their edges, under several threads, and with a clock that goes back.
+
 use proptest::prelude::*;
 
 use super::*;

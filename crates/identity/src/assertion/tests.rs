@@ -1,3 +1,5 @@
+//! Assertions as an upstream verifies them, and what the cache may give out.
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};

@@ -1,3 +1,5 @@
+//! Which credentials identify whom: for each that does, the nearest that does not.
+
 #![expect(clippy::string_slice, reason = "the texts of these tests are ASCII")]
 
 use std::cell::Cell;

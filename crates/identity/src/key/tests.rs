@@ -1,3 +1,5 @@
+//! Keys: what is made is read, and nothing else is.
+
 #![expect(clippy::string_slice, reason = "the texts of these tests are ASCII")]
 
 use proptest::prelude::*;

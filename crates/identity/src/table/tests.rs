@@ -1,3 +1,5 @@
+//! The key table and the stops: what a change copies, and what it leaves alone.
+
 use std::collections::BTreeMap;
 
 use model::{ApplicationName, TeamName};

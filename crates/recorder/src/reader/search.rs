@@ -39,7 +39,9 @@ impl Filter {
             || self.reason.is_some()
     }
 
-    fn matches(&self, entry: &Entry) -> bool {
+    /// Whether every condition holds for an entry.
+    #[must_use]
+    pub fn matches(&self, entry: &Entry) -> bool {
         let Ok(leaf) = entry.leaf() else { return false };
         let time = leaf.time();
         if self.from.is_some_and(|from| time < from)

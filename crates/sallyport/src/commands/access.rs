@@ -10,7 +10,12 @@ use crate::output::{Format, Output, Tone};
 
 pub(super) async fn team(client: &Client, command: &TeamCommand, output: Output) -> anyhow::Result<Verdict> {
     let row = |team: &Value| {
-        vec![text(team, "name"), list(team, "members", ", "), list(team, "apps", ", "), list(team, "apis", ", ")]
+        vec![
+            text(team, "name"),
+            list(team, "members", ", "),
+            list(team, "apps", ", "),
+            list(team, "apis", ", "),
+        ]
     };
     match command {
         TeamCommand::List => {
@@ -53,7 +58,13 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
         AppCommand::List => {
             let head = ["application", "team", "state", "keys", "attributes"];
             return show_list(client, "/v1/applications", output, &head, "no applications", |app| {
-                vec![text(app, "name"), text(app, "team"), text(app, "state"), text(app, "keys"), attributes(app)]
+                vec![
+                    text(app, "name"),
+                    text(app, "team"),
+                    text(app, "state"),
+                    text(app, "keys"),
+                    attributes(app),
+                ]
             })
             .await;
         }
@@ -62,7 +73,9 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
             let app = client.ask(Method::POST, "/v1/applications", Some(&body)).await?;
             print_one(output, &app, |app| {
                 let name = text(app, "name");
-                format!("application {name} registered; next: sallyport key create --app {name} --scope SCOPE")
+                format!(
+                    "application {name} registered; next: sallyport key create --app {name} --scope SCOPE"
+                )
             })?;
         }
         AppCommand::Show { name } => {
@@ -82,7 +95,11 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
         }
         AppCommand::Disable { name, reason } => {
             let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
-            print_one(output, &client.ask(Method::POST, &path(name, "disable"), Some(&body)).await?, changed)?;
+            print_one(
+                output,
+                &client.ask(Method::POST, &path(name, "disable"), Some(&body)).await?,
+                changed,
+            )?;
         }
         AppCommand::Enable { name, reason } => {
             let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
@@ -119,12 +136,14 @@ pub(super) async fn key(client: &Client, command: &KeyCommand, output: Output) -
         }
         KeyCommand::Revoke { id, reason } => {
             let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
-            let key = client.ask(Method::POST, &format!("/v1/keys/{}/revoke", escape(id)), Some(&body)).await?;
+            let key =
+                client.ask(Method::POST, &format!("/v1/keys/{}/revoke", escape(id)), Some(&body)).await?;
             print_one(output, &key, |key| format!("key {} is {}", text(key, "id"), text(key, "state")))?;
         }
         KeyCommand::Rotate { id, overlap } => {
             let body = json!({ "overlap_seconds": overlap.as_secs() });
-            let key = client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
+            let key =
+                client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
             print_issued(output, &Value::Array(vec![key]))?;
         }
     }
@@ -182,13 +201,23 @@ fn describe_key(key: &Value) -> String {
     )
 }
 
-pub(super) async fn admin(client: &Client, command: &AdminCommand, output: Output) -> anyhow::Result<Verdict> {
+pub(super) async fn admin(
+    client: &Client,
+    command: &AdminCommand,
+    output: Output,
+) -> anyhow::Result<Verdict> {
     match command {
         AdminCommand::List => {
             let head = ["administrator", "role", "state", "created", "by"];
             return show_list(client, "/v1/administrators", output, &head, "no administrators", |row| {
                 let created = minute(&text(row, "created"));
-                vec![text(row, "name"), text(row, "role"), text(row, "state"), created, text(row, "created_by")]
+                vec![
+                    text(row, "name"),
+                    text(row, "role"),
+                    text(row, "state"),
+                    created,
+                    text(row, "created_by"),
+                ]
             })
             .await;
         }
@@ -204,7 +233,9 @@ pub(super) async fn admin(client: &Client, command: &AdminCommand, output: Outpu
             let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
             let path = format!("/v1/administrators/{}/revoke", escape(name));
             let row = client.ask(Method::POST, &path, Some(&body)).await?;
-            print_one(output, &row, |row| format!("administrator {} is {}", text(row, "name"), text(row, "state")))?;
+            print_one(output, &row, |row| {
+                format!("administrator {} is {}", text(row, "name"), text(row, "state"))
+            })?;
         }
     }
     Ok(Verdict::Done)

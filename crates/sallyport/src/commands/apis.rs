@@ -97,7 +97,9 @@ fn describe_regroup(regrouped: &Value) -> String {
     let gains = items(regrouped, "gains");
     lines.push(String::new());
     if gains.is_empty() {
-        lines.push("No policy reaches these operations through their groups: nobody gains anything.".to_owned());
+        lines.push(
+            "No policy reaches these operations through their groups: nobody gains anything.".to_owned(),
+        );
     }
     for gain in gains {
         lines.push(format!(

@@ -28,7 +28,11 @@ pub(super) async fn run(global: &Global, command: &AuditCommand, output: Output)
         let body = json!({ "subject": subject, "reason": reason });
         let erased = reach::client(global).await?.ask(Method::POST, "/v1/log/erase", Some(&body)).await?;
         super::print_one(output, &erased, |erased| {
-            format!("{} entries no longer name {}; every proof stays valid", text(erased, "entries"), text(erased, "subject"))
+            format!(
+                "{} entries no longer name {}; every proof stays valid",
+                text(erased, "entries"),
+                text(erased, "subject")
+            )
         })?;
         return Ok(Verdict::Done);
     }
@@ -70,7 +74,11 @@ fn describe(verified: &Verification, output: Output) -> String {
         (Some(from), Some(to)) => format!(", {} to {}", minute(from), minute(to)),
         _ => String::new(),
     };
-    let pruned = if verified.pruned == 0 { String::new() } else { format!(", {} pruned by retention", verified.pruned) };
+    let pruned = if verified.pruned == 0 {
+        String::new()
+    } else {
+        format!(", {} pruned by retention", verified.pruned)
+    };
     let counts = format!(
         "{} entries{span}; {} under a signature, {} checkpoints{pruned}",
         verified.entries, verified.signed, verified.checkpoints
@@ -173,7 +181,10 @@ async fn tail(reader: &LogReader, lines: usize, follow: bool, output: Output) ->
     };
     let mut position = reader.follow()?;
     print(&reader.tail(lines)?)?;
-    while follow {
+    if !follow {
+        return Ok(Verdict::Done);
+    }
+    loop {
         tokio::select! {
             signal = crate::up::ended() => {
                 signal?;
@@ -182,7 +193,6 @@ async fn tail(reader: &LogReader, lines: usize, follow: bool, output: Output) ->
             () = tokio::time::sleep(LOOK) => print(&position.next_entries()?)?,
         }
     }
-    Ok(Verdict::Done)
 }
 
 fn prove(reader: &LogReader, id: &str, check: Option<&Path>, output: Output) -> anyhow::Result<Verdict> {

@@ -9,7 +9,11 @@ use crate::cli::ExplainArguments;
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, render_table};
 
-pub(super) async fn run(client: &Client, arguments: &ExplainArguments, output: Output) -> anyhow::Result<Verdict> {
+pub(super) async fn run(
+    client: &Client,
+    arguments: &ExplainArguments,
+    output: Output,
+) -> anyhow::Result<Verdict> {
     let explanation = match (&arguments.caller, &arguments.url) {
         (None, None) => {
             client.ask(Method::GET, &format!("/v1/explain/{}", escape(&arguments.subject)), None).await?
@@ -19,7 +23,9 @@ pub(super) async fn run(client: &Client, arguments: &ExplainArguments, output: O
             client.ask(Method::POST, "/v1/explain", Some(&body)).await?
         }
         (None, Some(_)) => bail!("say who would call: --as app:NAME or --as anonymous"),
-        (Some(_), None) => bail!("give the method and the URL of the call, for example GET https://host/path"),
+        (Some(_), None) => {
+            bail!("give the method and the URL of the call, for example GET https://host/path")
+        }
     };
     match output.format {
         Format::Json => output.json(&explanation)?,
@@ -43,7 +49,9 @@ pub(crate) fn describe(explanation: &Value, output: Output) -> String {
     ];
     let operation = text(explanation, "operation");
     lines.push(format!("operation  {}", if operation.is_empty() { "none declared" } else { &operation }));
-    for (name, title) in [("verdict", "verdict"), ("revision", "revision"), ("time", "time"), ("note", "note")] {
+    for (name, title) in
+        [("verdict", "verdict"), ("revision", "revision"), ("time", "time"), ("note", "note")]
+    {
         let value = text(explanation, name);
         if !value.is_empty() {
             lines.push(format!("{title:<11}{value}"));
@@ -60,7 +68,9 @@ pub(crate) fn describe(explanation: &Value, output: Output) -> String {
     }
     let grant = text(explanation, "grant");
     if !grant.is_empty() {
-        lines.push("\nThe smallest grant that would allow it; put it into a file under policies/:\n".to_owned());
+        lines.push(
+            "\nThe smallest grant that would allow it; put it into a file under policies/:\n".to_owned(),
+        );
         lines.push(grant);
     }
     lines.join("\n")

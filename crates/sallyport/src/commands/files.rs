@@ -108,7 +108,8 @@ pub(super) fn check(global: &Global, output: Output) -> anyhow::Result<Verdict> 
         Err(control::ControlError::Files(errors)) => (errors, Vec::new()),
         Err(other) => return Err(other.into()),
     };
-    let shown = errors.iter().map(|error| (error, "error")).chain(warnings.iter().map(|error| (error, "warning")));
+    let shown =
+        errors.iter().map(|error| (error, "error")).chain(warnings.iter().map(|error| (error, "warning")));
     for (finding, severity) in shown {
         match output.format {
             Format::Json => {

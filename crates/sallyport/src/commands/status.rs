@@ -37,7 +37,11 @@ fn describe(api: &Value, output: Output) -> String {
         (mode, _) => mode.to_owned(),
     };
     let name = output.tone(Tone::Strong, &text(api, "api"));
-    let mut lines = vec![format!("{name}  {mode}  today {} allowed, {} denied", text(api, "allowed"), text(api, "denied"))];
+    let mut lines = vec![format!(
+        "{name}  {mode}  today {} allowed, {} denied",
+        text(api, "allowed"),
+        text(api, "denied")
+    )];
     for (title, rows) in [("would be denied", items(api, "would_deny")), ("denied", items(api, "denials"))] {
         if rows.is_empty() {
             continue;

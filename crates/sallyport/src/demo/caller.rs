@@ -57,7 +57,8 @@ pub(super) async fn send(call: &Call) -> anyhow::Result<CallAnswer> {
 async fn exchange(call: &Call) -> anyhow::Result<CallAnswer> {
     let stream = TcpStream::connect(call.gateway).await.context("cannot reach the gateway")?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let mut request = Request::builder().method(call.method).uri(&call.path).header("host", call.gateway.to_string());
+    let mut request =
+        Request::builder().method(call.method).uri(&call.path).header("host", call.gateway.to_string());
     if let Some(key) = &call.key {
         request = request.header("x-api-key", key);
     }

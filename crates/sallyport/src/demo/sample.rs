@@ -108,6 +108,8 @@ impl futures_core::Stream for Ticks {
         }
         std::task::ready!(self.ticks.poll_tick(context));
         self.sent += 1;
-        std::task::Poll::Ready(Some(Ok(Event::default().event("order").data(format!("{{\"order\":{}}}", self.sent)))))
+        std::task::Poll::Ready(Some(Ok(Event::default()
+            .event("order")
+            .data(format!("{{\"order\":{}}}", self.sent)))))
     }
 }

@@ -50,16 +50,46 @@ pub(super) fn all(gateway: SocketAddr, keys: &Keys) -> Vec<Sample> {
     let (shop, warehouse) = (Some(keys.shop.as_str()), Some(keys.warehouse.as_str()));
     let altered = format!("{}0", keys.shop.get(..keys.shop.len().saturating_sub(1)).unwrap_or_default());
     vec![
-        sample("own-customer", "The shop reads its own customer's orders", call("GET", "/v1/customers/42/orders", shop), 200),
-        sample("other-customer", "The same shop asks for another customer's orders", call("GET", "/v1/customers/43/orders", shop), 403),
+        sample(
+            "own-customer",
+            "The shop reads its own customer's orders",
+            call("GET", "/v1/customers/42/orders", shop),
+            200,
+        ),
+        sample(
+            "other-customer",
+            "The same shop asks for another customer's orders",
+            call("GET", "/v1/customers/43/orders", shop),
+            403,
+        ),
         sample("product", "The shop reads a product", call("GET", "/v1/products/tea", shop), 200),
         sample("warehouse", "The warehouse reads every order", call("GET", "/v1/orders", warehouse), 200),
         sample("health", "A probe without a key", call("GET", "/v1/health", None), 200),
         sample("no-key", "Orders without a key", call("GET", "/v1/orders", None), 401),
-        sample("wrong-key", "A key that was not copied whole", call("GET", "/v1/orders", Some(&altered)), 401),
+        sample(
+            "wrong-key",
+            "A key that was not copied whole",
+            call("GET", "/v1/orders", Some(&altered)),
+            401,
+        ),
         sample("guard", "The warehouse deletes an order", call("DELETE", "/v1/orders/7", warehouse), 403),
-        sample("undocumented", "An operation that nobody declared", call("GET", "/internal/stats", warehouse), 404),
-        sample("method", "A method that the path does not have", call("DELETE", "/v1/products/tea", warehouse), 405),
-        sample("dot-segment", "A path that two programs would read differently", call("GET", "/v1/products/%2e%2e/orders", warehouse), 400),
+        sample(
+            "undocumented",
+            "An operation that nobody declared",
+            call("GET", "/internal/stats", warehouse),
+            404,
+        ),
+        sample(
+            "method",
+            "A method that the path does not have",
+            call("DELETE", "/v1/products/tea", warehouse),
+            405,
+        ),
+        sample(
+            "dot-segment",
+            "A path that two programs would read differently",
+            call("GET", "/v1/products/%2e%2e/orders", warehouse),
+            400,
+        ),
     ]
 }

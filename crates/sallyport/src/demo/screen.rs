@@ -49,7 +49,9 @@ pub(super) fn greet(
     let strong = |text: &str| output.tone(Tone::Strong, text);
     let folder = place.folder.display();
     let kept = if place.kept { "kept" } else { "removed at the end" };
-    output.line(&strong("Sallyport: every call identified, nothing allowed by default, everything recorded."))?;
+    output.line(&strong(
+        "Sallyport: every call identified, nothing allowed by default, everything recorded.",
+    ))?;
     output.line(&format!(
         "\n  gateway  http://{}   admin  http://{}\n  API      http://{}   a server that knows nothing of Sallyport\n  files    {folder}   ({kept})\n",
         place.gateway, place.admin, place.upstream
@@ -65,7 +67,11 @@ pub(super) fn greet(
         let reason = reason.rsplit(':').next().unwrap_or_default();
         vec![answered.status.to_string(), reason.to_owned(), answered.sample.title.to_owned()]
     });
-    output.line(&format!("{}\n{}", strong("And so on:"), render_table(&["status", "reason", "call"], rows.collect())))?;
+    output.line(&format!(
+        "{}\n{}",
+        strong("And so on:"),
+        render_table(&["status", "reason", "call"], rows.collect())
+    ))?;
     output.line(&format!(
         "\nCallers are busy now. In another terminal:\n  sallyport --dir {folder} status\n  sallyport --dir {folder} explain {}\n  sallyport --dir {folder} audit verify\n{}",
         denied.decision_id,

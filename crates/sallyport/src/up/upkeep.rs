@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use control::Control;
 
+use crate::system::unheeded;
+
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -36,7 +38,7 @@ impl Upkeep {
 
     /// Ends the thread.
     pub(crate) fn stop(self) {
-        drop(self.stop.send(()));
-        drop(self.thread.join());
+        unheeded(self.stop.send(()));
+        unheeded(self.thread.join());
     }
 }

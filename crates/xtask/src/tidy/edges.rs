@@ -202,13 +202,7 @@ const ROWS: &[Row] = &[
         foreign: &["serde_json"],
         why: "drives the program from outside, so it knows none of its types; nothing ships it",
     },
-    Row {
-        name: "e2e",
-        kind: Kind::Rim,
-        ours: &[],
-        foreign: &[],
-        why: "tests of the program from outside",
-    },
+    Row { name: "e2e", kind: Kind::Rim, ours: &[], foreign: &[], why: "tests of the program from outside" },
     Row {
         name: "fuzzing",
         kind: Kind::Rim,
@@ -235,6 +229,9 @@ const TEST_EDGES: &[(&str, &str)] = &[
     ("http1", "hyper"),
     ("record", "ct-merkle"),
     ("record", "signed_note"),
+    // Tests run the whole path, with a catalogue and policies.
+    ("proxy", "catalog"),
+    ("proxy", "policy"),
     // Verifies assertions as an upstream would.
     ("e2e", "aws-lc-rs"),
     // Routes are called without a socket, and compared with the document that describes them.

@@ -16,7 +16,8 @@ pub(super) fn check(source: &Source) -> Vec<Violation> {
     if source.path.ends_with("/mod.rs") {
         violation(1, "mod-rs", "a module in `mod.rs`", "name it `foo.rs` beside the folder `foo/`");
     }
-    if !source.text.starts_with("//!") {
+    // What must not compile says by its name what it shows, and its expected errors name its lines.
+    if !source.text.starts_with("//!") && !source.path.contains("/tests/compile_fail/") {
         let fix = "begin with `//!`: what it is for, what always holds in it, what it never does";
         violation(1, "module-doc", "the module does not say what it is for", fix);
     }
@@ -77,6 +78,7 @@ mod tests {
     #[test]
     fn refuses_a_module_without_documentation_and_a_mod_rs() {
         assert_eq!(rules("crates/a/src/b.rs", "fn a() {}\n"), ["module-doc"]);
+        assert!(rules("crates/a/tests/compile_fail/b.rs", "fn a() {}\n").is_empty());
         assert_eq!(rules("crates/a/src/b/mod.rs", "//! Why.\n"), ["mod-rs"]);
     }
 

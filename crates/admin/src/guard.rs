@@ -35,13 +35,18 @@ impl AdminState {
             return Ok(());
         };
         let refused = |detail| Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail);
-        let host = single(headers, header::HOST).ok_or_else(|| refused("the request has no single `Host`"))?;
+        let host =
+            single(headers, header::HOST).ok_or_else(|| refused("the request has no single `Host`"))?;
         if !is_ours(host, *address) {
             return Err(refused("the request is for another host than this listener"));
         }
         match headers.get(header::ORIGIN).map(|origin| origin.to_str()) {
             None => Ok(()),
-            Some(Ok(origin)) if origin.strip_prefix("http://").is_some_and(|origin| is_ours(origin, *address)) => Ok(()),
+            Some(Ok(origin))
+                if origin.strip_prefix("http://").is_some_and(|origin| is_ours(origin, *address)) =>
+            {
+                Ok(())
+            }
             Some(_) => Err(refused("the request comes from a page of another origin")),
         }
     }

@@ -17,8 +17,13 @@ impl Input {
 
     /// The body as `T`; unknown fields are refused, so that a misspelt option is not silently left out.
     fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_value(self.body.clone())
-            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("the body does not fit: {error}")))
+        serde_json::from_value(self.body.clone()).map_err(|error| {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                format!("the body does not fit: {error}"),
+            )
+        })
     }
 
     /// The query as pairs, decoded.
@@ -30,7 +35,11 @@ impl Input {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 match (decode(name), decode(value)) {
                     (Some(name), Some(value)) => Ok((name, value)),
-                    _ => Err(Problem::new(StatusCode::BAD_REQUEST, "query", "the query is not percent-encoded UTF-8")),
+                    _ => Err(Problem::new(
+                        StatusCode::BAD_REQUEST,
+                        "query",
+                        "the query is not percent-encoded UTF-8",
+                    )),
                 }
             })
             .collect()

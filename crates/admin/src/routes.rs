@@ -132,16 +132,22 @@ fn build(state: AdminState) -> Router {
                 let judged = move || answer(&route, state, name, query, &headers, &body);
                 match tokio::task::spawn_blocking(judged).await {
                     Ok(answered) => answered.unwrap_or_else(Problem::into_response),
-                    Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed").into_response(),
+                    Err(_) => {
+                        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed")
+                            .into_response()
+                    }
                 }
             })
         };
         router = router.route(route.path, on(filter, handler));
     }
     router
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "absent", "there is no such route").into_response())
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, "absent", "there is no such route").into_response()
+        })
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the route does not have this method").into_response()
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the route does not have this method")
+                .into_response()
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(state.clone(), check_origin))
@@ -177,10 +183,16 @@ fn read_json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Problem> {
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
-    let media = headers.get(axum::http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media =
+        headers.get(axum::http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     if media.split(';').next().map(str::trim) != Some("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body must be application/json"));
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type",
+            "the body must be application/json",
+        ));
     }
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}"))
+    })
 }

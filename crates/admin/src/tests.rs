@@ -45,12 +45,10 @@ impl Fixture {
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("sallyport.yaml"), "version: 1\n").unwrap();
-        std::fs::write(folder.join("teams.yaml"), "version: 1\nteams:\n  partners: { members: [] }\n").unwrap();
-        let options = OpenOptions {
-            folder: folder.clone(),
-            state: folder.join(".state"),
-            workers: NonZeroUsize::MIN,
-        };
+        std::fs::write(folder.join("teams.yaml"), "version: 1\nteams:\n  partners: { members: [] }\n")
+            .unwrap();
+        let options =
+            OpenOptions { folder: folder.clone(), state: folder.join(".state"), workers: NonZeroUsize::MIN };
         let master = control::master_key_of([7; 32]);
         let outside = Outside { clock: Arc::new(clock), random, master };
         let Opened { control, refused, .. } = Control::open(options, outside).unwrap();
@@ -74,7 +72,8 @@ impl Fixture {
     }
 
     fn request(&self, method: &str, path: &str, token: Option<&str>) -> Request<Body> {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -152,7 +151,10 @@ async fn the_bootstrap_credential_works_once_and_makes_an_administrator() {
     assert_eq!(status, StatusCode::OK);
     let (status, ..) = fixture.send(exchange(&credential)).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "it is single-use");
-    assert!(fixture.control.offer_bootstrap().unwrap().is_none(), "none is offered once an administrator exists");
+    assert!(
+        fixture.control.offer_bootstrap().unwrap().is_none(),
+        "none is offered once an administrator exists"
+    );
 }
 
 #[tokio::test]

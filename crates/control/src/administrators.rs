@@ -86,7 +86,12 @@ impl Control {
         }
     }
 
-    pub fn create_administrator(&self, actor: &Actor, name: &str, role: &str) -> Result<NewToken, ControlError> {
+    pub fn create_administrator(
+        &self,
+        actor: &Actor,
+        name: &str,
+        role: &str,
+    ) -> Result<NewToken, ControlError> {
         self.demand(actor, Needs::Admin)?;
         let name = person(name)?;
         let role = Role::parse(role).ok_or_else(|| {

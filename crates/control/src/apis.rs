@@ -112,7 +112,9 @@ impl Control {
             }
             let owner = match &new.owner {
                 None => repository.teams.0.keys().next().cloned(),
-                Some(owner) => TeamName::parse(owner).ok().filter(|owner| repository.teams.find(owner).is_some()),
+                Some(owner) => {
+                    TeamName::parse(owner).ok().filter(|owner| repository.teams.find(owner).is_some())
+                }
             };
             let owner = owner.ok_or_else(|| ControlError::Absent {
                 what: "team",
@@ -169,7 +171,13 @@ impl Control {
     }
 
     /// Moves the end of an API's observation: a named act with a reason, 30 days at most from now.
-    pub fn observe(&self, actor: &Actor, name: &str, until: &str, reason: &str) -> Result<ApiView, ControlError> {
+    pub fn observe(
+        &self,
+        actor: &Actor,
+        name: &str,
+        until: &str,
+        reason: &str,
+    ) -> Result<ApiView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let now = self.now();
         let until_time = Timestamp::parse(until)
@@ -189,8 +197,9 @@ impl Control {
                 let text = all.get(&api.file).cloned().unwrap_or_default();
                 let text = String::from_utf8_lossy(&text).into_owned();
                 let edit = |text: &str, field: &str, value: &str| {
-                    config::edit::set_field(text, field, value, "mode")
-                        .map_err(|error| ControlError::invalid(chain(&error), format!("edit {} by hand", api.file)))
+                    config::edit::set_field(text, field, value, "mode").map_err(|error| {
+                        ControlError::invalid(chain(&error), format!("edit {} by hand", api.file))
+                    })
                 };
                 edit(&edit(&text, "mode", "observe")?, "observe_until", until)?
             };
@@ -235,7 +244,8 @@ impl Control {
                 if before.iter().any(|(known, _)| *known == policy) {
                     continue;
                 }
-                let names_group = |key: &&store::KeyRow| key.scopes.iter().any(|scope| scope == group.as_str());
+                let names_group =
+                    |key: &&store::KeyRow| key.scopes.iter().any(|scope| scope == group.as_str());
                 gains.push(Gain {
                     policy,
                     effect,

@@ -70,12 +70,22 @@ impl Control {
     }
 
     /// Refuses every key of an application from the next request on.
-    pub fn disable_application(&self, actor: &Actor, name: &str, reason: &str) -> Result<ApplicationView, ControlError> {
+    pub fn disable_application(
+        &self,
+        actor: &Actor,
+        name: &str,
+        reason: &str,
+    ) -> Result<ApplicationView, ControlError> {
         self.set_application_state(actor, name, ApplicationState::Disabled, reason)
     }
 
     /// Accepts its keys again.
-    pub fn enable_application(&self, actor: &Actor, name: &str, reason: &str) -> Result<ApplicationView, ControlError> {
+    pub fn enable_application(
+        &self,
+        actor: &Actor,
+        name: &str,
+        reason: &str,
+    ) -> Result<ApplicationView, ControlError> {
         self.set_application_state(actor, name, ApplicationState::Enabled, reason)
     }
 
@@ -157,7 +167,8 @@ impl Control {
         self.demand(actor, Needs::Viewer)?;
         let state = self.state();
         let repository = state.repository()?;
-        let found = TeamName::parse(name).ok().and_then(|name| repository.teams.find(&name).map(|team| (name, team)));
+        let found =
+            TeamName::parse(name).ok().and_then(|name| repository.teams.find(&name).map(|team| (name, team)));
         let Some((team_name, team)) = found else {
             return Err(ControlError::Absent { what: "team", name: name.to_owned() });
         };
@@ -229,7 +240,10 @@ fn read_attributes(
             let fix = if known.is_empty() {
                 "declare it under `application_attributes` in sallyport.yaml".to_owned()
             } else {
-                format!("declared are {}; add it under `application_attributes` in sallyport.yaml", known.join(", "))
+                format!(
+                    "declared are {}; add it under `application_attributes` in sallyport.yaml",
+                    known.join(", ")
+                )
             };
             return Err(ControlError::invalid(format!("the attribute `{name}` is not declared"), fix));
         };
@@ -238,7 +252,10 @@ fn read_attributes(
             return Err(ControlError::invalid(reason, "correct the value or the declaration"));
         };
         if attributes.insert(name.to_owned(), value).is_some() {
-            return Err(ControlError::invalid(format!("`{name}` is given twice"), "give each attribute once"));
+            return Err(ControlError::invalid(
+                format!("`{name}` is given twice"),
+                "give each attribute once",
+            ));
         }
     }
     Ok(attributes)

@@ -3,8 +3,8 @@
 //! An edit of a document widens no grant: groups are exactly what `groups.lock` says.
 
 use catalog::{
-    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, Declaring, GroupsLock, GroupsLockError, Hosts,
-    Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
+    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, Declaring, GroupsLock, GroupsLockError,
+    Hosts, Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
 };
 use config::{ApiConfig, ConfigError, Repository};
 
@@ -45,11 +45,8 @@ pub(crate) fn operations_of(
     };
     let document = read_document(&source.bytes).map_err(|error| document_error(&source.path, &error))?;
     let base_path = base_path_of(api)?;
-    let settings = Declaring {
-        base_path: &base_path,
-        spanning: &api.spanning,
-        hide_existence: &api.hide_existence,
-    };
+    let settings =
+        Declaring { base_path: &base_path, spanning: &api.spanning, hide_existence: &api.hide_existence };
     let (operations, notes) = declare(&document, &settings, lock);
     for note in document.notes.iter().chain(&notes) {
         warnings.push(ConfigError {
@@ -131,9 +128,8 @@ fn compile_error(repository: &Repository, error: &CompileCatalogError) -> Config
         | CompileCatalogError::Origin { api, .. }
         | CompileCatalogError::UnlistedMethod { api, .. } => api.as_str(),
         CompileCatalogError::DuplicateApi { name } => name.as_str(),
-        CompileCatalogError::DuplicateOperation { second, .. } | CompileCatalogError::SharedPath { second, .. } => {
-            second.api()
-        }
+        CompileCatalogError::DuplicateOperation { second, .. }
+        | CompileCatalogError::SharedPath { second, .. } => second.api(),
         CompileCatalogError::ForeignGroup { operation, .. }
         | CompileCatalogError::OutsideBasePath { operation, .. }
         | CompileCatalogError::Parameters { operation } => operation.api(),
@@ -154,13 +150,7 @@ fn lint_warning(repository: &Repository, lint: &Lint) -> ConfigError {
     let text = lint.to_string();
     let named = repository.apis.iter().find(|api| text.contains(&format!("`{}:", api.name)));
     let file = named.and_then(|api| api.document.as_ref()).map_or("apis", |document| &document.path);
-    ConfigError {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        reason: text,
-        fix: String::new(),
-    }
+    ConfigError { file: file.to_owned(), line: 0, column: 0, reason: text, fix: String::new() }
 }
 
 fn place(number: u64) -> u32 {

@@ -58,7 +58,9 @@ impl ControlError {
             Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
-            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => ErrorKind::Internal,
+            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => {
+                ErrorKind::Internal
+            }
             Self::Store(error) => match error {
                 StoreError::Absent { .. } => ErrorKind::Absent,
                 StoreError::Exists { .. } | StoreError::Refused { .. } => ErrorKind::Conflict,
@@ -74,9 +76,10 @@ impl From<StoreError> for ControlError {
         match error {
             StoreError::Absent { what, name } => Self::Absent { what, name },
             StoreError::Exists { what, name } => Self::Exists { what, name },
-            StoreError::Refused { what, name, why } => {
-                Self::Invalid { reason: format!("{what} `{name}` {why}"), fix: "see its current state".to_owned() }
-            }
+            StoreError::Refused { what, name, why } => Self::Invalid {
+                reason: format!("{what} `{name}` {why}"),
+                fix: "see its current state".to_owned(),
+            },
             other => Self::Store(other),
         }
     }

@@ -10,8 +10,8 @@ use catalog::Catalog;
 use enforce::{Explained, Revision, Snapshot, Subject};
 use model::request::{BodyShape, Scheme};
 use model::{
-    Admission, Application, ApplicationName, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, Head,
-    Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
+    Admission, Application, ApplicationName, Caller, CanonicalRequest, Client, CredentialRef, DecisionId,
+    Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
 };
 use policy::{Explanation, GrantAdvice};
 use serde::Serialize;
@@ -134,7 +134,8 @@ impl Control {
         };
         let now = self.now();
         let crate::check::Checked { repository, catalog, policies, .. } = checked;
-        let revision: Revision = crate::revision::build(&mut state, number, &repository, catalog, policies, now)?;
+        let revision: Revision =
+            crate::revision::build(&mut state, number, &repository, catalog, policies, now)?;
         Ok(Some(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&live) })))
     }
 
@@ -164,7 +165,8 @@ impl Control {
             return Ok((past.caller == "anonymous").then(Caller::anonymous));
         };
         let Ok(name) = ApplicationName::parse(name) else { return Ok(None) };
-        let team = past.personal.get("team").and_then(Value::as_str).and_then(|team| TeamName::parse(team).ok());
+        let team =
+            past.personal.get("team").and_then(Value::as_str).and_then(|team| TeamName::parse(team).ok());
         let attributes = self.state().store.application(&name)?.map(|row| (row.team, row.attributes));
         let (team, attributes) = match (attributes, team) {
             (Some((now, attributes)), team) => (team.unwrap_or(now), attributes),
@@ -187,7 +189,8 @@ fn known(application: Application) -> Caller {
 impl Past {
     fn read(entries: &[Value], id: &str) -> Result<Self, ControlError> {
         let absent = || ControlError::Absent { what: "decision", name: id.to_owned() };
-        let decided = entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some("decided"));
+        let decided =
+            entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some("decided"));
         let decided = decided.ok_or_else(absent)?;
         let text = |name: &str| decided.get(name).and_then(Value::as_str).map(str::to_owned);
         let damaged = || ControlError::Log { what: format!("the entry of `{id}` lacks a field") };
@@ -213,9 +216,13 @@ impl Past {
     fn bare(&self) -> ExplanationView {
         let erased = self.personal.get("personal").and_then(Value::as_str) == Some("not recorded");
         let note = match (&self.operation, erased) {
-            (_, true) => Some("who called was erased or is past its retention; the rules cannot be judged again"),
+            (_, true) => {
+                Some("who called was erased or is past its retention; the rules cannot be judged again")
+            }
             (None, _) => Some("no declared operation matched, so no rule was asked"),
-            (Some(_), _) => Some("the revision of this decision is no longer kept; the rules cannot be judged again"),
+            (Some(_), _) => {
+                Some("the revision of this decision is no longer kept; the rules cannot be judged again")
+            }
         };
         ExplanationView {
             decision: decision_of(self.verdict),
@@ -242,7 +249,8 @@ impl Past {
         let recorded = self.personal.get("attributes");
         let mut path = operation.template.to_string();
         for parameter in &operation.parameters {
-            let recorded = recorded.and_then(|attributes| attributes.get(format!("params.{}", parameter.name)));
+            let recorded =
+                recorded.and_then(|attributes| attributes.get(format!("params.{}", parameter.name)));
             let value = match recorded {
                 Some(Value::String(text)) => text.clone(),
                 Some(Value::Null) | None => unread(parameter.kind).to_owned(),
@@ -282,7 +290,9 @@ fn view(explained: &Explained, caller: &Caller, snapshot: &Snapshot) -> Explanat
     let policy = explained.policy.as_ref();
     let note = policy.and_then(|policy| match policy.grant {
         GrantAdvice::Guarded => Some("a guard forbids this; no grant helps"),
-        GrantAdvice::Identify => Some("the caller must present a credential first; a grant is given to an application"),
+        GrantAdvice::Identify => {
+            Some("the caller must present a credential first; a grant is given to an application")
+        }
         GrantAdvice::Mend => Some("a policy cannot be evaluated; no grant helps before it is mended"),
         GrantAdvice::AlreadyPermitted | GrantAdvice::Grant(_) => None,
     });
@@ -327,17 +337,16 @@ fn request_of(method: &str, url: &str) -> Result<CanonicalRequest, ControlError>
     let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, target) = rest.split_at_checked(at).unwrap_or((rest, ""));
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    canonical(method, &target, host).map_err(|detail| invalid(format!("the gateway would refuse `{url}`: {detail}")))
+    canonical(method, &target, host)
+        .map_err(|detail| invalid(format!("the gateway would refuse `{url}`: {detail}")))
 }
 
 fn canonical(method: &str, target: &str, host: &str) -> Result<CanonicalRequest, &'static str> {
     let fields = [(&b"host"[..], host.as_bytes())];
-    let head = Head::from_parts(method.as_bytes(), target.as_bytes(), fields).map_err(|_| "it is too long")?;
-    let admission = Admission {
-        scheme: Scheme::Http,
-        body: BodyShape::Absent,
-        peer: IpAddr::from([127, 0, 0, 1]),
-    };
+    let head =
+        Head::from_parts(method.as_bytes(), target.as_bytes(), fields).map_err(|_| "it is too long")?;
+    let admission =
+        Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
     CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.detail())
 }
 
@@ -345,7 +354,9 @@ fn escape_path(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => escaped.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                escaped.push(char::from(byte))
+            }
             other => escaped.push_str(&format!("%{other:02X}")),
         }
     }

@@ -71,7 +71,8 @@ fn read_folder(root: &Path, prefix: &str, depth: usize, files: &mut Files) -> Re
         // One byte more than allowed is enough for the reader to see that the file is too long.
         let limit = u64::try_from(byte_limit(&role)).unwrap_or(u64::MAX).saturating_add(1);
         let mut bytes = Vec::new();
-        let file = File::open(entry.path()).map_err(|cause| FilesError::Read { path: entry.path(), cause })?;
+        let file =
+            File::open(entry.path()).map_err(|cause| FilesError::Read { path: entry.path(), cause })?;
         file.take(limit)
             .read_to_end(&mut bytes)
             .map_err(|cause| FilesError::Read { path: entry.path(), cause })?;

@@ -47,7 +47,10 @@ pub fn api_files(order: &ApiOrder) -> Result<Vec<(String, Vec<u8>)>, ControlErro
     let mut files = Vec::new();
     if let Some(bytes) = &order.document {
         let document = read_document(bytes).map_err(|error| {
-            ControlError::invalid(chain(&error), "give a Swagger 2.0, OpenAPI 3.0 or 3.1 document as YAML or JSON")
+            ControlError::invalid(
+                chain(&error),
+                "give a Swagger 2.0, OpenAPI 3.0 or 3.1 document as YAML or JSON",
+            )
         })?;
         if let Some(base_path) = document.base_paths.first() {
             text = config::edit::set_field(&text, "base_path", base_path, "upstream")
@@ -73,10 +76,9 @@ fn with_template<T>(order: &ApiOrder, render: impl FnOnce(&NewApi<'_>) -> T) -> 
         .map_err(|error| ControlError::invalid(chain(&error), "write it as http://127.0.0.1:9000"))?;
     let hosts = match &order.host {
         None => Hosts::Any,
-        Some(host) => Hosts::Listed(vec![
-            HostName::parse(host)
-                .map_err(|error| ControlError::invalid(format!("`{host}`: {error}"), "write the host without a port"))?,
-        ]),
+        Some(host) => Hosts::Listed(vec![HostName::parse(host).map_err(|error| {
+            ControlError::invalid(format!("`{host}`: {error}"), "write the host without a port")
+        })?]),
     };
     let until = date(order.today.plus(OBSERVE));
     let start = if order.document.is_some() { Start::Enforce } else { Start::ObserveUntil(&until) };

@@ -115,7 +115,10 @@ impl Control {
     pub fn rotate_key(&self, actor: &Actor, id: &str, overlap: Duration) -> Result<IssuedKey, ControlError> {
         self.demand(actor, Needs::Owner)?;
         if OVERLAP_MAX < overlap {
-            return Err(ControlError::invalid("the overlap is longer than 30 days", "choose a shorter overlap"));
+            return Err(ControlError::invalid(
+                "the overlap is longer than 30 days",
+                "choose a shorter overlap",
+            ));
         }
         let now = self.now();
         let mut state = self.state();
@@ -143,7 +146,12 @@ impl Control {
             // Stopped first: a full log must not keep a leaked key alive.
             state.stop_key(&self.live, old.id);
             let recorded = self.record(actor, "key.revoke", &object, reason);
-            self.carried(actor, "key.revoke", &object, state.store.change_key(old.id, KeyChange::Revoke, &act))?;
+            self.carried(
+                actor,
+                "key.revoke",
+                &object,
+                state.store.change_key(old.id, KeyChange::Revoke, &act),
+            )?;
             state.refresh_keys(&self.live, &[old.id])?;
             recorded?;
         }
@@ -206,7 +214,10 @@ impl Control {
     /// Scopes are operations and groups that are declared; a typing mistake would make a key that opens nothing.
     fn check_scopes(&self, scopes: &[String]) -> Result<Vec<String>, ControlError> {
         if scopes.is_empty() {
-            return Err(ControlError::invalid("a key needs a scope", "name an operation or a group with --scope"));
+            return Err(ControlError::invalid(
+                "a key needs a scope",
+                "name an operation or a group with --scope",
+            ));
         }
         let snapshot = self.live.load();
         let catalog = snapshot.catalog();
@@ -214,13 +225,15 @@ impl Control {
             .operations()
             .iter()
             .flat_map(|operation| {
-                std::iter::once(operation.id.as_str()).chain(operation.groups.iter().map(model::GroupName::as_str))
+                std::iter::once(operation.id.as_str())
+                    .chain(operation.groups.iter().map(model::GroupName::as_str))
             })
             .chain(catalog.apis().iter().map(|api| api.name.as_str()))
             .collect();
         for scope in scopes {
             let built_in = scope.strip_suffix(":read").or_else(|| scope.strip_suffix(":write"));
-            let names_api = built_in.is_some_and(|api| catalog.apis().iter().any(|known| known.name.as_str() == api));
+            let names_api =
+                built_in.is_some_and(|api| catalog.apis().iter().any(|known| known.name.as_str() == api));
             if !known.contains(scope.as_str()) && !names_api {
                 return Err(ControlError::invalid(
                     format!("there is no operation or group `{scope}`"),

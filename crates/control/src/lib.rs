@@ -161,11 +161,21 @@ impl Control {
 
     /// Refuses an actor whose role does not suffice.
     pub(crate) fn demand(&self, actor: &Actor, needs: Needs) -> Result<(), ControlError> {
-        if actor.may(needs) { Ok(()) } else { Err(ControlError::Forbidden { needs, role: actor.role().as_str() }) }
+        if actor.may(needs) {
+            Ok(())
+        } else {
+            Err(ControlError::Forbidden { needs, role: actor.role().as_str() })
+        }
     }
 
     /// Records a change before it is made; what cannot be recorded is not done.
-    pub(crate) fn record(&self, actor: &Actor, action: &str, object: &str, reason: &str) -> Result<(), ControlError> {
+    pub(crate) fn record(
+        &self,
+        actor: &Actor,
+        action: &str,
+        object: &str,
+        reason: &str,
+    ) -> Result<(), ControlError> {
         let change = Change {
             time: self.now(),
             actor: &actor.label(),

@@ -26,7 +26,8 @@ impl Control {
         let state = self.state();
         let mut reasons: Vec<String> = state.refused().iter().map(ToString::to_string).collect();
         if revision == RevisionNumber::NONE {
-            reasons.push("no_revision: no valid revision has been loaded; every request is denied".to_owned());
+            reasons
+                .push("no_revision: no valid revision has been loaded; every request is denied".to_owned());
         } else if state.loaded.as_ref().is_some_and(|loaded| loaded.repository.policies.is_empty()) {
             reasons.push("no policies: every request is denied".to_owned());
         }
@@ -44,7 +45,11 @@ impl Control {
             ("sallyport_revision", "Serial number of the revision in force", names.revision.0),
             ("sallyport_keys_version", "Version of the key table", names.keys),
             ("sallyport_stops_sequence", "Sequence of the last stop", names.stops),
-            ("sallyport_config_last_reload_successful", "Whether the files are in force", u64::from(in_force)),
+            (
+                "sallyport_config_last_reload_successful",
+                "Whether the files are in force",
+                u64::from(in_force),
+            ),
         ];
         for (name, help, value) in rows {
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));

@@ -60,7 +60,8 @@ impl Control {
     /// one, everything is denied.
     pub fn open(options: OpenOptions, outside: Outside) -> Result<Opened, ControlError> {
         let OpenOptions { folder, state: state_folder, workers } = options;
-        let folder_error = |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
+        let folder_error =
+            |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
         store::private_folder(&state_folder).map_err(folder_error)?;
         let lock = DirectoryLock::acquire(&state_folder).map_err(|error| {
             ControlError::invalid(error.to_string(), "stop the other process, or reach it with --admin")
@@ -69,12 +70,14 @@ impl Control {
         let now = (outside.clock)();
         let random = outside.random;
         let secrets = secrets::open(&mut store, &outside.master, &random, now)?;
-        let seed: [u8; 32] = secrets.log_seed.expose().try_into().map_err(|_| ControlError::Secret {
-            what: "`log-checkpoint` is not 32 bytes long".to_owned(),
-        })?;
+        let seed: [u8; 32] =
+            secrets.log_seed.expose().try_into().map_err(|_| ControlError::Secret {
+                what: "`log-checkpoint` is not 32 bytes long".to_owned(),
+            })?;
         let read = files::read_all(&folder)?;
         let log_folder = state_folder.join("log");
-        let mut log = Options::new(log_folder.clone(), origin(&store)?, seed, workers, Arc::clone(&outside.clock));
+        let mut log =
+            Options::new(log_folder.clone(), origin(&store)?, seed, workers, Arc::clone(&outside.clock));
         log.keep = Some(keep(&read));
         let (recorder, logs) =
             Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
@@ -110,7 +113,8 @@ impl Control {
 
 /// The log's name in checkpoints: stable for a store, and no two stores share it.
 fn origin(store: &Store) -> Result<String, ControlError> {
-    let made = store.secret_names()?.into_iter().find(|(name, _)| name == "log-checkpoint").map(|(_, made)| made);
+    let made =
+        store.secret_names()?.into_iter().find(|(name, _)| name == "log-checkpoint").map(|(_, made)| made);
     Ok(format!("sallyport.local/log/{}", made.map_or(0, Timestamp::as_micros)))
 }
 

@@ -29,9 +29,11 @@ pub struct RevisionView {
 impl Control {
     /// Brings changed files into force where `reload: on_change` says so. Gives whether anything changed.
     pub fn reload(&self, actor: &Actor, reason: &str) -> Result<Reloaded, ControlError> {
-        let waits = self.state().loaded.as_ref().is_some_and(|loaded| {
-            loaded.repository.gateway.reload == Reload::OnPublish
-        });
+        let waits = self
+            .state()
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| loaded.repository.gateway.reload == Reload::OnPublish);
         if waits {
             return Ok(Reloaded::Waiting);
         }
@@ -49,7 +51,8 @@ impl Control {
         self.bring_into_force(actor, reason, read)?;
         let number = self.live.load().names().revision;
         let row = self.state().store.revision(number)?;
-        row.map(|row| view(&row, number)).ok_or(ControlError::Absent { what: "revision", name: number.to_string() })
+        row.map(|row| view(&row, number))
+            .ok_or(ControlError::Absent { what: "revision", name: number.to_string() })
     }
 
     /// The newest revisions first.
@@ -106,8 +109,10 @@ impl Control {
             Some(same) => same.number,
             None => {
                 self.record(actor, "revision.publish", &hex(&content_hash), reason)?;
-                let new = NewRevision { time: now, author: &actor.label(), reason, content_hash, files: &read };
-                self.carried(actor, "revision.publish", &hex(&content_hash), state.store.add_revision(&new))?.number
+                let new =
+                    NewRevision { time: now, author: &actor.label(), reason, content_hash, files: &read };
+                self.carried(actor, "revision.publish", &hex(&content_hash), state.store.add_revision(&new))?
+                    .number
             }
         };
         let next = revision::build(&mut state, number, &repository, catalog, policies, now)?;
@@ -162,7 +167,9 @@ mod tests {
     #[test]
     fn no_two_sets_of_files_share_a_hash() {
         let set = |pairs: &[(&str, &str)]| {
-            content_hash(&pairs.iter().map(|(path, text)| (path.to_string(), text.as_bytes().to_vec())).collect())
+            content_hash(
+                &pairs.iter().map(|(path, text)| (path.to_string(), text.as_bytes().to_vec())).collect(),
+            )
         };
         assert_eq!(set(&[("a", "bc")]), set(&[("a", "bc")]));
         assert_ne!(set(&[("a", "bc")]), set(&[("ab", "c")]));

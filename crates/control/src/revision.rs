@@ -57,7 +57,9 @@ pub(crate) fn build(
     }
     let trusted = repository.gateway.trusted_proxies.iter();
     let trusted_proxies = Networks::of(trusted.map(|network| (network.addr(), network.prefix_len())))
-        .map_err(|error| ControlError::invalid(error.to_string(), "correct `trusted_proxies` in sallyport.yaml"))?;
+        .map_err(|error| {
+            ControlError::invalid(error.to_string(), "correct `trusted_proxies` in sallyport.yaml")
+        })?;
     Ok(Revision {
         number,
         catalog,

@@ -28,12 +28,17 @@ impl Control {
 }
 
 /// What is new against `flushed`, and what will have been flushed then.
-fn fresh(counted: &Rollups, flushed: &BTreeMap<Place, u64>, now: Timestamp) -> (Vec<Rollup>, BTreeMap<Place, u64>) {
+fn fresh(
+    counted: &Rollups,
+    flushed: &BTreeMap<Place, u64>,
+    now: Timestamp,
+) -> (Vec<Rollup>, BTreeMap<Place, u64>) {
     let mut rows = Vec::new();
     let mut seen = BTreeMap::new();
     for api in &counted.apis {
         let Ok(name) = ApiName::parse(&api.api) else { continue };
-        let allowed = (api.api.clone(), Verdict::Allowed.as_str(), String::new(), String::new(), String::new());
+        let allowed =
+            (api.api.clone(), Verdict::Allowed.as_str(), String::new(), String::new(), String::new());
         let mut counts = vec![(allowed, api.allowed, now)];
         for row in &api.rows {
             let place = (

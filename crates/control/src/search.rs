@@ -32,7 +32,8 @@ impl SearchOrder {
     /// Sets one condition by its name; false where there is none of this name.
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, ControlError> {
         let bad = |what: &str, fix: &str| ControlError::invalid(format!("`{value}` is no {what}"), fix);
-        let time = || Timestamp::parse(value).map_err(|_| bad("time", "write it as 2026-12-31 or as RFC 3339"));
+        let time =
+            || Timestamp::parse(value).map_err(|_| bad("time", "write it as 2026-12-31 or as RFC 3339"));
         match name {
             "caller" => self.filter.caller = Some(value.to_owned()),
             "operation" => self.filter.operation = Some(value.to_owned()),
@@ -75,7 +76,8 @@ impl SearchOrder {
 
 /// Reads a subject as `audit erase` names it.
 pub fn subject(text: &str) -> Result<Subject, ControlError> {
-    let wrong = || ControlError::invalid(format!("`{text}` is no subject"), "use app:NAME, user:NAME or ip:ADDRESS");
+    let wrong =
+        || ControlError::invalid(format!("`{text}` is no subject"), "use app:NAME, user:NAME or ip:ADDRESS");
     match text.split_once(':').ok_or_else(wrong)? {
         ("app", name) if !name.is_empty() => Ok(Subject::Application(name.to_owned())),
         ("user", name) if !name.is_empty() => Ok(Subject::User(name.to_owned())),

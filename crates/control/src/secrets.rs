@@ -79,8 +79,8 @@ fn signers(store: &mut Store, master: &MasterKey, now: Timestamp) -> Result<Vec<
     names.sort_by_key(|(_, written)| std::cmp::Reverse(*written));
     let due = names.first().is_none_or(|(_, written)| written.plus(SIGNING_KEY_LIFETIME) <= now);
     if due {
-        let secret =
-            identity::generate_signing_key().map_err(|error| ControlError::Secret { what: error.to_string() })?;
+        let secret = identity::generate_signing_key()
+            .map_err(|error| ControlError::Secret { what: error.to_string() })?;
         let name = format!("{SIGNING_PREFIX}{}", now.as_micros());
         let seal = |_: &()| master.seal(Purpose::AssertionSigning, &name, secret.expose());
         let sealed = seal(&()).map_err(|error| ControlError::Secret { what: error.to_string() })?;
@@ -93,7 +93,8 @@ fn signers(store: &mut Store, master: &MasterKey, now: Timestamp) -> Result<Vec<
     let open = |(name, _): &(String, Timestamp)| {
         let sealed = store.secret(name)?.unwrap_or_default();
         let secret = unseal(master, Purpose::AssertionSigning, name, &sealed)?;
-        Signer::from_pkcs8(&secret).map_err(|error| ControlError::Secret { what: format!("`{name}`: {error}") })
+        Signer::from_pkcs8(&secret)
+            .map_err(|error| ControlError::Secret { what: format!("`{name}`: {error}") })
     };
     names.iter().map(open).collect()
 }

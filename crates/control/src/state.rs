@@ -66,7 +66,8 @@ impl State {
     pub(crate) fn key_header(&self, scopes: &[String]) -> String {
         let api = scopes.first().and_then(|scope| scope.split(':').next()).unwrap_or_default();
         let found = self.loaded.iter().flat_map(|loaded| &loaded.repository.apis);
-        let header = found.filter(|known| known.name.as_str() == api).map(|api| api.key_header.as_str()).next();
+        let header =
+            found.filter(|known| known.name.as_str() == api).map(|api| api.key_header.as_str()).next();
         header.map_or_else(|| KEY_HEADER.to_owned(), title_case)
     }
 
@@ -91,13 +92,17 @@ impl State {
     pub(crate) fn key_table(&self) -> Result<KeyTable, ControlError> {
         let applications = self.applications()?;
         let rows = self.store.keys()?;
-        let entries: Vec<KeyEntry> =
-            rows.iter().filter_map(|row| applications.get(&row.application).map(|owner| entry(row, owner, None))).collect();
+        let entries: Vec<KeyEntry> = rows
+            .iter()
+            .filter_map(|row| applications.get(&row.application).map(|owner| entry(row, owner, None)))
+            .collect();
         let versions = self.store.versions()?;
         Ok(KeyTable::empty().with_all(entries).at_version(versions.keys))
     }
 
-    fn applications(&self) -> Result<BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)>, ControlError> {
+    fn applications(
+        &self,
+    ) -> Result<BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)>, ControlError> {
         let rows = self.store.applications()?;
         Ok(rows.into_iter().map(|row| (row.name.clone(), application(&row))).collect())
     }
@@ -148,7 +153,11 @@ fn application(row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {
 }
 
 /// A key for the request path. Use and limit of the entry that it replaces go on.
-fn entry(row: &KeyRow, owner: &(Arc<Application>, ApplicationState), before: Option<&Arc<KeyEntry>>) -> KeyEntry {
+fn entry(
+    row: &KeyRow,
+    owner: &(Arc<Application>, ApplicationState),
+    before: Option<&Arc<KeyEntry>>,
+) -> KeyEntry {
     let usage = || Arc::new(row.last_used.map_or_else(KeyUsage::never, KeyUsage::at));
     KeyEntry {
         id: row.id,

@@ -119,7 +119,8 @@ impl ApiStatus {
             return;
         }
         if !has_document {
-            let text = format!("no document: add apis/{0}/openapi.yaml, then `sallyport api regroup {0}`", self.api);
+            let text =
+                format!("no document: add apis/{0}/openapi.yaml, then `sallyport api regroup {0}`", self.api);
             self.in_the_way.push(text);
         }
         let mut causes: BTreeMap<(&str, &str), u64> = BTreeMap::new();

@@ -332,8 +332,10 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/problems");
         let reasons = DenyReason::ALL.iter().map(|reason| reason.problem());
         for problem in reasons.chain(UpstreamFailure::ALL.iter().map(|failure| failure.problem())) {
-            let page = std::fs::read_to_string(folder.join(format!("{}.md", problem.slug))).unwrap_or_default();
-            for part in [problem.title, problem.next_step, &format!("urn:sallyport:problem:{}", problem.slug)] {
+            let page =
+                std::fs::read_to_string(folder.join(format!("{}.md", problem.slug))).unwrap_or_default();
+            for part in [problem.title, problem.next_step, &format!("urn:sallyport:problem:{}", problem.slug)]
+            {
                 assert!(page.contains(part), "docs/problems/{}.md does not say: {part}", problem.slug);
             }
         }

@@ -13,7 +13,6 @@ use record::encode::{
     put_change_leaf, put_closed_leaf, put_completed_leaf, put_decided_leaf, put_loss_leaf, put_opened_leaf,
     put_whole_leaf,
 };
-use record::segment::PersonalPart;
 use record::segment::index::Indexed;
 use record::{
     Change, Checkpoint, Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened,

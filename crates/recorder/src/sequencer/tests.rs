@@ -397,7 +397,8 @@ fn forged(disk: &MemoryDisk, hashes: bool, change: impl Fn(&mut Vec<u8>, &mut Ve
                 if tree.size() == 2 {
                     change(&mut leaf, &mut part);
                 }
-                let personal = stored.personal.map(|old| PersonalPart { bytes: &part, ..old });
+                let personal =
+                    stored.personal.map(|old| record::segment::PersonalPart { bytes: &part, ..old });
                 let stored = Stored { leaf: &leaf, personal };
                 index.add(out.len() as u64, &stored).unwrap();
                 record::segment::put_entry(&mut out, &stored);

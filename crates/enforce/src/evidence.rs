@@ -1,15 +1,18 @@
 //! What a request leaves for the record: data only, complete before anything is forwarded.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use catalog::{ApiIndex, Captured, Captures, Operation, OperationIndex};
+use catalog::{ApiIndex, Captured, Captures, Operation, OperationIndex, ParameterValue};
 use model::{
-    Audit, Caller, CanonicalRequest, DecisionId, KeyId, Method, Mode, Refusal, Snapshots, Timestamp, Verdict,
+    AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mode,
+    Refusal, Snapshots, Timestamp, Verdict,
 };
-use policy::PolicyRefs;
+use policy::{KeptFact, Mfa, PolicyRefs};
 
-use crate::{ApiRules, Snapshot, Trace};
+use crate::{ApiRules, Snapshot, Trace, weigh};
 
 /// The evidence of one decision.
 #[derive(Clone, Debug)]
@@ -40,6 +43,18 @@ pub struct Evidence {
     pub trace: Option<Trace>,
     pub(crate) captures: Option<Captures>,
     pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// The value of a fact that policies read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactValue<'a> {
+    Bool(bool),
+    Long(i64),
+    /// The scopes of a credential.
+    Scopes(&'a [String]),
+    Text(Cow<'a, str>),
+    /// A set of texts.
+    Texts(&'a BTreeSet<String>),
 }
 
 impl Evidence {
@@ -110,5 +125,47 @@ impl Evidence {
         let names = self.operation().map(|operation| &*operation.parameters).unwrap_or_default();
         let values = self.captures.iter().flat_map(|captures| captures.values(request));
         names.iter().map(|parameter| parameter.name.as_str()).zip(values)
+    }
+    /// The facts that the policies of the operation read, by the names that a record keeps them under: with them, and
+    /// with what every record has, the decision can be made again. A fact that the request has not is left out.
+    /// `request` is the one that was judged.
+    pub fn facts<'a>(
+        &'a self,
+        request: &'a CanonicalRequest,
+    ) -> impl Iterator<Item = (&'a str, FactValue<'a>)> + 'a {
+        let policies = self.snapshot.revision.policies.as_ref();
+        let kept = policies.zip(self.operation).map(|(policies, operation)| policies.kept(operation));
+        let kept = kept.unwrap_or_default().iter();
+        kept.filter_map(|fact| Some((fact.key(), self.fact(fact, request)?)))
+    }
+
+    fn fact<'a>(&'a self, fact: &'a KeptFact, request: &'a CanonicalRequest) -> Option<FactValue<'a>> {
+        match fact {
+            KeptFact::Attribute(name) => match &self.caller.client {
+                Client::Anonymous => None,
+                Client::Application(application) => Some(match application.attributes.get(name.name())? {
+                    AttributeValue::Bool(value) => FactValue::Bool(*value),
+                    AttributeValue::Long(value) => FactValue::Long(*value),
+                    AttributeValue::String(text) => FactValue::Text(Cow::Borrowed(text)),
+                    AttributeValue::StringSet(texts) => FactValue::Texts(texts),
+                }),
+            },
+            KeptFact::Mfa => Some(FactValue::Bool(weigh::MFA == Mfa::Used)),
+            KeptFact::Param { place, .. } => {
+                let kind = self.operation()?.parameters.get(*place)?.kind;
+                let text = self.captures.as_ref()?.value(request, *place)?.text();
+                match kind.read(&text).ok()? {
+                    ParameterValue::Bool(value) => Some(FactValue::Bool(value)),
+                    ParameterValue::Long(value) => Some(FactValue::Long(value)),
+                    ParameterValue::String(_) => Some(FactValue::Text(text)),
+                }
+            }
+            KeptFact::Scopes => match self.caller.credential {
+                CredentialRef::Absent => None,
+                CredentialRef::Key(id) => {
+                    self.snapshot.keys.find(id).map(|key| FactValue::Scopes(&key.scopes))
+                }
+            },
+        }
     }
 }

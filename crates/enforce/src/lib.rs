@@ -29,7 +29,7 @@ mod weigh;
 pub mod worker;
 
 pub use client::ClientAddress;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain};
 pub use forward::{Forward, TrailerUse, trailer_use};
 pub use identity::LimitCell;

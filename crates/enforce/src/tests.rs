@@ -1,6 +1,7 @@
 //! The request path as tables: a small gateway, requests, and what becomes of them.
 
 mod decisions;
+mod evidence;
 mod forwarding;
 mod matrix;
 mod properties;

@@ -12,6 +12,9 @@ use model::{Caller, CanonicalRequest, Client, DenyReason, Method, Mode, Refusal,
 use policy::{Facts, Mfa, PolicyRefs, Ruling, RulingKind};
 use smallvec::SmallVec;
 
+/// No credential of ours says that several factors were used.
+pub(crate) const MFA: Mfa = Mfa::NotUsed;
+
 /// How far a credential reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scopes<'a> {
@@ -176,7 +179,7 @@ fn weigh_operation(
         params: &values,
         source_ip: question.source_ip,
         now: question.now,
-        mfa: Mfa::NotUsed,
+        mfa: MFA,
     };
     ruled(rule(&facts), disguise, anonymous)
 }

@@ -8,6 +8,7 @@ use model::{AttributeType, PolicyId, Timestamp};
 
 use crate::diagnostic::{CompilePoliciesError, Diagnostic, Severity};
 use crate::facts;
+use crate::kept::KeptFact;
 use crate::load::{self, Files};
 use crate::reads::{Names, OperationReads, Reads};
 use crate::rule::{Effect, Rule};
@@ -180,10 +181,8 @@ impl Policies {
         let Some(entry) = self.operation(operation) else {
             return OperationReads::default();
         };
-        let mut reads = Reads::nothing();
-        for rule in self.rules_of(operation) {
-            reads.merge(&rule.reads);
-        }
+        let plan = usize::try_from(entry.plan).ok().and_then(|plan| self.slices.plans.get(plan));
+        let reads = plan.map_or_else(Reads::nothing, |plan| plan.reads.clone());
         let all_params = || entry.parameters.iter().map(|parameter| parameter.name.clone()).collect();
         OperationReads {
             context: reads.context,
@@ -196,6 +195,13 @@ impl Policies {
                 Names::Listed(names) => names,
             },
         }
+    }
+
+    /// The facts of a request for this operation that its record keeps, so that the decision can be made again. Made
+    /// when the policies are compiled.
+    #[must_use]
+    pub fn kept(&self, operation: OperationIndex) -> &[KeptFact] {
+        self.operation(operation).map_or(&[], |entry| &entry.kept)
     }
 
     /// The policies whose scope covers an operation, in the order of loading.
@@ -212,15 +218,6 @@ impl Policies {
         let granted: HashSet<u32> = grants.flat_map(|(_, reach)| reach.iter().copied()).collect();
         let all = (0_u32..).zip(&self.slices.operations).map(|(place, _)| place);
         all.filter(move |place| !granted.contains(place)).map(OperationIndex)
-    }
-
-    /// The rules whose scope covers an operation, for one caller or another.
-    fn rules_of(&self, operation: OperationIndex) -> impl Iterator<Item = &Rule> {
-        self.rules
-            .iter()
-            .zip(&self.reach)
-            .filter(move |(_, reach)| reach.binary_search(&operation.0).is_ok())
-            .map(|(rule, _)| rule)
     }
 
     pub(crate) fn operation(&self, index: OperationIndex) -> Option<&OperationEntry> {

@@ -14,6 +14,7 @@ use model::OperationId;
 use smallvec::SmallVec;
 
 use crate::digest::ContentHash;
+use crate::kept::KeptFact;
 use crate::reads::{AddressTest, ContextFact, Names, Precision, Reads};
 use crate::rule::{Actions, Principals, Resources, Rule};
 use crate::source::Directory;
@@ -30,6 +31,8 @@ pub(crate) struct OperationEntry {
     /// Of the parameters' names and types.
     pub parameters_content: u128,
     pub action: EntityUid,
+    /// What the record of a request keeps.
+    pub kept: Box<[KeptFact]>,
     pub plan: u32,
 }
 
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
     pub applications: u32,
     pub teams: Map<Box<str>, u32>,
     pub named: Map<Box<str>, u32>,
+    /// What the policies of all callers read.
+    pub reads: Reads,
 }
 
 /// Policies that cover one kind of caller of one or more operations.
@@ -181,6 +186,7 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
         .zip(catalog.operations().iter().zip(of_operation))
         .filter_map(|(place, (operation, list))| {
             let plan = builder.plan(place, operation, list)?;
+            let reads = &builder.plans.get(usize::try_from(plan).ok()?)?.reads;
             Some(OperationEntry {
                 id: operation.id.clone(),
                 api: operation.api,
@@ -188,6 +194,7 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
                 parameters_content: parameters_content(&operation.parameters),
                 parameters: operation.parameters.clone(),
                 action: crate::facts::uid(crate::rule::ACTION, operation.id.as_str())?,
+                kept: KeptFact::of(reads, &operation.parameters, directory.attributes.keys()),
                 plan,
             })
         })
@@ -247,8 +254,11 @@ impl Builder<'_> {
         let mut applications = Vec::new();
         let mut teams: Map<Box<str>, Vec<u32>> = Map::default();
         let mut named: Map<Box<str>, Vec<u32>> = Map::default();
+        let mut reads = Reads::nothing();
         for &number in &key.rules {
-            match &self.rule(number)?.scope.principals {
+            let rule = self.rule(number)?;
+            reads.merge(&rule.reads);
+            match &rule.scope.principals {
                 Principals::Anonymous => anonymous.push(number),
                 Principals::Anyone => {
                     anonymous.push(number);
@@ -265,6 +275,7 @@ impl Builder<'_> {
             applications: self.part(place, operation, applications)?,
             teams: self.parts_by_name(place, operation, teams)?,
             named: self.parts_by_name(place, operation, named)?,
+            reads,
         };
         let number = u32::try_from(self.plans.len()).ok()?;
         self.plans.push(plan);

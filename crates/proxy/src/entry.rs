@@ -1,9 +1,17 @@
 //! What a decision leaves in the record.
 
-use enforce::Evidence;
+use enforce::{Evidence, FactValue};
 use model::{CanonicalRequest, Client, CredentialRef, Method};
-use record::{Carried, ClientRef, Decided, ParamKey, ParamRef, Personal};
+use record::{AttributeRef, Carried, ClientRef, Decided, ParamKey, ParamRef, Personal};
 use smallvec::SmallVec;
+
+/// The longest text, and the longest set of texts, that a record keeps of a fact: what it takes uncut.
+const FACT_BYTES_MAX: usize = 1_024;
+/// Stands in the place of facts that are too long. A fact that is cut would be another fact.
+const INCOMPLETE: &str = "incomplete";
+
+/// A fact with room for the texts of a set.
+type Kept<'a> = (&'a str, FactValue<'a>, SmallVec<[&'a str; 4]>);
 
 /// Hands the entry of a decision to `write`. Path parameters go in as hashes under `key`.
 pub(crate) fn decided<T>(
@@ -19,6 +27,9 @@ pub(crate) fn decided<T>(
         .flat_map(|request| evidence.parameters(request))
         .map(|(name, value)| (name, ParamRef::Hashed(key.hash(name, value.text().as_bytes()))))
         .collect();
+    let facts = request.map(|request| kept_facts(evidence, request)).unwrap_or_default();
+    let attributes: SmallVec<[(&str, AttributeRef<'_>); 4]> =
+        facts.iter().map(|(name, value, texts)| (*name, attribute(value, texts))).collect();
     let (client, team) = match &evidence.caller.client {
         Client::Anonymous => (ClientRef::Anonymous, None),
         Client::Application(application) => {
@@ -55,7 +66,44 @@ pub(crate) fn decided<T>(
             method,
             trace_id: evidence.trace.map(|trace| trace.id.to_be_bytes()),
             params: &params,
-            attributes: &[],
+            attributes: &attributes,
         },
     })
+}
+
+/// What the policies of the operation read, as far as it is short enough.
+fn kept_facts<'a>(evidence: &'a Evidence, request: &'a CanonicalRequest) -> SmallVec<[Kept<'a>; 2]> {
+    let mut kept: SmallVec<[Kept<'a>; 2]> = SmallVec::new();
+    let mut left_out = false;
+    for (name, value) in evidence.facts(request) {
+        let texts: SmallVec<[&str; 4]> = match &value {
+            FactValue::Bool(_) | FactValue::Long(_) | FactValue::Text(_) => SmallVec::new(),
+            FactValue::Scopes(scopes) => scopes.iter().map(String::as_str).collect(),
+            FactValue::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        };
+        let length = match &value {
+            FactValue::Text(text) => text.len(),
+            FactValue::Bool(_) | FactValue::Long(_) | FactValue::Scopes(_) | FactValue::Texts(_) => {
+                texts.iter().map(|text| text.len() + 4).sum()
+            }
+        };
+        if FACT_BYTES_MAX < length {
+            left_out = true;
+        } else {
+            kept.push((name, value, texts));
+        }
+    }
+    if left_out {
+        kept.push((INCOMPLETE, FactValue::Bool(true), SmallVec::new()));
+    }
+    kept
+}
+
+fn attribute<'a>(value: &'a FactValue<'_>, texts: &'a [&'a str]) -> AttributeRef<'a> {
+    match value {
+        FactValue::Bool(value) => AttributeRef::Bool(*value),
+        FactValue::Long(value) => AttributeRef::Long(*value),
+        FactValue::Scopes(_) | FactValue::Texts(_) => AttributeRef::TextSet(texts),
+        FactValue::Text(text) => AttributeRef::Text(text),
+    }
 }

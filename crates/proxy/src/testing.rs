@@ -335,15 +335,20 @@ pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// What no caller may do, even where the API is observed.
 const GUARDS: &str = "@id(\"closed\") @owner(\"tests\") @reason(\"a test\")\n\
-    forbid (principal, action in [Action::\"orders:GET /deny\", Action::\"orders:POST /deny\"], resource);";
+    forbid (principal, action in [Action::\"orders:GET /deny\", Action::\"orders:POST /deny\"], resource);
+    @id(\"read\") @owner(\"tests\") @reason(\"a test\")
+    forbid (principal, action == Action::\"orders:GET /read/{text}/{other}\", resource)
+    when { context.params.text == \"closed\" };";
 
 /// An API that is observed, so that anyone may call anything but `/deny`.
-fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
+pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
     let api = model::ApiName::parse("orders").unwrap();
-    let operation = |method| catalog::OperationDeclaration {
+    let parameter =
+        |name: &str| catalog::PathParameter { name: name.to_owned(), kind: catalog::ParameterKind::String };
+    let operation = |(method, path, parameters): (_, _, &[&str])| catalog::OperationDeclaration {
         method,
-        template: catalog::Template::parse("/deny", catalog::Spanning::AsWritten).unwrap(),
-        parameters: Vec::new(),
+        template: catalog::Template::parse(path, catalog::Spanning::AsWritten).unwrap(),
+        parameters: parameters.iter().map(|name| parameter(name)).collect(),
         groups: Vec::new(),
         lifecycle: catalog::Lifecycle::Active,
         visibility: catalog::Visibility::Shown,
@@ -354,7 +359,13 @@ fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         name: api.clone(),
         hosts: catalog::Hosts::Listed(vec![model::HostName::parse("a.example").unwrap()]),
         base_path: catalog::BasePath::root(),
-        operations: [model::Method::Get, model::Method::Post].map(operation).into(),
+        operations: [
+            (model::Method::Get, "/deny", &[][..]),
+            (model::Method::Post, "/deny", &[]),
+            (model::Method::Get, "/read/{text}/{other}", &["text", "other"]),
+        ]
+        .map(operation)
+        .into(),
         cors: None,
     };
     let catalog = catalog::Catalog::compile(vec![declaration]).unwrap().catalog;

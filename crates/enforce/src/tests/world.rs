@@ -12,8 +12,9 @@ use catalog::{
 use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
 use model::request::{BodyShape, Scheme};
 use model::{
-    Admission, ApiName, Application, ApplicationName, Audit, CanonicalRequest, CredentialUse, DataClass,
-    Exposure, GroupName, Head, HostName, Method, Mode, RevisionNumber, TeamName, Timestamp,
+    Admission, ApiName, Application, ApplicationName, AttributeType, AttributeValue, Audit, CanonicalRequest,
+    CredentialUse, DataClass, Exposure, GroupName, Head, HostName, Method, Mode, RevisionNumber, TeamName,
+    Timestamp,
 };
 use policy::{ApiFacts, Directory, PolicySource, ValidationCache};
 
@@ -38,6 +39,10 @@ const POLICIES: &str = r#"
     forbid (principal, action == Action::"orders:GET /closed", resource);
     @id("soon-closed") @owner("tests") @reason("a test") @observe_until("2027-01-01")
     forbid (principal, action == Action::"orders:GET /soon", resource);
+    @id("own-customer") @owner("tests") @reason("a test")
+    permit (principal is Application, action == Action::"orders:GET /customers/{customer}/{id}", resource)
+    when { principal has customer && context.params.customer == principal.customer }
+    when { context.params.id < 100 && !context.mfa && context.scopes.contains("orders") };
 "#;
 
 /// What a test changes about the gateway.
@@ -74,9 +79,9 @@ pub(super) fn observed() -> Setup {
 
 fn operation(method: Method, path: &str, groups: &[&str], visibility: Visibility) -> OperationDeclaration {
     let template = Template::parse(path, Spanning::AsWritten).unwrap();
-    let kind = if path.contains("{id}") { ParameterKind::Long } else { ParameterKind::String };
+    let kind = |name| if name == "id" { ParameterKind::Long } else { ParameterKind::String };
     let parameters =
-        template.parameters().map(|name| PathParameter { name: name.to_owned(), kind }).collect();
+        template.parameters().map(|name| PathParameter { name: name.to_owned(), kind: kind(name) }).collect();
     OperationDeclaration {
         method,
         template,
@@ -103,6 +108,7 @@ fn catalog() -> Catalog {
         operation(Method::Get, "/home", &[], Visibility::Shown),
         operation(Method::Get, "/closed", read, Visibility::Shown),
         operation(Method::Get, "/soon", read, Visibility::Shown),
+        operation(Method::Get, "/customers/{customer}/{id}", read, Visibility::Shown),
     ];
     let api = |name: &str, operations, cors| ApiDeclaration {
         name: ApiName::parse(name).unwrap(),
@@ -143,7 +149,7 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
     let catalog = catalog();
     let directory = Directory {
         teams: BTreeSet::from([TeamName::parse("partners").unwrap()]),
-        attributes: BTreeMap::new(),
+        attributes: BTreeMap::from([("customer".into(), AttributeType::String)]),
         apis: vec![ApiFacts { exposure: Exposure::Partner, data_class: DataClass::Internal }; 2],
     };
     let sources = [PolicySource { path: "policies/test.cedar".into(), text: POLICIES.into() }];
@@ -188,7 +194,10 @@ fn keys() -> KeyTable {
         application: Arc::new(Application {
             name: ApplicationName::parse(application).unwrap(),
             team: TeamName::parse("partners").unwrap(),
-            attributes: BTreeMap::new(),
+            attributes: BTreeMap::from([
+                ("customer".into(), AttributeValue::String("42".into())),
+                ("unread".into(), AttributeValue::Bool(true)),
+            ]),
             version: 1,
         }),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),

@@ -333,7 +333,12 @@ fn reads_are_reported_per_operation() {
     assert_eq!(reads.context.iter().map(|fact| fact.as_str()).collect::<Vec<_>>(), ["params", "strength"]);
     assert_eq!(reads.params.iter().collect::<Vec<_>>(), ["customerId"]);
     assert_eq!(reads.attributes.iter().collect::<Vec<_>>(), ["customer"]);
+    let kept = |id| policies.kept(catalog.by_id(id).unwrap());
+    let keys: Vec<_> = kept(OF_CUSTOMER).iter().map(crate::KeptFact::key).collect();
+    // The strength has a field of its own in a record.
+    assert_eq!(keys, ["principal.customer", "params.customerId"]);
     assert_eq!(policies.reads(catalog.by_id(USER).unwrap()), crate::OperationReads::default());
+    assert_eq!(kept(USER), []);
     let ungranted: Vec<_> = policies
         .ungranted()
         .filter_map(|place| catalog.operation(place))

@@ -1,6 +1,8 @@
 //! What is recorded, limited and answered by the gateway itself.
 
-use crate::testing::{Act, Choices, Served, Upstream, Wire, body_of, run, run_in_real_time, write};
+use crate::testing::{
+    Act, Choices, NOW, Served, Upstream, Wire, body_of, run, run_in_real_time, snapshot, write,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LAST: &str = "GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
@@ -109,4 +111,43 @@ fn what_only_the_gateway_may_say_is_replaced() {
             assert_eq!(seen.matches(line).count(), 1, "{line:?} in {seen}");
         }
     });
+}
+
+#[test]
+fn facts_are_kept_whole_or_not_at_all() {
+    let snapshot = std::sync::Arc::new(snapshot("127.0.0.1:9", &Choices::STANDARD));
+    let long = "a".repeat(1_024);
+    for (path, expected) in [
+        ("/read/closed/other".to_owned(), "params.text=closed".to_owned()),
+        (format!("/read/{long}/other"), format!("params.text={long}")),
+        (format!("/read/{long}a/other"), "incomplete=true".to_owned()),
+        (format!("/read/closed/{long}a"), "params.text=closed".to_owned()),
+        ("/deny".to_owned(), String::new()),
+        ("/other/closed".to_owned(), String::new()),
+    ] {
+        let request = || {
+            let head = model::Head::from_parts(b"GET", path.as_bytes(), [(&b"host"[..], &b"a.example"[..])]);
+            let admission = model::Admission {
+                scheme: model::request::Scheme::Http,
+                body: model::request::BodyShape::Absent,
+                peer: std::net::Ipv4Addr::LOCALHOST.into(),
+            };
+            model::CanonicalRequest::admit(head.unwrap(), admission).unwrap()
+        };
+        let mut judge = enforce::Worker::new([7; 32]);
+        let evidence = enforce::judge(&snapshot, NOW, &mut judge, request()).evidence;
+        let key = record::ParamKey::new([7; 16]);
+        let kept = crate::entry::decided(&evidence, Some(&request()), &key, |decided| {
+            let is_hashed =
+                |(_, value): &(_, record::ParamRef<'_>)| matches!(value, record::ParamRef::Hashed(_));
+            assert!(decided.personal.params.iter().all(is_hashed));
+            let shown = decided.personal.attributes.iter().map(|(name, value)| match value {
+                record::AttributeRef::Bool(value) => format!("{name}={value}"),
+                record::AttributeRef::Text(text) => format!("{name}={text}"),
+                other => panic!("{name} is {other:?}"),
+            });
+            shown.collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(kept, expected, "{path}");
+    }
 }

@@ -1,0 +1,43 @@
+//! What evidence keeps: the facts that policies read, and no others.
+
+use super::world::{NOW, enforced, observed, request, snapshot};
+use crate::{Worker, judge};
+
+fn facts(setup: &super::world::Setup, text: &str) -> Vec<String> {
+    let evidence = judge(&snapshot(setup), NOW, &mut Worker::new([1; 32]), request(text)).evidence;
+    evidence.facts(&request(text)).map(|(name, value)| format!("{name} {value:?}")).collect()
+}
+
+#[test]
+fn exactly_the_facts_that_are_read_are_kept_with_their_types() {
+    const CUSTOMER: &str = "principal.customer Text(\"42\")";
+    const ONE: &str = "scopes Scopes([\"orders:read\"])";
+    const MFA: &str = "mfa Bool(false)";
+    for (text, expected) in [
+        (
+            "GET orders.example/customers/42/7\nX-Api-Key: $readonly",
+            &[CUSTOMER, MFA, "params.customer Text(\"42\")", "params.id Long(7)", ONE][..],
+        ),
+        // Denied: kept all the same, so that the denial can be explained.
+        (
+            "GET orders.example/customers/4%333/-7?customer=42\nX-Api-Key: $readonly",
+            &[CUSTOMER, MFA, "params.customer Text(\"433\")", "params.id Long(-7)", ONE],
+        ),
+        // A parameter that is not of its type has no value.
+        (
+            "GET orders.example/customers/42/x\nX-Api-Key: $readonly",
+            &[CUSTOMER, MFA, "params.customer Text(\"42\")", ONE],
+        ),
+        // Nothing is known of the caller.
+        ("GET orders.example/customers/42/7", &[MFA, "params.customer Text(\"42\")", "params.id Long(7)"]),
+        ("GET orders.example/customers/42/7\nX-Api-Key: $expired", &[]),
+        // No policy reads anything.
+        ("GET orders.example/orders/7\nX-Api-Key: $readonly", &[]),
+        ("GET orders.example/files/a/b\nX-Api-Key: $readonly", &[]),
+        ("GET orders.example/nothing\nX-Api-Key: $readonly", &[]),
+        ("GET other.example/customers/42/7\nX-Api-Key: $readonly", &[]),
+    ] {
+        assert_eq!(facts(&enforced(), text), expected, "{text}");
+        assert_eq!(facts(&observed(), text), expected, "observed {text}");
+    }
+}

@@ -3,17 +3,17 @@
 //! A past decision is judged again by the revision that its record names and from what the record kept; what was not
 //! kept, or has been erased, is said to be not recorded, never guessed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use catalog::Catalog;
 use enforce::{Explained, Revision, Snapshot, Subject};
 use model::request::{BodyShape, Scheme};
 use model::{
-    Admission, Application, ApplicationName, Caller, CanonicalRequest, Client, CredentialRef, DecisionId,
-    Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
+    Admission, Application, ApplicationName, AttributeValue, Caller, CanonicalRequest, Client, CredentialRef,
+    DecisionId, Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
 };
-use policy::{Explanation, GrantAdvice};
+use policy::{Explanation, GrantAdvice, KeptFact};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,6 +51,9 @@ pub struct RuleView {
     pub unmet: Option<String>,
 }
 
+/// A decision judged once more.
+type Again = (Explained, Caller, Arc<Snapshot>);
+
 /// A decision as its record keeps it.
 struct Past {
     id: DecisionId,
@@ -62,7 +65,7 @@ struct Past {
     strength: Strength,
     operation: Option<String>,
     source_ip: Option<IpAddr>,
-    personal: Value,
+    entry: Value,
 }
 
 impl Control {
@@ -87,10 +90,9 @@ impl Control {
     pub fn explain_decision(&self, actor: &Actor, id: &str) -> Result<ExplanationView, ControlError> {
         self.demand(actor, Needs::Analyst)?;
         let past = Past::read(&self.entries_of(id)?, id)?;
-        let again = self.judge_again(&past)?;
-        let mut shown = match again {
-            Some((explained, caller, snapshot)) => view(&explained, &caller, &snapshot),
-            None => past.bare(),
+        let mut shown = match self.judge_again(&past)? {
+            Ok((explained, caller, snapshot)) => view(&explained, &caller, &snapshot),
+            Err(note) => past.bare(note),
         };
         // What happened is what the record says, whatever judging again would give.
         shown.decision = decision_of(past.verdict);
@@ -107,15 +109,29 @@ impl Control {
         Ok(shown)
     }
 
-    /// The decision once more, by its own revision and from what was recorded; nothing where that is not enough.
-    fn judge_again(&self, past: &Past) -> Result<Option<(Explained, Caller, Arc<Snapshot>)>, ControlError> {
-        let Some(operation) = &past.operation else { return Ok(None) };
-        let Some(snapshot) = self.snapshot_of(past.revision)? else { return Ok(None) };
-        let Some(caller) = self.recorded_caller(past)? else { return Ok(None) };
-        let Some(request) = past.request(&snapshot.revision.catalog, operation) else { return Ok(None) };
-        let subject = Subject { caller: &caller, scopes: None, source_ip: past.source_ip };
+    /// The decision once more, by its own revision and from what was recorded; where that is not enough, what lacks.
+    fn judge_again(&self, past: &Past) -> Result<Result<Again, &'static str>, ControlError> {
+        if past.entry.get("personal").and_then(Value::as_str) == Some("not recorded") {
+            return Ok(Err(
+                "who called was erased or is past its retention; the rules cannot be judged again",
+            ));
+        }
+        let Some(operation) = &past.operation else {
+            return Ok(Err("no declared operation matched, so no rule was asked"));
+        };
+        let Some(snapshot) = self.snapshot_of(past.revision)? else {
+            return Ok(Err(
+                "the revision of this decision is no longer kept; the rules cannot be judged again",
+            ));
+        };
+        let again = past.caller().zip(past.request(&snapshot.revision, operation));
+        let Some((caller, request)) = again else {
+            return Ok(Err("not all that the rules read was recorded; they cannot be judged again"));
+        };
+        let scopes = past.scopes();
+        let subject = Subject { caller: &caller, scopes: scopes.as_deref(), source_ip: past.source_ip };
         let explained = enforce::explain(&snapshot, past.time, subject, &request);
-        Ok(Some((explained, caller, snapshot)))
+        Ok(Ok((explained, caller, snapshot)))
     }
 
     /// The snapshot with the revision of this number: the one in force, or an earlier one built again.
@@ -124,15 +140,18 @@ impl Control {
         if live.revision.number == number {
             return Ok(Some(live));
         }
-        let mut state = self.state();
-        if state.store.revision(number)?.is_none() {
-            return Ok(None);
-        }
-        let files = state.store.revision_files(number)?;
-        let Ok(checked) = crate::check::check_with(&files, &mut state.validated) else {
+        let files = {
+            let state = self.state();
+            if state.store.revision(number)?.is_none() {
+                return Ok(None);
+            }
+            state.store.revision_files(number)?
+        };
+        let Ok(checked) = crate::check::check_with(&files, &mut self.files()) else {
             return Ok(None);
         };
         let now = self.now();
+        let mut state = self.state();
         let crate::check::Checked { repository, catalog, policies, .. } = checked;
         let revision: Revision =
             crate::revision::build(&mut state, number, &repository, catalog, policies, now)?;
@@ -157,23 +176,6 @@ impl Control {
                 version: row.version,
             })),
         }
-    }
-
-    /// The caller of a record: the application as it is now, or as much of it as the record kept.
-    fn recorded_caller(&self, past: &Past) -> Result<Option<Caller>, ControlError> {
-        let Some(name) = past.caller.strip_prefix("app:") else {
-            return Ok((past.caller == "anonymous").then(Caller::anonymous));
-        };
-        let Ok(name) = ApplicationName::parse(name) else { return Ok(None) };
-        let team =
-            past.personal.get("team").and_then(Value::as_str).and_then(|team| TeamName::parse(team).ok());
-        let attributes = self.state().store.application(&name)?.map(|row| (row.team, row.attributes));
-        let (team, attributes) = match (attributes, team) {
-            (Some((now, attributes)), team) => (team.unwrap_or(now), attributes),
-            (None, Some(team)) => (team, std::collections::BTreeMap::new()),
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(known(Application { name, team, attributes, version: 0 })))
     }
 }
 
@@ -208,22 +210,12 @@ impl Past {
             strength: strength.ok_or_else(damaged)?,
             operation: text("operation"),
             source_ip: text("source_ip").and_then(|address| address.parse().ok()),
-            personal: decided.clone(),
+            entry: decided.clone(),
         })
     }
 
     /// What the record alone says.
-    fn bare(&self) -> ExplanationView {
-        let erased = self.personal.get("personal").and_then(Value::as_str) == Some("not recorded");
-        let note = match (&self.operation, erased) {
-            (_, true) => {
-                Some("who called was erased or is past its retention; the rules cannot be judged again")
-            }
-            (None, _) => Some("no declared operation matched, so no rule was asked"),
-            (Some(_), _) => {
-                Some("the revision of this decision is no longer kept; the rules cannot be judged again")
-            }
-        };
+    fn bare(&self, note: &str) -> ExplanationView {
         ExplanationView {
             decision: decision_of(self.verdict),
             reason: self.reason.clone(),
@@ -237,24 +229,60 @@ impl Past {
             revision: self.revision.0,
             id: None,
             time: None,
-            note: note.map(str::to_owned),
+            note: Some(note.to_owned()),
         }
     }
 
-    /// A request of the recorded operation, with the parameters that were recorded because the policies read them.
-    fn request(&self, catalog: &Catalog, operation: &str) -> Option<CanonicalRequest> {
-        let index = catalog.by_id(operation)?;
-        let operation = catalog.operation(index)?;
-        let api = catalog.api(operation.api)?;
-        let recorded = self.personal.get("attributes");
+    /// A fact that the record keeps because a policy read it.
+    fn fact(&self, name: &str) -> Option<&Value> {
+        self.entry.get("attributes")?.get(name)
+    }
+
+    /// The caller with those of its attributes that were recorded: no others were read.
+    fn caller(&self) -> Option<Caller> {
+        let Some(name) = self.caller.strip_prefix("app:") else {
+            return (self.caller == "anonymous").then(Caller::anonymous);
+        };
+        let attributes = self.entry.get("attributes")?.as_object()?.iter().filter_map(|(name, value)| {
+            Some((name.strip_prefix(KeptFact::ATTRIBUTE_PREFIX)?.to_owned(), attribute(value)))
+        });
+        let caller = known(Application {
+            name: ApplicationName::parse(name).ok()?,
+            team: TeamName::parse(self.entry.get("team")?.as_str()?).ok()?,
+            attributes: attributes
+                .map(|(name, value)| Some((name, value?)))
+                .collect::<Option<BTreeMap<_, _>>>()?,
+            version: 0,
+        });
+        Some(Caller { strength: self.strength, ..caller })
+    }
+
+    /// The scopes of the credential, where a policy read them.
+    fn scopes(&self) -> Option<Vec<String>> {
+        let scopes = self.fact("scopes")?.as_array()?;
+        scopes.iter().map(|scope| scope.as_str().map(str::to_owned)).collect()
+    }
+
+    /// A request of the recorded operation with the parameters that its policies read; none where one of them, or
+    /// another fact, was not recorded.
+    fn request(&self, revision: &Revision, operation: &str) -> Option<CanonicalRequest> {
+        if self.fact("incomplete").is_some() {
+            return None;
+        }
+        let index = revision.catalog.by_id(operation)?;
+        let operation = revision.catalog.operation(index)?;
+        let api = revision.catalog.api(operation.api)?;
+        let kept = revision.policies.as_ref()?.kept(index);
         let mut path = operation.template.to_string();
-        for parameter in &operation.parameters {
-            let recorded =
-                recorded.and_then(|attributes| attributes.get(format!("params.{}", parameter.name)));
-            let value = match recorded {
-                Some(Value::String(text)) => text.clone(),
-                Some(Value::Null) | None => unread(parameter.kind).to_owned(),
-                Some(other) => other.to_string(),
+        for (number, parameter) in operation.parameters.iter().enumerate() {
+            let is_read =
+                kept.iter().any(|fact| matches!(fact, KeptFact::Param { place, .. } if *place == number));
+            let value = match is_read {
+                false => unread(parameter.kind).to_owned(),
+                true => match self.fact(&format!("{}{}", KeptFact::PARAM_PREFIX, parameter.name))? {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                },
             };
             for written in [format!("{{{}}}", parameter.name), format!("{{{}*}}", parameter.name)] {
                 path = path.replace(&written, &escape_path(&value));
@@ -266,6 +294,19 @@ impl Past {
         };
         canonical(operation.method.as_str(), &path, host).ok()
     }
+}
+
+/// An attribute of an application as the record writes it.
+fn attribute(value: &Value) -> Option<AttributeValue> {
+    Some(match value {
+        Value::Bool(value) => AttributeValue::Bool(*value),
+        Value::Number(number) => AttributeValue::Long(number.as_i64()?),
+        Value::String(text) => AttributeValue::String(text.clone()),
+        Value::Array(items) => AttributeValue::StringSet(
+            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        ),
+        Value::Null | Value::Object(_) => return None,
+    })
 }
 
 /// A value for a parameter that no policy reads, so that any will do.

@@ -68,25 +68,24 @@ impl Trace {
     /// The value of `traceparent` without an allocation.
     #[must_use]
     pub fn text(&self) -> [u8; TRACEPARENT_BYTES] {
-        let mut text = [b'-'; TRACEPARENT_BYTES];
-        let mut slots = text.iter_mut();
-        write_hexadecimal(&mut slots, u128::from(0_u8), 2);
-        slots.next();
-        write_hexadecimal(&mut slots, self.id, 32);
-        slots.next();
-        write_hexadecimal(&mut slots, u128::from(self.parent), 16);
-        slots.next();
-        write_hexadecimal(&mut slots, u128::from(self.flags), 2);
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let parts = [(3, &self.id.to_be_bytes()[..]), (36, &self.parent.to_be_bytes()), (53, &[self.flags])];
+        for (start, bytes) in parts {
+            if let Some(slots) = text.get_mut(start..) {
+                write_hexadecimal(slots, bytes);
+            }
+        }
         text
     }
 }
 
-fn write_hexadecimal(slots: &mut std::slice::IterMut<'_, u8>, value: u128, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = usize::try_from((value >> (4 * place)) & 15).unwrap_or(0);
-        if let Some(slot) = slots.next() {
-            *slot = HEXADECIMAL.get(digit).copied().unwrap_or(b'0');
-        }
+/// Writes `bytes` at the start of `slots`, two digits each.
+fn write_hexadecimal(slots: &mut [u8], bytes: &[u8]) {
+    let digit = |half: u8| HEXADECIMAL.get(usize::from(half)).copied().unwrap_or(b'0');
+    let (pairs, _) = slots.as_chunks_mut::<2>();
+    for ([high, low], byte) in pairs.iter_mut().zip(bytes) {
+        *high = digit(byte >> 4);
+        *low = digit(byte & 15);
     }
 }
 

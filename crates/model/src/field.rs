@@ -58,6 +58,9 @@ impl FieldKind {
     #[must_use]
     pub fn of_name(name: &[u8]) -> Self {
         let underscored = name.contains(&b'_');
+        if !may_be_special(name) {
+            return if underscored { Self::Underscored } else { Self::Plain };
+        }
         let mut buffer = [0_u8; COMPARED_BYTES];
         for (slot, &byte) in buffer.iter_mut().zip(name) {
             *slot = if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
@@ -119,9 +122,50 @@ impl FieldKind {
     }
 }
 
+/// Whether a name has the first letter and the length of one that is not plain. Nearly all fields are plain, and
+/// this tells so without comparing them; a name that is not plain is never missed.
+const fn may_be_special(name: &[u8]) -> bool {
+    let [first, ..] = name else { return false };
+    match (first.to_ascii_lowercase(), name.len()) {
+        (b'a', 13 | 29 | 30)
+        | (b'c', 10 | 14)
+        | (b'e' | b'o', 6)
+        | (b'f', 9)
+        | (b'h', 4)
+        | (b'k', 10)
+        | (b'p', 16 | 18 | 19)
+        | (b't', 2 | 7 | 10 | 11 | 17)
+        | (b'u', 7) => true,
+        (b's', length) => 9 <= length && matches!(name, [_, b'a' | b'A', ..]),
+        (b'x', _) => matches!(name, [_, b'-' | b'_', ..]),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Every name that is compared, and beginnings that are.
+    const SPECIAL: &str = "(authorization|access-control-request-(method|headers)|connection|content-length|expect|\
+        forwarded|host|keep-alive|origin|proxy-(connection|authenticate|authorization)|sallyport(-[a-z]{0,3})?|te|\
+        trailer|transfer-encoding|traceparent|tracestate|upgrade|x-forwarded-(for|a)|x-(sallyport|envoy)-[a-z]?|\
+        x-http-method(-override)?|x-method-override|x-original-(method|uri|url)|x-rewrite-url)";
+
+    proptest! {
+        #[test]
+        fn a_name_that_is_not_plain_is_never_missed(name in SPECIAL, other in "[acefhkopstux][-_a-z]{0,31}") {
+            let name: String = name.split_whitespace().collect();
+            for name in [name.clone(), name.to_ascii_uppercase(), name.replace('-', "_"), other] {
+                let compared: Vec<u8> =
+                    name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect();
+                let whole = FieldKind::of_normal(&compared[..compared.len().min(COMPARED_BYTES)], name.len());
+                prop_assert!(whole == FieldKind::Plain || may_be_special(name.as_bytes()), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn classifies_fields_in_any_spelling() {

@@ -78,13 +78,24 @@ impl DecisionId {
     #[must_use]
     pub fn text(self) -> [u8; DECISION_ID_CHARACTERS] {
         let mut text = [b'0'; DECISION_ID_CHARACTERS];
-        let mut value = self.0;
-        for slot in text.iter_mut().rev() {
-            let [.., low] = value.to_be_bytes();
-            *slot = CROCKFORD.get(usize::from(low & 31)).copied().unwrap_or(b'0');
-            value >>= 5;
+        // Twelve characters of five bits fit a word of 64 bits, whose shifts are cheap; those of 128 are not.
+        let word = |shift: u32| u64::try_from((self.0 >> shift) & ((1 << 60) - 1)).unwrap_or(0);
+        let [first, second, rest @ ..] = &mut text;
+        write_digits([first, second].into_iter(), word(120));
+        let (words, _) = rest.as_chunks_mut::<12>();
+        for (slots, shift) in words.iter_mut().zip([60, 0]) {
+            write_digits(slots.iter_mut(), word(shift));
         }
         text
+    }
+}
+
+/// Fills `slots` with the last digits of `value` in base 32.
+fn write_digits<'a>(slots: impl DoubleEndedIterator<Item = &'a mut u8>, mut value: u64) {
+    for slot in slots.rev() {
+        let [low, ..] = value.to_le_bytes();
+        *slot = CROCKFORD.get(usize::from(low & 31)).copied().unwrap_or(b'0');
+        value >>= 5;
     }
 }
 

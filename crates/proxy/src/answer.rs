@@ -21,10 +21,10 @@ const DECISION_LINE_BYTES: usize = DECISION_NAME.len() + 26 + 2;
 
 /// The line that every answer has.
 pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
-    let mut line = [0; DECISION_LINE_BYTES];
-    let bytes = DECISION_NAME.iter().copied().chain(id.text()).chain(*b"\r\n");
-    for (slot, byte) in line.iter_mut().zip(bytes) {
-        *slot = byte;
+    let mut line = *b"sallyport-decision-id: 00000000000000000000000000\r\n";
+    let id = id.text();
+    if let Some(slots) = line.get_mut(DECISION_NAME.len()..DECISION_NAME.len() + id.len()) {
+        slots.copy_from_slice(&id);
     }
     line
 }

@@ -96,8 +96,9 @@ impl Directory {
         std::fs::create_dir_all(&directory.home)
             .context("cannot make a home for the gateway's master key")?;
         directory.declare(binary, folder, upstream)?;
-        directory.write_policies(scenario)?;
+        // Policies name teams, and every command of the product reads all policies: they come last.
         directory.make_keys(binary)?;
+        directory.write_policies(scenario)?;
         directory
             .run(binary, &["config", "check"])
             .context("the product refuses the repository of the rig")?;

@@ -41,10 +41,9 @@ pub(crate) struct Connection {
     scan: HeadScan,
 }
 
-/// What arrived.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    Head(RequestHead, Vec<Field>),
+/// Why there is no head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HeadFault {
     /// The head did not arrive in time.
     Late,
     Refused(RequestRefusal),
@@ -52,8 +51,9 @@ pub(crate) enum Arrival {
 
 /// What comes next on a connection.
 enum Next {
-    Arrived(Arrival),
     End,
+    Fault(HeadFault),
+    Head(RequestHead, Vec<Field>),
 }
 
 /// What becomes of a connection after an answer.
@@ -90,10 +90,12 @@ pub(crate) async fn serve(gateway: Rc<Gateway>, stream: TcpStream, peer: IpAddr)
     let mut turns = PIPELINED_MAX;
     loop {
         let is_waiting = connection.link.inbound.is_empty();
-        let next = connection.next(worker).await;
-        let Next::Arrived(arrival) = next else { break };
         // What a request in work needs is allocated while it is in work, so that an idle connection stays small.
-        let fate = Box::pin(gateway.handle(&mut connection, arrival)).await;
+        let fate = match connection.next(worker).await {
+            Next::End => break,
+            Next::Fault(fault) => Box::pin(gateway.handle_fault(&mut connection, fault)).await,
+            Next::Head(head, fields) => Box::pin(gateway.handle(&mut connection, head, fields)).await,
+        };
         match connection.follow(worker, fate).await {
             Ok(()) => {}
             Err(Gone) => break,
@@ -145,8 +147,8 @@ impl Connection {
         self.watch.register(context);
         loop {
             let before = self.link.inbound.is_empty();
-            if !before && let Some(arrival) = self.parse(worker) {
-                return Poll::Ready(Next::Arrived(arrival));
+            if !before && let Some(next) = self.parse(worker) {
+                return Poll::Ready(next);
             }
             match self.link.poll_fill(context, &worker.buffers, Size::Small) {
                 Poll::Ready(Ok(Fill::Bytes)) if before => self.start(worker),
@@ -154,7 +156,7 @@ impl Connection {
                 // Half a head is no request.
                 Poll::Ready(Ok(Fill::End) | Err(_)) => return Poll::Ready(Next::End),
                 Poll::Ready(Ok(Fill::Full)) => {
-                    return Poll::Ready(Next::Arrived(Arrival::Refused(RequestRefusal::HeadTooLarge)));
+                    return Poll::Ready(Next::Fault(HeadFault::Refused(RequestRefusal::HeadTooLarge)));
                 }
                 Poll::Pending => return self.wait(worker),
             }
@@ -169,12 +171,12 @@ impl Connection {
                 Poll::Ready(Next::End)
             }
             Activity::Busy if worker.stage() == Stage::Stopped => Poll::Ready(Next::End),
-            Activity::Busy if self.watch.is_over(Phase::Main) => Poll::Ready(Next::Arrived(Arrival::Late)),
+            Activity::Busy if self.watch.is_over(Phase::Main) => Poll::Ready(Next::Fault(HeadFault::Late)),
             Activity::Busy | Activity::Idle => Poll::Pending,
         }
     }
 
-    fn parse(&mut self, worker: &Worker) -> Option<Arrival> {
+    fn parse(&mut self, worker: &Worker) -> Option<Next> {
         let limits = &worker.settings.limits.http;
         let bytes = self.link.inbound.bytes();
         if self.scan.step(bytes, limits) == ScanStep::Wait {
@@ -182,9 +184,9 @@ impl Connection {
         }
         let mut fields = worker.buffers.fields();
         let refused = match parse_request_head(bytes, limits, &mut fields) {
-            Ok(Parse::Complete(head)) => return Some(Arrival::Head(head, fields)),
+            Ok(Parse::Complete(head)) => return Some(Next::Head(head, fields)),
             Ok(Parse::Partial) => None,
-            Err(refusal) => Some(Arrival::Refused(refusal)),
+            Err(refusal) => Some(Next::Fault(HeadFault::Refused(refusal))),
         };
         worker.buffers.give_fields(fields);
         refused

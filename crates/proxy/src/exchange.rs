@@ -153,7 +153,7 @@ pub(crate) async fn exchange(
     loop {
         let upstream = match pooled.take() {
             Some(upstream) => upstream,
-            None => match worker.pools.connect(order.address(), worker.timers.now()).await {
+            None => match Box::pin(worker.pools.connect(order.address(), worker.timers.now())).await {
                 Ok(upstream) => upstream,
                 Err(error) => return unreachable(order.address(), &error),
             },

@@ -19,7 +19,7 @@ use record::{Outcome as End, ParamKey};
 use recorder::WorkerLog;
 
 use crate::answer::decision_line;
-use crate::connection::{Arrival, Connection, Fate};
+use crate::connection::{Connection, Fate, HeadFault};
 use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend, exchange};
 use crate::forward::write_request_head;
 use crate::refusal;
@@ -89,12 +89,11 @@ impl Gateway {
         }
     }
 
-    /// Handles what arrived; says what is to become of the connection.
-    pub(crate) async fn handle(&self, connection: &mut Connection, arrival: Arrival) -> Fate {
-        let refusal = match arrival {
-            Arrival::Head(head, fields) => return self.handle_head(connection, head, fields).await,
-            Arrival::Late => refusal::LATE,
-            Arrival::Refused(refused) => refusal::of_head(refused),
+    /// Handles what never became a head; says what is to become of the connection.
+    pub(crate) async fn handle_fault(&self, connection: &mut Connection, fault: HeadFault) -> Fate {
+        let refusal = match fault {
+            HeadFault::Late => refusal::LATE,
+            HeadFault::Refused(refused) => refusal::of_head(refused),
         };
         // Where the next request would begin is unknown, so there is none.
         self.refuse_unadmitted(connection, RequestMethodClass::Other, refusal, Fate::Linger).await
@@ -122,7 +121,15 @@ impl Gateway {
         }
     }
 
-    async fn handle_head(&self, connection: &mut Connection, head: RequestHead, fields: Vec<Field>) -> Fate {
+    /// Handles a request; says what is to become of the connection.
+    ///
+    /// A future is moved whole when it is made, so those of the rare ways out are allocated by themselves.
+    pub(crate) async fn handle(
+        &self,
+        connection: &mut Connection,
+        head: RequestHead,
+        fields: Vec<Field>,
+    ) -> Fate {
         let class = class_of(head.method.of(connection.link.inbound.bytes()));
         let request = match self.admit(connection, &head, fields) {
             Ok(request) => request,
@@ -132,13 +139,13 @@ impl Gateway {
                     Upgrade::Asked => Fate::Linger,
                     Upgrade::Absent => connection.settle(&self.worker, &head),
                 };
-                return self.refuse_unadmitted(connection, class, refusal, fate).await;
+                return Box::pin(self.refuse_unadmitted(connection, class, refusal, fate)).await;
             }
         };
         if is_key_set(&request) {
             let method = request.method();
             self.worker.buffers.give_head(request.into_head());
-            return self.answer_key_set(connection, &head, class, method).await;
+            return Box::pin(self.answer_key_set(connection, &head, class, method)).await;
         }
         let now = connection.now(&self.worker);
         let judgement = {
@@ -152,16 +159,16 @@ impl Gateway {
                 Ok(pass) => self.pass(connection, case, &evidence, &head, pass).await,
                 Err(refused) => {
                     let fate = connection.settle(&self.worker, &head);
-                    self.refuse(connection, case, &evidence, *refused, fate).await
+                    Box::pin(self.refuse(connection, case, &evidence, *refused, fate)).await
                 }
             },
             Outcome::Refuse(refused) => {
                 let fate = connection.settle(&self.worker, &head);
-                self.refuse(connection, case, &evidence, refused, fate).await
+                Box::pin(self.refuse(connection, case, &evidence, refused, fate)).await
             }
             Outcome::Preflight(answer) => {
                 let fate = connection.settle(&self.worker, &head);
-                self.answer_preflight(connection, case, &evidence, answer, fate).await
+                Box::pin(self.answer_preflight(connection, case, &evidence, answer, fate)).await
             }
         }
     }
@@ -216,7 +223,7 @@ impl Gateway {
         if self.record(connection, evidence, pass.request()).await.is_err() {
             let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable));
             let fate = connection.settle(&self.worker, head);
-            return self.answer_refusal(connection, case, refused, fate).await;
+            return Box::pin(self.answer_refusal(connection, case, refused, fate)).await;
         }
         let worker = &self.worker;
         let forward = pass.forward();
@@ -260,7 +267,7 @@ impl Gateway {
                 Fate::Break
             }
             Ending::Failed(fault, Begun::No) => {
-                self.answer_failure(connection, case, head, &report, fault, &mut to_client).await
+                Box::pin(self.answer_failure(connection, case, head, &report, fault, &mut to_client)).await
             }
         };
         worker.buffers.give_outbound(to_client);

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{GroupsLock, Regrouped, regroup};
-use config::{ApiConfig, ConfigError};
+use catalog::{Catalog, GroupsLock, Regrouped, regroup};
+use config::{ApiConfig, ConfigError, Repository};
 use model::{ApiName, Mode, TeamName, Timestamp};
+use policy::PolicySummary;
 use serde::Serialize;
 use store::Act;
 
 use crate::actor::{Actor, Needs};
+use crate::applications::is_live;
+use crate::check::{Checked, check_with};
 use crate::declarations::{lock_of, operations_of};
-use crate::files::{self, Files};
+use crate::files;
+use crate::publish::Rebuild;
+use crate::state::State;
 use crate::{Control, ControlError, chain};
 
 /// An API as it is shown.
@@ -67,7 +72,7 @@ pub struct Gain {
     pub operation: String,
     /// Through which group.
     pub group: String,
-    /// Keys whose scopes name the group, so that they cover the operation as well.
+    /// Live keys whose scopes name a group that the operation joins, so that they cover it as well.
     pub keys: usize,
 }
 
@@ -88,14 +93,15 @@ impl Control {
         self.demand(actor, Needs::Viewer)?;
         let state = self.state();
         let repository = state.repository()?;
-        repository.apis.iter().map(|api| self.view_api(&state, api)).collect()
+        let snapshot = self.live.load();
+        repository.apis.iter().map(|api| self.view_api(&state, snapshot.catalog(), api)).collect()
     }
 
     pub fn api(&self, actor: &Actor, name: &str) -> Result<ApiView, ControlError> {
         self.demand(actor, Needs::Viewer)?;
         let state = self.state();
         let api = find(&state.repository()?.apis, name)?;
-        self.view_api(&state, api)
+        self.view_api(&state, self.live.load().catalog(), api)
     }
 
     /// Writes the files of one more API and makes them live. Nothing is written when they would not load.
@@ -104,9 +110,10 @@ impl Control {
         let name = ApiName::parse(&new.name)
             .map_err(|error| ControlError::invalid(error.to_string(), "choose another name"))?;
         let object = format!("api {name}");
-        {
-            let state = self.state();
-            let repository = state.repository()?;
+        let mut known = self.files();
+        let mut all = files::read_all(&self.folder)?;
+        let added = {
+            let repository = Repository::load(&all).map_err(ControlError::Files)?;
             if repository.apis.iter().any(|api| api.name == name) {
                 return Err(ControlError::Exists { what: "api", name: name.to_string() });
             }
@@ -120,54 +127,52 @@ impl Control {
                 what: "team",
                 name: new.owner.clone().unwrap_or_default(),
             })?;
-            let added = crate::init::api_files(&crate::init::ApiOrder {
+            crate::init::api_files(&crate::init::ApiOrder {
                 name: name.clone(),
                 host: Some(new.host.clone()),
                 upstream: new.upstream.clone(),
                 owner,
                 document: new.document.clone(),
                 today: self.now(),
-            })?;
-            let mut all = files::read_all(&self.folder)?;
-            all.extend(added.iter().cloned());
-            crate::check::check(&all)?;
-            self.record(actor, "api.add", &object, "")?;
-            files::create_all(&self.folder, &added)?;
-        }
-        self.reload(actor, "api added")?;
-        self.api(actor, name.as_str())
+            })?
+        };
+        all.extend(added.iter().cloned());
+        let checked = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        self.record(actor, "api.add", &object, "")?;
+        self.carried(actor, "api.add", &object, files::create_all(&self.folder, &added))?;
+        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "api added")?;
+        // With `reload: on_publish` it is not in force yet, so it is shown as its files say.
+        self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name.as_str())?)
     }
 
     /// Brings `groups.lock` up to the document and says who gains what by it.
     pub fn regroup(&self, actor: &Actor, name: &str, act: RegroupAct) -> Result<RegroupView, ControlError> {
         self.demand(actor, Needs::Owner)?;
-        let view = {
-            let state = self.state();
-            let all = files::read_all(&self.folder)?;
-            let checked = crate::check::check(&all)?;
-            let api = find(&checked.repository.apis, name)?;
-            let regrouped = regrouped(api)?;
-            let gains = self.gains(&state, &all, api, &regrouped)?;
-            let changed = !regrouped.changes.joined.is_empty() || !regrouped.changes.left.is_empty();
-            let written = changed && act == RegroupAct::Write;
-            if written {
-                let object = format!("api {name}");
-                self.record(actor, "api.regroup", &object, &summary(&regrouped))?;
-                let path = format!("apis/{name}/groups.lock");
-                files::replace(&self.folder, &path, regrouped.lock.render().as_bytes())?;
-            }
-            RegroupView {
-                api: name.to_owned(),
-                joined: memberships(&regrouped.changes.joined),
-                left: memberships(&regrouped.changes.left),
-                gains,
-                written,
-            }
-        };
-        if view.written {
-            self.reload(actor, "api regrouped")?;
+        let mut known = self.files();
+        let all = files::read_all(&self.folder)?;
+        let before = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        let regrouped = regrouped(find(&before.repository.apis, name)?)?;
+        let path = format!("apis/{name}/groups.lock");
+        let lock = regrouped.lock.render().into_bytes();
+        let mut all = all;
+        all.insert(path.clone(), lock.clone());
+        let after = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        let gains = gains(name, &before, &after, &regrouped, &self.live_keys()?);
+        let changed = !regrouped.changes.joined.is_empty() || !regrouped.changes.left.is_empty();
+        let written = changed && act == RegroupAct::Write;
+        if written {
+            let object = format!("api {name}");
+            self.record(actor, "api.regroup", &object, &summary(&regrouped))?;
+            self.carried(actor, "api.regroup", &object, files::replace(&self.folder, &path, &lock))?;
+            self.reload_holding(&mut known, Rebuild::IfChanged, actor, "api regrouped")?;
         }
-        Ok(view)
+        Ok(RegroupView {
+            api: name.to_owned(),
+            joined: memberships(&regrouped.changes.joined),
+            left: memberships(&regrouped.changes.left),
+            gains,
+            written,
+        })
     }
 
     /// Moves the end of an API's observation: a named act with a reason, 30 days at most from now.
@@ -189,81 +194,43 @@ impl Control {
         if reason.trim().is_empty() {
             return Err(ControlError::invalid("a renewal needs a reason", "say why with --reason"));
         }
-        {
-            let mut state = self.state();
-            let api = find(&state.repository()?.apis, name)?.clone();
-            let edited = {
-                let all = files::read_all(&self.folder)?;
-                let text = all.get(&api.file).cloned().unwrap_or_default();
-                let text = String::from_utf8_lossy(&text).into_owned();
-                let edit = |text: &str, field: &str, value: &str| {
-                    config::edit::set_field(text, field, value, "mode").map_err(|error| {
-                        ControlError::invalid(chain(&error), format!("edit {} by hand", api.file))
-                    })
-                };
-                edit(&edit(&text, "mode", "observe")?, "observe_until", until)?
-            };
-            let object = format!("api {name} until {until}");
-            self.record(actor, "api.observe", &object, reason)?;
-            let act = Act { at: now, by: actor.label(), reason: reason.to_owned() };
-            state.store.settle_observation(&api.name, until_time, now)?;
-            let renewed = state.store.renew_observation(&api.name, until_time, &act);
-            self.carried(actor, "api.observe", &object, renewed)?;
-            files::replace(&self.folder, &api.file, edited.as_bytes())?;
-        }
-        self.reload(actor, "observation renewed")?;
-        self.api(actor, name)
-    }
-
-    /// Which policies reach operations through groups that these operations join.
-    fn gains(
-        &self,
-        state: &crate::state::State,
-        all: &Files,
-        api: &ApiConfig,
-        regrouped: &Regrouped,
-    ) -> Result<Vec<Gain>, ControlError> {
-        if regrouped.changes.joined.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut after = all.clone();
-        after.insert(format!("apis/{}/groups.lock", api.name), regrouped.lock.render().into_bytes());
-        let before = crate::check::check(all)?;
-        let after = crate::check::check(&after)?;
-        let keys = state.store.keys()?;
-        let reaching = |checked: &crate::check::Checked, operation: &str| -> Vec<(String, &'static str)> {
-            let index = checked.catalog.by_id(operation);
-            let reaching = index.into_iter().flat_map(|index| checked.policies.reaching(index));
-            reaching.map(|policy| (policy.id.to_string(), policy.effect.as_str())).collect()
+        let mut known = self.files();
+        let mut all = files::read_all(&self.folder)?;
+        let repository = Repository::load(&all).map_err(ControlError::Files)?;
+        let api = find(&repository.apis, name)?;
+        let text = all.get(&api.file).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+        let edit = |text: &str, field: &str, value: &str| {
+            config::edit::set_field(text, field, value, "mode")
+                .map_err(|error| ControlError::invalid(chain(&error), format!("edit {} by hand", api.file)))
         };
-        let mut gains = Vec::new();
-        for (group, key) in &regrouped.changes.joined {
-            let operation = format!("{}:{key}", api.name);
-            let before = reaching(&before, &operation);
-            for (policy, effect) in reaching(&after, &operation) {
-                if before.iter().any(|(known, _)| *known == policy) {
-                    continue;
-                }
-                let names_group =
-                    |key: &&store::KeyRow| key.scopes.iter().any(|scope| scope == group.as_str());
-                gains.push(Gain {
-                    policy,
-                    effect,
-                    operation: operation.clone(),
-                    group: group.to_string(),
-                    keys: keys.iter().filter(names_group).count(),
-                });
-            }
-        }
-        let order = |gain: &Gain| (gain.policy.clone(), gain.operation.clone(), gain.group.clone());
-        gains.sort_by_key(order);
-        gains.dedup_by(|one, other| one.policy == other.policy && one.operation == other.operation);
-        Ok(gains)
+        let edited = edit(&edit(&text, "mode", "observe")?, "observe_until", until)?;
+        all.insert(api.file.clone(), edited.clone().into_bytes());
+        let checked = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        let object = format!("api {name} until {until}");
+        self.record(actor, "api.observe", &object, reason)?;
+        let act = Act { at: now, by: actor.label(), reason: reason.to_owned() };
+        let renewed = {
+            let store = &mut self.state().store;
+            store
+                .settle_observation(&api.name, until_time, now)
+                .and_then(|_| store.renew_observation(&api.name, until_time, &act))
+        };
+        self.carried(actor, "api.observe", &object, renewed)?;
+        let written = files::replace(&self.folder, &api.file, edited.as_bytes());
+        self.carried(actor, "api.observe", &object, written)?;
+        // The file may say that date already, while the stored end was an earlier one.
+        self.reload_holding(&mut known, Rebuild::Always, actor, "observation renewed")?;
+        self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name)?)
     }
 
-    fn view_api(&self, state: &crate::state::State, api: &ApiConfig) -> Result<ApiView, ControlError> {
-        let snapshot = self.live.load();
-        let catalog = snapshot.catalog();
+    fn live_keys(&self) -> Result<Vec<store::KeyRow>, ControlError> {
+        let now = self.now();
+        let mut keys = self.state().store.keys()?;
+        keys.retain(|key| is_live(key, now));
+        Ok(keys)
+    }
+
+    fn view_api(&self, state: &State, catalog: &Catalog, api: &ApiConfig) -> Result<ApiView, ControlError> {
         let prefix = format!("{}:", api.name);
         let operations = catalog
             .operations()
@@ -301,6 +268,44 @@ impl Control {
 pub enum RegroupAct {
     DryRun,
     Write,
+}
+
+/// Which policies reach operations through groups that these operations join, and how many keys cover them then.
+fn gains(
+    name: &str,
+    before: &Checked,
+    after: &Checked,
+    regrouped: &Regrouped,
+    live_keys: &[store::KeyRow],
+) -> Vec<Gain> {
+    let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (group, key) in &regrouped.changes.joined {
+        joined.entry(key.as_str()).or_default().push(group.as_str());
+    }
+    let mut gains = Vec::new();
+    for (key, groups) in joined {
+        let operation = format!("{name}:{key}");
+        let covers = |row: &&store::KeyRow| row.scopes.iter().any(|scope| groups.contains(&scope.as_str()));
+        let keys = live_keys.iter().filter(covers).count();
+        let known: Vec<&str> = reaching(before, &operation).map(|policy| policy.id.as_str()).collect();
+        for policy in reaching(after, &operation).filter(|policy| !known.contains(&policy.id.as_str())) {
+            // A policy that reaches it only now names one of the groups.
+            let named = groups.iter().find(|group| policy.text.contains(&format!("Action::\"{group}\"")));
+            gains.push(Gain {
+                policy: policy.id.to_string(),
+                effect: policy.effect.as_str(),
+                operation: operation.clone(),
+                group: named.map_or_else(|| groups.join(", "), |group| (*group).to_owned()),
+                keys,
+            });
+        }
+    }
+    gains.sort_by(|one, other| (&one.policy, &one.operation).cmp(&(&other.policy, &other.operation)));
+    gains
+}
+
+fn reaching<'a>(checked: &'a Checked, operation: &str) -> impl Iterator<Item = PolicySummary<'a>> {
+    checked.catalog.by_id(operation).into_iter().flat_map(|index| checked.policies.reaching(index))
 }
 
 pub(crate) fn mode_name(mode: Mode, now: Timestamp) -> &'static str {

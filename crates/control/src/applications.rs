@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use model::{ApplicationName, AttributeValue, TeamName};
+use config::Repository;
+use model::{ApplicationName, AttributeValue, TeamName, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{ApplicationRow, ApplicationState, NewApplication};
+use store::{ApplicationRow, ApplicationState, KeyRow, NewApplication};
 
 use crate::actor::{Actor, Needs};
+use crate::publish::Rebuild;
 use crate::{Control, ControlError, files};
 
 /// An application as it is shown.
@@ -107,18 +109,29 @@ impl Control {
         if state.store.application(&name)?.is_none() {
             return Err(ControlError::Absent { what: "application", name: name.to_string() });
         }
-        self.record(actor, action, &object, reason)?;
+        let recorded = self.record(actor, action, &object, reason);
+        // A full log must not keep an application going that is to be stopped; starting one again can wait.
+        if wanted == ApplicationState::Enabled {
+            recorded.as_ref().map_err(|_| ControlError::NotRecorded)?;
+        }
         let changed = state.store.set_application_state(&name, wanted);
         let row = self.carried(actor, action, &object, changed)?;
         let ids: Vec<_> = state.store.keys_of(&name)?.iter().map(|key| key.id).collect();
         state.refresh_keys(&self.live, &ids)?;
+        recorded?;
         self.view_application(&state, &row)
     }
 
     pub fn applications(&self, actor: &Actor) -> Result<Vec<ApplicationView>, ControlError> {
         self.demand(actor, Needs::Viewer)?;
         let state = self.state();
-        state.store.applications()?.iter().map(|row| self.view_application(&state, row)).collect()
+        let now = self.now();
+        let mut live: BTreeMap<ApplicationName, usize> = BTreeMap::new();
+        for key in state.store.keys()?.iter().filter(|key| is_live(key, now)) {
+            *live.entry(key.application.clone()).or_default() += 1;
+        }
+        let rows = state.store.applications()?;
+        Ok(rows.iter().map(|row| view(row, live.get(&row.name).copied().unwrap_or_default())).collect())
     }
 
     pub fn application(&self, actor: &Actor, name: &str) -> Result<ApplicationView, ControlError> {
@@ -137,30 +150,35 @@ impl Control {
         let team = TeamName::parse(name)
             .map_err(|error| ControlError::invalid(error.to_string(), "choose another name"))?;
         let object = format!("team {team}");
-        {
-            let state = self.state();
-            if state.repository()?.teams.find(&team).is_some() {
-                return Err(ControlError::Exists { what: "team", name: team.to_string() });
-            }
-            let read = files::read_all(&self.folder)?;
-            let text = read.get("teams.yaml").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
-            let edited = config::edit::add_team(&text, &team).map_err(|error| {
-                ControlError::invalid(crate::chain(&error), "add the team to teams.yaml by hand")
-            })?;
-            self.record(actor, "team.create", &object, "")?;
-            files::replace(&self.folder, "teams.yaml", edited.as_bytes())?;
+        let mut known = self.files();
+        let mut all = files::read_all(&self.folder)?;
+        if Repository::load(&all).map_err(ControlError::Files)?.teams.find(&team).is_some() {
+            return Err(ControlError::Exists { what: "team", name: team.to_string() });
         }
-        self.reload(actor, "team created")?;
+        let text = all.get("teams.yaml").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+        let edited = config::edit::add_team(&text, &team).map_err(|error| {
+            ControlError::invalid(crate::chain(&error), "add the team to teams.yaml by hand")
+        })?;
+        all.insert("teams.yaml".to_owned(), edited.clone().into_bytes());
+        crate::check::check_with(&all, &mut known).map_err(ControlError::Files)?;
+        self.record(actor, "team.create", &object, "")?;
+        let written = files::replace(&self.folder, "teams.yaml", edited.as_bytes());
+        self.carried(actor, "team.create", &object, written)?;
+        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "team created")?;
         Ok(TeamView { name: team.to_string(), members: Vec::new(), apps: Vec::new(), apis: Vec::new() })
     }
 
     pub fn teams(&self, actor: &Actor) -> Result<Vec<TeamView>, ControlError> {
         self.demand(actor, Needs::Viewer)?;
-        let names: Vec<String> = {
-            let state = self.state();
-            state.repository()?.teams.0.keys().map(ToString::to_string).collect()
-        };
-        names.iter().map(|name| self.team(actor, name)).collect()
+        let state = self.state();
+        let repository = state.repository()?;
+        let applications = state.store.applications()?;
+        Ok(repository
+            .teams
+            .0
+            .iter()
+            .map(|(name, team)| view_team(repository, name, team, &applications))
+            .collect())
     }
 
     pub fn team(&self, actor: &Actor, name: &str) -> Result<TeamView, ControlError> {
@@ -172,22 +190,7 @@ impl Control {
         let Some((team_name, team)) = found else {
             return Err(ControlError::Absent { what: "team", name: name.to_owned() });
         };
-        let applications = state.store.applications()?;
-        Ok(TeamView {
-            name: team_name.to_string(),
-            members: team.members.iter().map(ToString::to_string).collect(),
-            apps: applications
-                .iter()
-                .filter(|application| application.team == team_name)
-                .map(|application| application.name.to_string())
-                .collect(),
-            apis: repository
-                .apis
-                .iter()
-                .filter(|api| api.owner == team_name)
-                .map(|api| api.name.to_string())
-                .collect(),
-        })
+        Ok(view_team(repository, &team_name, team, &state.store.applications()?))
     }
 
     pub(crate) fn application_name(&self, name: &str) -> Result<ApplicationName, ControlError> {
@@ -201,19 +204,43 @@ impl Control {
         row: &ApplicationRow,
     ) -> Result<ApplicationView, ControlError> {
         let now = self.now();
-        let live = |key: &&store::KeyRow| key.state == store::KeyState::Active && now < key.ends();
-        Ok(ApplicationView {
-            name: row.name.to_string(),
-            team: row.team.to_string(),
-            state: match row.state {
-                ApplicationState::Disabled => "disabled",
-                ApplicationState::Enabled => "enabled",
-            },
-            attributes: row.attributes.iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
-            created: row.created.to_string(),
-            created_by: row.created_by.clone(),
-            keys: state.store.keys_of(&row.name)?.iter().filter(live).count(),
-        })
+        let keys = state.store.keys_of(&row.name)?;
+        Ok(view(row, keys.iter().filter(|key| is_live(key, now)).count()))
+    }
+}
+
+pub(crate) fn is_live(key: &KeyRow, now: Timestamp) -> bool {
+    key.state == store::KeyState::Active && now < key.ends()
+}
+
+fn view(row: &ApplicationRow, live_keys: usize) -> ApplicationView {
+    ApplicationView {
+        name: row.name.to_string(),
+        team: row.team.to_string(),
+        state: match row.state {
+            ApplicationState::Disabled => "disabled",
+            ApplicationState::Enabled => "enabled",
+        },
+        attributes: row.attributes.iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
+        created: row.created.to_string(),
+        created_by: row.created_by.clone(),
+        keys: live_keys,
+    }
+}
+
+fn view_team(
+    repository: &Repository,
+    name: &TeamName,
+    team: &config::Team,
+    applications: &[ApplicationRow],
+) -> TeamView {
+    let apps = applications.iter().filter(|application| application.team == *name);
+    let apis = repository.apis.iter().filter(|api| api.owner == *name);
+    TeamView {
+        name: name.to_string(),
+        members: team.members.iter().map(ToString::to_string).collect(),
+        apps: apps.map(|application| application.name.to_string()).collect(),
+        apis: apis.map(|api| api.name.to_string()).collect(),
     }
 }
 

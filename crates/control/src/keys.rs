@@ -1,14 +1,16 @@
 //! Own keys: create, rotate, revoke, list. A key's text exists in the answer to its creation and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use identity::KeyTable;
 use identity::key::ENTROPY_BYTES;
-use model::{ApplicationName, KeyId, Timestamp};
+use model::{ApplicationName, KeyId, TeamName, Timestamp};
 use serde::Serialize;
 use store::{Act, Digest, KeyChange, KeyRow, NewKey};
 
 use crate::actor::{Actor, Needs};
+use crate::state::State;
 use crate::{Control, ControlError};
 
 /// How long a key lives when nobody says.
@@ -88,15 +90,15 @@ impl Control {
             return Err(ControlError::invalid(reason, format!("make 1 to {COUNT_MAX}")));
         }
         let mut state = self.state();
-        let Some(owner) = state.store.application(&application)? else {
+        if state.store.application(&application)?.is_none() {
             return Err(ControlError::Absent { what: "application", name: application.to_string() });
-        };
-        let environment = state.environment();
+        }
+        let (environment, header) = (state.environment(), state.key_header(&scopes));
         let mut issued = Vec::new();
         let mut rows = Vec::new();
         for _ in 0..order.count {
             let (row, text) = self.make_key(actor, &application, &scopes, &environment, expires, now)?;
-            issued.push(issue(&row, text, state.key_header(&scopes)));
+            issued.push(issue(&row, text, header.clone()));
             rows.push(row);
         }
         let object = match issued.as_slice() {
@@ -106,7 +108,6 @@ impl Control {
         self.record(actor, "key.create", &object, "")?;
         self.carried(actor, "key.create", &object, state.store.add_keys(&rows))?;
         let ids: Vec<KeyId> = rows.iter().map(|row| row.id).collect();
-        drop(owner);
         state.refresh_keys(&self.live, &ids)?;
         Ok(issued)
     }
@@ -173,7 +174,12 @@ impl Control {
                 state.store.keys_of(&name)?
             }
         };
-        rows.iter().map(|row| self.view_key(&state, row)).collect()
+        let owners = state.store.applications()?;
+        let teams: BTreeMap<&ApplicationName, &TeamName> =
+            owners.iter().map(|owner| (&owner.name, &owner.team)).collect();
+        let (live, now) = (self.live.load(), self.now());
+        let team = |row: &KeyRow| teams.get(&row.application).map(ToString::to_string);
+        Ok(rows.iter().map(|row| view(row, team(row), live.keys(), now)).collect())
     }
 
     /// One key.
@@ -245,30 +251,32 @@ impl Control {
         Ok(unique.into_iter().cloned().collect())
     }
 
-    fn view_key(&self, state: &crate::state::State, row: &KeyRow) -> Result<KeyView, ControlError> {
+    fn view_key(&self, state: &State, row: &KeyRow) -> Result<KeyView, ControlError> {
         let team = state.store.application(&row.application)?.map(|owner| owner.team.to_string());
-        let used = self.live.load().keys().find(row.id).and_then(|entry| entry.usage.last());
-        let last_used = used.max(row.last_used);
-        let expired = row.ends() <= self.now();
-        Ok(KeyView {
-            id: row.id.to_string(),
-            app: row.application.to_string(),
-            team: team.unwrap_or_default(),
-            scopes: row.scopes.clone(),
-            environment: row.environment.clone(),
-            state: match row.state {
-                store::KeyState::Active if expired => "expired",
-                store::KeyState::Active => "active",
-                store::KeyState::Quarantined => "quarantined",
-                store::KeyState::Revoked => "revoked",
-            },
-            created: row.created.to_string(),
-            created_by: row.created_by.clone(),
-            expires: row.ends().to_string(),
-            last_used: last_used.map(|time| time.to_string()),
-            rotated_from: row.rotated_from.map(|id| id.to_string()),
-            changed: row.changed.as_ref().map(ActView::of),
-        })
+        Ok(view(row, team, self.live.load().keys(), self.now()))
+    }
+}
+
+fn view(row: &KeyRow, team: Option<String>, live: &KeyTable, now: Timestamp) -> KeyView {
+    let used = live.find(row.id).and_then(|entry| entry.usage.last());
+    KeyView {
+        id: row.id.to_string(),
+        app: row.application.to_string(),
+        team: team.unwrap_or_default(),
+        scopes: row.scopes.clone(),
+        environment: row.environment.clone(),
+        state: match row.state {
+            store::KeyState::Active if row.ends() <= now => "expired",
+            store::KeyState::Active => "active",
+            store::KeyState::Quarantined => "quarantined",
+            store::KeyState::Revoked => "revoked",
+        },
+        created: row.created.to_string(),
+        created_by: row.created_by.clone(),
+        expires: row.ends().to_string(),
+        last_used: used.max(row.last_used).map(|time| time.to_string()),
+        rotated_from: row.rotated_from.map(|id| id.to_string()),
+        changed: row.changed.as_ref().map(ActView::of),
     }
 }
 
@@ -287,8 +295,11 @@ fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError>
     let Some(text) = text else {
         return Ok(now.plus(LIFETIME));
     };
-    let expires = Timestamp::parse(text)
-        .map_err(|error| ControlError::invalid(error.to_string(), "write it as 2026-12-31"))?;
+    let expires = match lifetime(text) {
+        Some(lifetime) => now.plus(lifetime),
+        None => Timestamp::parse(text)
+            .map_err(|error| ControlError::invalid(error.to_string(), "write it as 2026-12-31 or as 30d"))?,
+    };
     if expires <= now {
         return Err(ControlError::invalid(format!("`{text}` has passed"), "choose a later expiry"));
     }
@@ -297,6 +308,19 @@ fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError>
         return Err(ControlError::invalid(reason, "choose an earlier expiry; keys can be rotated"));
     }
     Ok(expires)
+}
+
+/// A lifetime such as `90d` or `12h`.
+fn lifetime(text: &str) -> Option<Duration> {
+    let unit = match text.as_bytes().last()? {
+        b'd' => 86_400,
+        b'h' => 3_600,
+        b'm' => 60,
+        b's' => 1,
+        _ => return None,
+    };
+    let number: u64 = text.get(..text.len() - 1)?.parse().ok()?;
+    number.checked_mul(unit).map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -314,6 +338,13 @@ mod tests {
             (Some("2020-01-01"), false),
             (Some("2029-01-01"), false),
             (Some("soon"), false),
+            (Some("30d"), true),
+            (Some("366d"), true),
+            (Some("367d"), false),
+            (Some("0d"), false),
+            (Some("-1d"), false),
+            (Some("d"), false),
+            (Some("99999999999999999999d"), false),
         ] {
             assert_eq!(expiry(text, now).is_ok(), taken, "{text:?}");
         }

@@ -29,15 +29,21 @@ mod search;
 mod secrets;
 mod state;
 mod status;
+mod upkeep;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{KeyId, Secret, Timestamp};
+use arc_swap::ArcSwap;
+use model::{Secret, Timestamp};
+use policy::ValidationCache;
 use record::{Change, ParamKey};
 use recorder::Recorder;
-use store::{DirectoryLock, StoreError};
+use store::DirectoryLock;
 
 pub use actor::{Actor, Needs};
 pub use administrators::{AdministratorView, NewToken};
@@ -68,9 +74,12 @@ pub struct Control {
     log_folder: PathBuf,
     outside: Outside,
     live: Live,
+    /// Held by whoever reads the files to bring them into force, or edits them; always taken before `state`. What
+    /// compiles policies holds this one alone, so that a key is revoked at once however long that takes.
+    files: Mutex<ValidationCache>,
     state: Mutex<State>,
     recorder: Recorder,
-    jwks: Arc<str>,
+    jwks: Arc<ArcSwap<Vec<u8>>>,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,
@@ -95,10 +104,10 @@ impl Control {
         &self.live
     }
 
-    /// The published keys of assertions.
+    /// The published keys of assertions, for the workers; they change when a signing key is replaced.
     #[must_use]
-    pub fn jwks(&self) -> &Arc<str> {
-        &self.jwks
+    pub fn jwks(&self) -> Arc<ArcSwap<Vec<u8>>> {
+        Arc::clone(&self.jwks)
     }
 
     /// The key under which path parameters are hashed in the log.
@@ -117,31 +126,6 @@ impl Control {
         configured.map_or(DEFAULT_ADDRESSES, |gateway| (gateway.listen.0, gateway.admin.0))
     }
 
-    /// What is done every few seconds: counts and last uses go into the store.
-    pub fn keep_up(&self) -> Result<(), ControlError> {
-        self.flush_rollups()?;
-        let snapshot = self.live.load();
-        let mut state = self.state();
-        let since = state.usage_flushed;
-        let used: Vec<(KeyId, Timestamp)> = snapshot
-            .keys()
-            .iter()
-            .filter_map(|key| key.usage.last().map(|last| (key.id, last)))
-            .filter(|(_, last)| since <= *last)
-            .collect();
-        if let Some(newest) = used.iter().map(|(_, last)| *last).max() {
-            state.store.flush_usage(&used)?;
-            state.usage_flushed = newest;
-        }
-        Ok(())
-    }
-
-    /// Carries what is left into the store and closes the log.
-    pub fn close(self) -> Result<(), ControlError> {
-        self.keep_up()?;
-        self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) })
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         (self.outside.clock)()
     }
@@ -152,6 +136,11 @@ impl Control {
 
     pub(crate) fn fill_random(&self, bytes: &mut [u8]) -> Result<(), ControlError> {
         (self.outside.random)(bytes)
+    }
+
+    /// The right to read the files for a revision, or to edit them. Holds the policies found valid, by content.
+    pub(crate) fn files(&self) -> MutexGuard<'_, ValidationCache> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic while the lock was held left a transaction that the store rolled back; going on is safe.
@@ -188,13 +177,16 @@ impl Control {
     }
 
     /// The outcome of a recorded change; a failure is recorded as well, so that the log does not claim what was not done.
-    pub(crate) fn carried<T>(
+    pub(crate) fn carried<T, E>(
         &self,
         actor: &Actor,
         action: &str,
         object: &str,
-        outcome: Result<T, StoreError>,
-    ) -> Result<T, ControlError> {
+        outcome: Result<T, E>,
+    ) -> Result<T, ControlError>
+    where
+        E: std::error::Error + Into<ControlError>,
+    {
         outcome.map_err(|error| {
             let failed = format!("{action}.failed");
             if self.record(actor, &failed, object, &chain(&error)).is_err() {

@@ -39,6 +39,11 @@ impl Live {
         self.0.store(Arc::new(Snapshot { keys: Arc::new(keys), ..Snapshot::clone(&before) }));
     }
 
+    pub(crate) fn set_signer(&self, signer: Arc<Signer>) {
+        let before = self.0.load_full();
+        self.0.store(Arc::new(Snapshot { signer: Some(signer), ..Snapshot::clone(&before) }));
+    }
+
     pub(crate) fn set_stops(&self, stops: Stops) {
         let before = self.0.load_full();
         self.0.store(Arc::new(Snapshot { stops: Arc::new(stops), ..Snapshot::clone(&before) }));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use config::Repository;
 use identity::MasterKey;
 use model::Timestamp;
@@ -19,6 +20,7 @@ use crate::files;
 use crate::live::Live;
 use crate::secrets;
 use crate::state::State;
+use crate::upkeep::KEEP;
 use crate::{Control, ControlError};
 
 /// What only the program itself can give: time, chance, and the master key.
@@ -82,17 +84,18 @@ impl Control {
         let (recorder, logs) =
             Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
         let known = ValidationCache::from_hashes(store.validated()?);
-        let jwks = identity::jwks(secrets.signers.iter().map(identity::Signer::public));
+        let jwks = ArcSwap::from_pointee(secrets.signing.jwks());
         let state = State {
             store,
             loaded: None,
             refused: Vec::new(),
-            validated: known,
             api_limits: BTreeMap::new(),
             usage_flushed: Timestamp::MIN,
+            signing_due: secrets.signing.due,
+            removed_on: None,
             flushed: BTreeMap::new(),
         };
-        let mut signers = secrets.signers.into_iter();
+        let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));
         live.set_keys(state.key_table()?);
         let control = Self {
@@ -100,13 +103,14 @@ impl Control {
             log_folder,
             outside,
             live,
+            files: Mutex::new(known),
             state: Mutex::new(state),
             recorder,
-            jwks: jwks.into(),
+            jwks: Arc::new(jwks),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };
-        let refused = control.start(&Actor::gateway(), read).err();
+        let refused = control.start(&Actor::gateway(), &read).err();
         Ok(Opened { control, logs, refused })
     }
 }
@@ -122,7 +126,7 @@ fn origin(store: &Store) -> Result<String, ControlError> {
 fn keep(read: &files::Files) -> Duration {
     match Repository::load(read) {
         Ok(repository) => repository.gateway.record.keep,
-        Err(_) => Duration::from_secs(90 * 86_400),
+        Err(_) => KEEP,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Revisions: files that load become one, numbered and swapped whole; files that do not change nothing.
 
 use config::Reload;
-use model::RevisionNumber;
+use model::{RevisionNumber, Timestamp};
+use policy::ValidationCache;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use store::{NewRevision, RevisionRow};
@@ -9,7 +10,7 @@ use store::{NewRevision, RevisionRow};
 use crate::actor::{Actor, Needs};
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
-use crate::state::Loaded;
+use crate::state::{Loaded, State};
 use crate::{Control, ControlError, revision};
 
 /// The most revisions that are listed.
@@ -27,18 +28,29 @@ pub struct RevisionView {
 }
 
 impl Control {
-    /// Brings changed files into force where `reload: on_change` says so. Gives whether anything changed.
+    /// Brings changed files into force where `reload: on_change` says so. Gives what came of it.
     pub fn reload(&self, actor: &Actor, reason: &str) -> Result<Reloaded, ControlError> {
-        let waits = self
-            .state()
-            .loaded
-            .as_ref()
-            .is_some_and(|loaded| loaded.repository.gateway.reload == Reload::OnPublish);
-        if waits {
+        self.reload_holding(&mut self.files(), Rebuild::IfChanged, actor, reason)
+    }
+
+    /// The same for a use case that has just edited the files and still holds them.
+    pub(crate) fn reload_holding(
+        &self,
+        known: &mut ValidationCache,
+        rebuild: Rebuild,
+        actor: &Actor,
+        reason: &str,
+    ) -> Result<Reloaded, ControlError> {
+        if self.waits_for_publish() {
             return Ok(Reloaded::Waiting);
         }
         let read = files::read_all(&self.folder)?;
-        self.bring_into_force(actor, reason, read)
+        self.bring_into_force(known, rebuild, actor, reason, &read)
+    }
+
+    fn waits_for_publish(&self) -> bool {
+        let state = self.state();
+        state.loaded.as_ref().is_some_and(|loaded| loaded.repository.gateway.reload == Reload::OnPublish)
     }
 
     /// Makes the files as they are now the next revision.
@@ -47,8 +59,9 @@ impl Control {
         if reason.trim().is_empty() {
             return Err(ControlError::invalid("a publish needs a reason", "say why with --reason"));
         }
+        let mut known = self.files();
         let read = files::read_all(&self.folder)?;
-        self.bring_into_force(actor, reason, read)?;
+        self.bring_into_force(&mut known, Rebuild::IfChanged, actor, reason, &read)?;
         let number = self.live.load().names().revision;
         let row = self.state().store.revision(number)?;
         row.map(|row| view(&row, number))
@@ -62,68 +75,120 @@ impl Control {
         Ok(self.state().store.revisions(LISTED_MAX)?.iter().map(|row| view(row, in_force)).collect())
     }
 
-    /// The revision of a start: the files, or with `on_publish` what was published last. Where the files do not load,
-    /// the last good revision comes into force and the error is given.
-    pub(crate) fn start(&self, actor: &Actor, read: Files) -> Result<(), ControlError> {
+    /// The revision of a start: the files, or with `on_publish` what was published last. Where the files do not come
+    /// into force, for whatever reason, the last good revision does, and the error is given.
+    pub(crate) fn start(&self, actor: &Actor, read: &Files) -> Result<(), ControlError> {
+        let mut known = self.files();
         let latest = self.state().store.latest_revision()?;
         let Some(latest) = latest else {
-            return self.bring_into_force(actor, "first start", read).map(|_| ());
+            return self
+                .bring_into_force(&mut known, Rebuild::IfChanged, actor, "first start", read)
+                .map(|_| ());
         };
         let published = self.state().store.revision_files(latest.number)?;
         let on_publish = config::Repository::load(&published)
             .is_ok_and(|repository| repository.gateway.reload == Reload::OnPublish);
         if on_publish {
-            return self.bring_into_force(actor, "start", published).map(|_| ());
+            return self
+                .bring_into_force(&mut known, Rebuild::IfChanged, actor, "start", &published)
+                .map(|_| ());
         }
-        let outcome = self.bring_into_force(actor, "start", read).map(|_| ());
-        if let Err(ControlError::Files(errors)) = &outcome {
+        let outcome = self.bring_into_force(&mut known, Rebuild::IfChanged, actor, "start", read).map(|_| ());
+        if let Err(error) = &outcome {
+            let refused = self.state().refused.clone();
             // What loaded once may not load under a newer program; then nothing is in force, which denies.
-            self.bring_into_force(actor, "last good revision", published)?;
-            self.state().refused.clone_from(errors);
+            let good = self.bring_into_force(
+                &mut known,
+                Rebuild::IfChanged,
+                actor,
+                "last good revision",
+                &published,
+            );
+            if let Err(again) = good {
+                tracing::error!(error = %crate::chain(&again), "the last good revision does not load either");
+            }
+            tracing::warn!(error = %crate::chain(error), "the last good revision stays");
+            self.state().refused = refused;
         }
         outcome
     }
 
-    fn bring_into_force(&self, actor: &Actor, reason: &str, read: Files) -> Result<Reloaded, ControlError> {
-        let mut state = self.state();
-        let content_hash = content_hash(&read);
-        if state.loaded.as_ref().is_some_and(|loaded| loaded.content_hash == content_hash) {
-            state.refused.clear();
-            return Ok(Reloaded::Unchanged);
+    /// All of the files become the revision in force, or nothing changes. Compiling is done without the state's lock.
+    fn bring_into_force(
+        &self,
+        known: &mut ValidationCache,
+        rebuild: Rebuild,
+        actor: &Actor,
+        reason: &str,
+        read: &Files,
+    ) -> Result<Reloaded, ControlError> {
+        let content_hash = content_hash(read);
+        {
+            let mut state = self.state();
+            let same = state.loaded.as_ref().is_some_and(|loaded| loaded.content_hash == content_hash);
+            if same && rebuild == Rebuild::IfChanged {
+                state.refused.clear();
+                return Ok(Reloaded::Unchanged);
+            }
         }
-        let checked = match check_with(&read, &mut state.validated) {
+        let Checked { repository, catalog, policies, warnings } = match check_with(read, known) {
             Ok(checked) => checked,
             Err(errors) => {
-                state.refused.clone_from(&errors);
+                self.state().refused.clone_from(&errors);
                 return Err(ControlError::Files(errors));
             }
         };
         let now = self.now();
-        let Checked { repository, catalog, policies, warnings } = checked;
+        let mut state = self.state();
         if let Err(error) = revision::settle_observations(&mut state, &repository, now)? {
             state.refused = vec![error.clone()];
             return Err(ControlError::Files(vec![error]));
         }
-        let latest = state.store.latest_revision()?;
-        let number = match latest.filter(|latest| latest.content_hash == content_hash) {
-            Some(same) => same.number,
-            None => {
-                self.record(actor, "revision.publish", &hex(&content_hash), reason)?;
-                let new =
-                    NewRevision { time: now, author: &actor.label(), reason, content_hash, files: &read };
-                self.carried(actor, "revision.publish", &hex(&content_hash), state.store.add_revision(&new))?
-                    .number
-            }
-        };
-        let next = revision::build(&mut state, number, &repository, catalog, policies, now)?;
+        // Built before it is numbered, so that what cannot be built is not among the revisions.
+        let mut next =
+            revision::build(&mut state, RevisionNumber::NONE, &repository, catalog, policies, now)?;
+        next.number = self.number(&mut state, actor, reason, read, content_hash, now)?;
+        let number = next.number;
         self.live.set_revision(next);
-        let hashes: Vec<[u8; 32]> = state.validated.hashes().copied().collect();
-        state.store.remember_validated(hashes, now)?;
         state.loaded = Some(Loaded { repository, content_hash });
         state.refused.clear();
+        let hashes: Vec<[u8; 32]> = known.hashes().copied().collect();
+        // Only saves work at the next start.
+        if let Err(error) = state.store.remember_validated(hashes, now) {
+            tracing::warn!(error = %crate::chain(&error), "what was validated could not be remembered");
+        }
         tracing::info!(revision = number.0, warnings = warnings.len(), reason, "revision in force");
         Ok(Reloaded::InForce(number))
     }
+
+    /// The number of these files: the last one's where nothing changed since, else the next, recorded and stored.
+    fn number(
+        &self,
+        state: &mut State,
+        actor: &Actor,
+        reason: &str,
+        read: &Files,
+        content_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<RevisionNumber, ControlError> {
+        let latest = state.store.latest_revision()?;
+        if let Some(same) = latest.filter(|latest| latest.content_hash == content_hash) {
+            return Ok(same.number);
+        }
+        let object = hex(&content_hash);
+        self.record(actor, "revision.publish", &object, reason)?;
+        let new = NewRevision { time: now, author: &actor.label(), reason, content_hash, files: read };
+        let added = state.store.add_revision(&new);
+        Ok(self.carried(actor, "revision.publish", &object, added)?.number)
+    }
+}
+
+/// Whether files that have not changed are built once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    /// What the store holds beside the files has changed.
+    Always,
+    IfChanged,
 }
 
 /// What a reload did.

@@ -15,8 +15,9 @@ pub(crate) type Place = (String, &'static str, String, String, String);
 impl Control {
     /// Adds to the store what was counted since the last time.
     pub fn flush_rollups(&self) -> Result<(), ControlError> {
-        let counted = self.recorder().rollups();
+        // Read under the lock: counts that another call has carried meanwhile would be carried twice.
         let mut state = self.state();
+        let counted = self.recorder().rollups();
         let now = self.now();
         let (rows, seen) = fresh(&counted, &state.flushed, now);
         if !rows.is_empty() {

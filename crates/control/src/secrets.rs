@@ -25,8 +25,23 @@ pub(crate) struct Secrets {
     pub(crate) log_seed: Secret,
     /// Key of the hashes under which path parameters are recorded.
     pub(crate) fingerprint: Secret,
-    /// Signing keys, newest first: the first signs, the others are published until their last assertion has expired.
+    pub(crate) signing: Signing,
+}
+
+/// The keys of assertions.
+#[derive(Debug)]
+pub(crate) struct Signing {
+    /// Newest first: the first signs, the other is published until the next is made.
     pub(crate) signers: Vec<Signer>,
+    /// When the first is to be replaced.
+    pub(crate) due: Timestamp,
+}
+
+impl Signing {
+    /// The key set as it is published.
+    pub(crate) fn jwks(&self) -> Vec<u8> {
+        identity::jwks(self.signers.iter().map(Signer::public)).into_bytes()
+    }
 }
 
 /// Opens the secrets, and makes those that do not exist yet.
@@ -43,8 +58,8 @@ pub(crate) fn open(
     };
     let log_seed = open_or_make(store, master, Purpose::LogCheckpoint, LOG_SEED, now, &drawn)?;
     let fingerprint = open_or_make(store, master, Purpose::FingerprintKey, FINGERPRINT, now, &drawn)?;
-    let signers = signers(store, master, now)?;
-    Ok(Secrets { log_seed, fingerprint, signers })
+    let signing = signing(store, master, now)?;
+    Ok(Secrets { log_seed, fingerprint, signing })
 }
 
 fn open_or_make(
@@ -73,7 +88,11 @@ fn unseal(master: &MasterKey, purpose: Purpose, name: &str, sealed: &[u8]) -> Re
 }
 
 /// The newest key signs; a younger one is made when it is a month old. The one before stays published for a month more.
-fn signers(store: &mut Store, master: &MasterKey, now: Timestamp) -> Result<Vec<Signer>, ControlError> {
+pub(crate) fn signing(
+    store: &mut Store,
+    master: &MasterKey,
+    now: Timestamp,
+) -> Result<Signing, ControlError> {
     let mut names: Vec<(String, Timestamp)> =
         store.secret_names()?.into_iter().filter(|(name, _)| name.starts_with(SIGNING_PREFIX)).collect();
     names.sort_by_key(|(_, written)| std::cmp::Reverse(*written));
@@ -96,7 +115,9 @@ fn signers(store: &mut Store, master: &MasterKey, now: Timestamp) -> Result<Vec<
         Signer::from_pkcs8(&secret)
             .map_err(|error| ControlError::Secret { what: format!("`{name}`: {error}") })
     };
-    names.iter().map(open).collect()
+    let due = names.first().map_or(now, |(_, written)| *written).plus(SIGNING_KEY_LIFETIME);
+    let signers: Result<Vec<Signer>, ControlError> = names.iter().map(open).collect();
+    Ok(Signing { signers: signers?, due })
 }
 
 #[cfg(test)]
@@ -119,7 +140,7 @@ mod tests {
         let first = open(&mut store, &master, &random, at(0)).unwrap();
         let again = open(&mut store, &master, &random, at(1)).unwrap();
         assert_eq!(first.log_seed.expose(), again.log_seed.expose());
-        assert_eq!(first.signers[0].public(), again.signers[0].public());
+        assert_eq!(first.signing.signers[0].public(), again.signing.signers[0].public());
         let other = open(&mut store, &MasterKey::from_bytes([2; 32]), &random, at(1));
         assert!(matches!(other, Err(ControlError::Secret { .. })));
     }
@@ -130,11 +151,15 @@ mod tests {
         let master = MasterKey::from_bytes([1; 32]);
         let first = open(&mut store, &master, &random, at(0)).unwrap();
         let second = open(&mut store, &master, &random, at(30)).unwrap();
-        assert_eq!(second.signers.len(), 2);
-        assert_ne!(second.signers[0].public(), first.signers[0].public());
-        assert_eq!(second.signers[1].public(), first.signers[0].public(), "the old key is still published");
+        assert_eq!(second.signing.signers.len(), 2);
+        assert_ne!(second.signing.signers[0].public(), first.signing.signers[0].public());
+        assert_eq!(
+            second.signing.signers[1].public(),
+            first.signing.signers[0].public(),
+            "the old key is still published"
+        );
         let third = open(&mut store, &master, &random, at(60)).unwrap();
-        assert_eq!(third.signers.len(), 2);
-        assert_eq!(third.signers[1].public(), second.signers[0].public());
+        assert_eq!(third.signing.signers.len(), 2);
+        assert_eq!(third.signing.signers[1].public(), second.signing.signers[0].public());
     }
 }

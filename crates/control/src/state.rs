@@ -6,7 +6,6 @@ use std::sync::Arc;
 use config::{ApiConfig, ConfigError, Repository};
 use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, SecretDigest};
 use model::{ApiName, Application, ApplicationName, KeyId, Mode, Timestamp};
-use policy::ValidationCache;
 use store::{ApplicationRow, KeyRow, Store};
 
 use crate::ControlError;
@@ -29,12 +28,14 @@ pub(crate) struct State {
     pub(crate) loaded: Option<Loaded>,
     /// Why the files as they are now are not in force.
     pub(crate) refused: Vec<ConfigError>,
-    /// Policies found valid, by content.
-    pub(crate) validated: ValidationCache,
     /// Rates of APIs; they outlive revisions, so that a reload gives nobody a new budget.
     pub(crate) api_limits: BTreeMap<ApiName, Arc<LimitCell>>,
     /// The newest use of a key that is in the store.
     pub(crate) usage_flushed: Timestamp,
+    /// When the key that signs assertions is to be replaced.
+    pub(crate) signing_due: Timestamp,
+    /// The day on which what is old was removed last.
+    pub(crate) removed_on: Option<i64>,
     /// What of the recorder's counts has been added to the store.
     pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
 }

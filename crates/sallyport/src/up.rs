@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, bail};
-use arc_swap::ArcSwap;
 use config::Reach;
 use control::{Control, Opened};
 use proxy::{Settings, Setup, Shutdown};
@@ -220,7 +219,7 @@ fn start_workers(
     own: &[SocketAddr],
     shutdown: &watch::Receiver<Shutdown>,
 ) -> anyhow::Result<Vec<JoinHandle<std::io::Result<()>>>> {
-    let jwks = Arc::new(ArcSwap::from_pointee(control.jwks().as_bytes().to_vec()));
+    let jwks = control.jwks();
     let mut workers = Vec::new();
     for (number, (listener, log)) in listeners.into_iter().zip(logs).enumerate() {
         let mut seed = [0_u8; 32];

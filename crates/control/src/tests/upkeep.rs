@@ -1,0 +1,103 @@
+//! What is due while a gateway runs: a new signing key, counts, and what is too old.
+
+use super::{Fixture, ann};
+
+fn kids(jwks: &[u8]) -> Vec<String> {
+    let jwks: serde_json::Value = serde_json::from_slice(jwks).unwrap();
+    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_signing_key_is_replaced_when_it_is_due_and_the_old_one_stays_published() {
+    let fixture = Fixture::new("signing");
+    let open = fixture.up();
+    let pointer = open.control.jwks();
+    let signer = || {
+        open.control.live().pointer().load().signer.as_ref().map(|signer| signer.public().kid().to_string())
+    };
+    let first = kids(&pointer.load());
+    assert_eq!(signer().as_ref(), first.first());
+    fixture.pass_days(29);
+    open.control.keep_up().unwrap();
+    assert_eq!(kids(&pointer.load()), first, "it is not due yet");
+    fixture.pass_days(1);
+    open.control.keep_up().unwrap();
+    let second = kids(&pointer.load());
+    assert_eq!((second.len(), &second[1]), (2, &first[0]));
+    assert_ne!(second[0], first[0]);
+    assert_eq!(signer().as_ref(), second.first());
+    open.control.keep_up().unwrap();
+    assert_eq!(kids(&pointer.load()), second, "once is enough");
+    fixture.pass_days(30);
+    open.control.keep_up().unwrap();
+    let third = kids(&pointer.load());
+    assert_eq!((third.len(), &third[1]), (2, &second[0]), "the first is gone");
+    assert_eq!(fixture.changes().iter().filter(|change| change.starts_with("signing_key.rotate")).count(), 2);
+}
+
+#[test]
+fn revisions_are_kept_as_long_as_records_name_them() {
+    let fixture = Fixture::new("old-revisions");
+    fixture.write("sallyport.yaml", &format!("{}record: {{ keep: 10d }}\n", super::GATEWAY));
+    let open = fixture.up();
+    for day in 1..=3 {
+        fixture.pass_days(1);
+        fixture.write("policies/orders.cedar", &format!("{}// {day}\n", super::POLICY));
+        open.control.reload(&crate::Actor::gateway(), "file").unwrap();
+    }
+    let numbers = || open.control.revisions(&ann()).unwrap().iter().map(|row| row.number).collect::<Vec<_>>();
+    open.control.keep_up().unwrap();
+    assert_eq!(numbers(), [4, 3, 2, 1]);
+    fixture.pass_days(9);
+    open.control.keep_up().unwrap();
+    assert_eq!(numbers(), [4, 3], "revision 3 was in force ten days ago");
+    fixture.pass_days(100);
+    open.control.keep_up().unwrap();
+    assert_eq!(numbers(), [4], "the one in force stays");
+    assert_eq!(open.revision(), 4);
+}
+
+#[test]
+fn status_counts_today_over_restarts_and_each_call_once() {
+    let fixture = Fixture::new("status");
+    let mut open = fixture.up();
+    let key = open.shop();
+    let now = fixture.now();
+    for _ in 0..3 {
+        open.call(now, Some(&key.key), "GET", "/orders");
+    }
+    open.call(now, Some(&key.key), "POST", "/orders");
+    let count = |open: &super::Open| {
+        open.control.recorder().flush().unwrap();
+        let status = open.control.status(&ann()).unwrap().apis.remove(0);
+        (status.allowed, status.denied)
+    };
+    assert_eq!(count(&open), (3, 1));
+    assert_eq!(count(&open), (3, 1), "asking counts nothing");
+    open.control.close().unwrap();
+    let mut open = fixture.up();
+    open.call(now, Some(&key.key), "GET", "/orders");
+    assert_eq!(count(&open), (4, 1));
+    fixture.pass_days(1);
+    assert_eq!(count(&open), (0, 0), "a new day");
+}
+
+#[test]
+fn the_observed_are_told_what_stands_in_the_way() {
+    let fixture = Fixture::new("in-the-way");
+    let text = super::API.replace("mode: enforce", "mode: observe\nobserve_until: 2026-12-01");
+    fixture.write("apis/orders/api.yaml", &text);
+    let mut open = fixture.up();
+    let key = open.shop();
+    let now = fixture.now();
+    assert_eq!(open.call(now, None, "GET", "/orders").0, "would_deny no_credential");
+    assert_eq!(open.call(now, Some(&key.key), "GET", "/customers/7").0, "would_deny no_grant");
+    assert_eq!(open.call(now, Some(&key.key), "GET", "/none").0, "would_deny unknown_operation");
+    open.control.recorder().flush().unwrap();
+    let status = open.control.status(&ann()).unwrap().apis.remove(0);
+    assert_eq!((status.allowed, status.denied, status.would_deny.len()), (0, 0, 3), "{status:?}");
+    let steps = status.in_the_way.join("\n");
+    for part in ["explain --as app:shop", "without a credential", "not declared"] {
+        assert!(steps.contains(part), "{part}: {steps}");
+    }
+}

@@ -15,6 +15,7 @@ use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, Head};
 use smallvec::SmallVec;
 
 use crate::client::ClientAddress;
+use crate::limit::Budgets;
 use crate::trace::Continuity;
 use crate::{ApiRules, Evidence, HostHeader, Trace};
 
@@ -26,6 +27,8 @@ pub struct Forward {
     client: ClientAddress,
     trace: Option<Trace>,
     assertion: Option<Arc<str>>,
+    /// Boxed, as most requests have none.
+    budgets: Option<Box<Budgets>>,
     nominated: Nominated,
     request: CanonicalRequest,
 }
@@ -57,7 +60,16 @@ impl Forward {
                 |token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"),
             );
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
-        Self { id: evidence.id, rules, client, trace: evidence.trace, assertion, nominated, request }
+        Self {
+            id: evidence.id,
+            rules,
+            client,
+            trace: evidence.trace,
+            assertion,
+            budgets: None,
+            nominated,
+            request,
+        }
     }
 
     /// The request that was judged. Its target goes to the upstream byte for byte.
@@ -82,6 +94,16 @@ impl Forward {
     #[must_use]
     pub fn assertion(&self) -> Option<&str> {
         self.assertion.as_deref()
+    }
+
+    /// What is left of the limits that the request was taken out of; for every answer but a redirection.
+    #[must_use]
+    pub fn budgets(&self) -> Option<&Budgets> {
+        self.budgets.as_deref()
+    }
+
+    pub(crate) fn note_budgets(&mut self, budgets: Budgets) {
+        self.budgets = Some(Box::new(budgets));
     }
 
     /// Bytes that the body may have; a streaming door stops at them.

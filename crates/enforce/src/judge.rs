@@ -14,6 +14,7 @@ use model::{
 
 use crate::client::ClientAddress;
 use crate::forward::Forward;
+use crate::limit;
 use crate::pass::{Kind, Pending};
 use crate::refused::refused;
 use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
@@ -202,11 +203,13 @@ fn judge_call(
             Kind::Observed
         }
         weigh::Outcome::Refused(refusal) => {
-            return Outcome::Refuse(refuse_weighed(evidence, &weighed, refusal, request));
+            let answer = refuse_weighed(evidence, &weighed, refusal, request);
+            return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
         }
     };
     if let Some(refusal) = body_over_limit(&request, rules) {
-        return Outcome::Refuse(refuse(evidence, refusal, refusal, request));
+        let answer = refuse(evidence, refusal, refusal, request);
+        return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
     }
     let assertion = assertion_for(snapshot, worker, rules, found, &identified, now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
@@ -259,6 +262,13 @@ fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: Can
         None => answer,
     };
     answer.with_request(request)
+}
+
+/// Tells a caller that is known what is left of its limits. Refusals take nothing out of them, and the answer is the same
+/// for every path.
+fn tell_budgets(answer: Refused, identified: &Identified, rules: &ApiRules, now: Timestamp) -> Refused {
+    let budgets = identified.key.as_deref().and_then(|key| limit::look_at(key, rules, now));
+    answer.with_budgets(budgets.as_ref())
 }
 
 fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refusal> {

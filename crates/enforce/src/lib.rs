@@ -34,6 +34,7 @@ pub use explain::{Explained, Subject, explain};
 pub use forward::{Forward, TrailerUse, trailer_use};
 pub use identity::LimitCell;
 pub use judge::{Judgement, Outcome, PreflightAnswer, judge, refuse_unadmitted};
+pub use limit::Budgets;
 pub use network::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};

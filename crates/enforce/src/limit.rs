@@ -7,11 +7,16 @@
 //! When the clock goes back, the stored point may lie further ahead than a used-up budget could make it. It is then
 //! read as used up now: nothing is granted at that moment, and the whole budget is back after one period.
 
+mod budget;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use identity::LimitCell;
 use model::{Rate, Timestamp};
+
+pub use budget::Budgets;
+pub(crate) use budget::{Limited, Taken, look_at, take_all, whole_seconds};
 
 /// The budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,26 +25,30 @@ pub struct UsedUp {
     pub wait: Duration,
 }
 
-/// Takes one event out of the budget of `rate`.
-pub fn take(cell: &LimitCell, rate: Rate, now: Timestamp) -> Result<(), UsedUp> {
-    let now = nanoseconds(now);
-    let interval = interval(rate);
-    // INVARIANT: `interval * count` is at most one period plus `count`, which fits 64 bits with room.
-    let budget = interval.saturating_mul(u64::from(rate.count()));
-    let tolerance = budget - interval;
-    let furthest = now.saturating_add(budget);
+/// What is left of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// How many events fit at once.
+    pub count: u32,
+    /// When one more does; zero where the budget is whole.
+    pub wait: Duration,
+}
+
+/// Takes one event out of the budget of `rate`, and gives what is left.
+pub fn take(cell: &LimitCell, rate: Rate, now: Timestamp) -> Result<Left, UsedUp> {
+    let budget = Nanoseconds::of(rate, now);
     let cell = cell.value();
     let mut stored = cell.load(Ordering::Relaxed);
     loop {
-        let arrival = stored.clamp(now, furthest);
-        let ahead = arrival - now;
-        let outcome = if tolerance < ahead {
-            Err(UsedUp { wait: Duration::from_nanos(ahead - tolerance) })
+        let arrival = stored.clamp(budget.now, budget.furthest);
+        let next = arrival.saturating_add(budget.interval);
+        let outcome = if budget.furthest < next {
+            Err(UsedUp { wait: Duration::from_nanos(next - budget.furthest) })
         } else {
-            Ok(())
+            Ok(budget.left(next))
         };
         let next = match outcome {
-            Ok(()) => arrival.saturating_add(interval),
+            Ok(_) => next,
             Err(_) if arrival < stored => arrival,
             Err(_) => return outcome,
         };
@@ -47,6 +56,41 @@ pub fn take(cell: &LimitCell, rate: Rate, now: Timestamp) -> Result<(), UsedUp> 
             Ok(_) => return outcome,
             Err(changed) => stored = changed,
         }
+    }
+}
+
+/// What is left of the budget of `rate`; takes nothing.
+#[must_use]
+pub fn look(cell: &LimitCell, rate: Rate, now: Timestamp) -> Left {
+    let budget = Nanoseconds::of(rate, now);
+    let stored = cell.value().load(Ordering::Relaxed);
+    budget.left(stored.clamp(budget.now, budget.furthest))
+}
+
+/// A budget at one moment, in nanoseconds.
+#[derive(Clone, Copy)]
+struct Nanoseconds {
+    now: u64,
+    /// Between two events.
+    interval: u64,
+    /// The arrival time of a budget that is used up now.
+    furthest: u64,
+}
+
+impl Nanoseconds {
+    fn of(rate: Rate, now: Timestamp) -> Self {
+        let (now, interval) = (nanoseconds(now), interval(rate));
+        // INVARIANT: `interval * count` is at most one period plus `count`, which fits 64 bits with room.
+        let budget = interval.saturating_mul(u64::from(rate.count()));
+        Self { now, interval, furthest: now.saturating_add(budget) }
+    }
+
+    /// `arrival` is not before now, and not after the furthest.
+    fn left(self, arrival: u64) -> Left {
+        let free = self.furthest - arrival;
+        let count = u32::try_from(free / self.interval).unwrap_or(u32::MAX);
+        let wait = if arrival == self.now { 0 } else { self.interval - free % self.interval };
+        Left { count, wait: Duration::from_nanos(wait) }
     }
 }
 

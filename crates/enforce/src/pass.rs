@@ -10,8 +10,8 @@ use identity::KeyEntry;
 use model::{CanonicalRequest, DenyReason, Refusal, Timestamp, Verdict};
 
 use crate::forward::Forward;
-use crate::limit;
-use crate::refused::{LimitMet, refused};
+use crate::limit::{self, Limited, Taken};
+use crate::refused::refused;
 use crate::{Evidence, Refused};
 
 /// By which right a request passes.
@@ -53,6 +53,15 @@ pub struct ObservedPermit {
     forward: Forward,
 }
 
+impl Kind {
+    fn pass(self, forward: Forward) -> Pass {
+        match self {
+            Self::Observed => Pass::Observed(ObservedPermit { forward }),
+            Self::Permitted => Pass::Permit(Permit { forward }),
+        }
+    }
+}
+
 impl Pending {
     pub(crate) const fn new(kind: Kind, forward: Forward, key: Option<Arc<KeyEntry>>) -> Self {
         Self { kind, forward, key }
@@ -69,28 +78,24 @@ impl Pending {
     ///
     /// A refusal by a limit changes the evidence, so that the record says what happened.
     pub fn redeem(self, evidence: &mut Evidence, now: Timestamp) -> Result<Pass, Box<Refused>> {
-        let Self { kind, forward, key } = self;
-        let met = {
-            let rules = forward.rules();
-            let per_key = key.as_deref().zip(rules.per_key).map(|(key, rate)| ("key", &*key.limit, rate));
-            let per_api = rules.per_api.map(|rate| ("api", &*rules.api_limit, rate));
-            per_key.into_iter().chain(per_api).find_map(|(name, cell, rate)| {
-                let used_up = limit::take(cell, rate, now).err()?;
-                Some(LimitMet { name, rate, wait: used_up.wait })
-            })
+        let Self { kind, mut forward, key } = self;
+        let (first, wait, used_up) = match limit::take_all(key.as_deref(), forward.rules(), now) {
+            Taken::Unlimited => return Ok(kind.pass(forward)),
+            Taken::All(budgets) => {
+                forward.note_budgets(budgets);
+                return Ok(kind.pass(forward));
+            }
+            Taken::Refused { first, wait, used_up } => (first, wait, used_up),
         };
-        let Some(met) = met else {
-            return Ok(match kind {
-                Kind::Observed => Pass::Observed(ObservedPermit { forward }),
-                Kind::Permitted => Pass::Permit(Permit { forward }),
-            });
+        let code = match first {
+            Limited::Api => "rate_per_api",
+            Limited::Key => "rate_per_key",
         };
-        let code = if met.name == "key" { "rate_per_key" } else { "rate_per_api" };
         let refusal =
             Refusal::new(DenyReason::RateLimited, code, "the limit of requests per period is used up");
         evidence.verdict = Verdict::Denied;
         evidence.refusal = Some(refusal);
-        let answer = refused(evidence.id, &refusal).with_limit(met);
+        let answer = refused(evidence.id, &refusal).with_wait(wait).with_budgets(Some(&used_up));
         let answer = match evidence.declared_origin(forward.request()) {
             Some(origin) => answer.for_origin(origin),
             None => answer,

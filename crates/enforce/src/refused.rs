@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use catalog::MethodSet;
-use model::{CanonicalRequest, DecisionId, DenyReason, Head, Rate, Refusal, UpstreamFailure};
+use model::{CanonicalRequest, DecisionId, DenyReason, Head, Refusal, UpstreamFailure};
 
-use crate::problem;
+use crate::limit::Budgets;
+use crate::{limit, problem};
 
 /// The challenge of every 401: how a caller shows who it is (RFC 6750 section 3). It names no API, so that it is
 /// the same for every path and host.
@@ -37,14 +38,6 @@ pub struct Refused {
     pub fields: Vec<(&'static str, Cow<'static, str>)>,
     pub close: Closing,
     request: Option<CanonicalRequest>,
-}
-
-/// Which limit was met, and when the next request fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LimitMet {
-    pub(crate) name: &'static str,
-    pub(crate) rate: Rate,
-    pub(crate) wait: Duration,
 }
 
 /// The answer to a refusal that came up outside of [`crate::judge()`]: of a body, of a connection, of a full log.
@@ -128,16 +121,17 @@ impl Refused {
         self
     }
 
-    /// `Retry-After`, `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
-    pub(crate) fn with_limit(mut self, met: LimitMet) -> Self {
-        let LimitMet { name, rate, wait } = met;
-        // Rounded up: whoever waits as long as told is let in.
-        let seconds = wait.as_nanos().div_ceil(1_000_000_000).max(1);
-        let policy = format!("\"{name}\";q={};w={}", rate.count(), rate.period().as_secs());
-        let state = format!("\"{name}\";r=0;t={seconds}");
-        self.fields.push(("Retry-After", Cow::Owned(seconds.to_string())));
-        self.fields.push(("RateLimit", Cow::Owned(state)));
-        self.fields.push(("RateLimit-Policy", Cow::Owned(policy)));
+    /// What is left of the caller's limits: `RateLimit` and `RateLimit-Policy`.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: Option<&Budgets>) -> Self {
+        let fields = budgets.into_iter().flat_map(Budgets::fields);
+        self.fields.extend(fields.map(|(name, value)| (name, Cow::Owned(value))));
+        self
+    }
+
+    /// `Retry-After` (RFC 9110 section 10.2.3).
+    pub(crate) fn with_wait(mut self, wait: Duration) -> Self {
+        self.fields.push(("Retry-After", Cow::Owned(limit::whole_seconds(wait).to_string())));
         self
     }
 }

@@ -1,5 +1,6 @@
 //! Answers of the gateway itself: refusals, preflights, the key set. Each carries the decision id and its own length.
 
+use enforce::Budgets;
 use http1::RequestMethodClass;
 use model::DecisionId;
 
@@ -27,6 +28,18 @@ pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
         slots.copy_from_slice(&id);
     }
     line
+}
+
+/// The same line, and those that tell what is left of limits.
+pub(crate) fn lines_with_budgets(line: &[u8], budgets: &Budgets) -> Vec<u8> {
+    let mut lines = line.to_vec();
+    for (name, value) in budgets.fields() {
+        lines.extend_from_slice(name.as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }
 
 /// Appends a whole answer. `fields` come between those that every answer has and the framing.

@@ -56,6 +56,8 @@ pub(crate) struct Order<'a> {
     pub(crate) client: ClientSide,
     /// Whole lines for the head of the response.
     pub(crate) added: &'a [u8],
+    /// The same for a redirection.
+    pub(crate) added_to_redirection: &'a [u8],
 }
 
 impl<'a> Order<'a> {

@@ -18,7 +18,7 @@ use model::{
 use record::{Outcome as End, ParamKey};
 use recorder::WorkerLog;
 
-use crate::answer::decision_line;
+use crate::answer::{decision_line, lines_with_budgets};
 use crate::connection::{Connection, Fate, HeadFault};
 use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend, exchange};
 use crate::forward::write_request_head;
@@ -28,7 +28,7 @@ use crate::worker::{Clock, Worker};
 
 mod answers;
 
-use answers::Closing;
+use answers::{Closing, Failed};
 
 /// The path of the key set, reserved on every host.
 const JWKS_SEGMENTS: [&str; 3] = [".well-known", "sallyport", "jwks.json"];
@@ -221,7 +221,10 @@ impl Gateway {
         pass: Pass,
     ) -> Fate {
         if self.record(connection, evidence, pass.request()).await.is_err() {
-            let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable));
+            let forward = pass.forward();
+            let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable))
+                .with_budgets(forward.budgets());
+            self.worker.buffers.give_head(forward.into_head());
             let fate = connection.settle(&self.worker, head);
             return Box::pin(self.answer_refusal(connection, case, refused, fate)).await;
         }
@@ -229,7 +232,8 @@ impl Gateway {
         let forward = pass.forward();
         let mut to_upstream = worker.buffers.outbound();
         let mut to_client = worker.buffers.outbound();
-        let added = decision_line(case.id);
+        let line = decision_line(case.id);
+        let with_budgets = forward.budgets().map(|budgets| lines_with_budgets(&line, budgets));
         let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
             Ok(sharing) => {
                 let order = Order {
@@ -240,7 +244,8 @@ impl Gateway {
                     framing: head.framing,
                     expect: head.expect,
                     client: ClientSide { version: head.version, persistence: head.persistence },
-                    added: &added,
+                    added: with_budgets.as_deref().unwrap_or(&line),
+                    added_to_redirection: &line,
                 };
                 let buffered = Buffered { to_upstream: &mut to_upstream, to_client: &mut to_client };
                 exchange(worker, &connection.watch, &mut connection.link, buffered, order).await
@@ -252,7 +257,6 @@ impl Gateway {
             }
         };
         worker.buffers.give_outbound(to_upstream);
-        worker.buffers.give_head(forward.into_head());
         let fate = match report.ending {
             Ending::Complete(after) => {
                 self.complete(case, Closing::of(&report, report.status, End::Done));
@@ -267,9 +271,11 @@ impl Gateway {
                 Fate::Break
             }
             Ending::Failed(fault, Begun::No) => {
-                Box::pin(self.answer_failure(connection, case, head, &report, fault, &mut to_client)).await
+                let failed = Failed { report: &report, fault, budgets: forward.budgets() };
+                Box::pin(self.answer_failure(connection, case, head, failed, &mut to_client)).await
             }
         };
+        worker.buffers.give_head(forward.into_head());
         worker.buffers.give_outbound(to_client);
         fate
     }

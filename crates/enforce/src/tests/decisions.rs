@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use model::{DenyReason, Refusal, Timestamp};
 
 use super::world::{NOW, Setup, enforced, observed, request, shown, snapshot};
-use crate::{Availability, Closing, Outcome, Snapshot, Worker, judge, refuse_unadmitted};
+use crate::{Availability, Closing, Judgement, Outcome, Snapshot, Worker, judge, refuse_unadmitted};
 
 fn check(setup: &Setup, text: &str, expected: Expect) {
     expected.assert_eq(&shown(&snapshot(setup), &mut Worker::new([1; 32]), text));
@@ -361,7 +361,7 @@ fn limits_refuse_what_is_over_them_and_say_when_to_come_back() {
         allowed permit | app:shop orders:GET /orders by shop-reads
         denied 429 rate_limited [Retry-After: 30, RateLimit: "key";r=0;t=30, RateLimit-Policy: "key";q=2;w=60] | rate_limited/rate_per_key | app:shop orders:GET /orders by shop-reads
         allowed permit | app:shop orders:GET /orders by shop-reads
-        denied 429 rate_limited [Retry-After: 1200, RateLimit: "api";r=0;t=1200, RateLimit-Policy: "api";q=3;w=3600] | rate_limited/rate_per_api | app:shop orders:GET /orders by shop-reads
+        denied 429 rate_limited [Retry-After: 1200, RateLimit: "api";r=0;t=1200, "key";r=0;t=30, RateLimit-Policy: "api";q=3;w=3600, "key";q=2;w=60] | rate_limited/rate_per_api | app:shop orders:GET /orders by shop-reads
         denied 429 rate_limited [Retry-After: 1200, RateLimit: "api";r=0;t=1200, RateLimit-Policy: "api";q=3;w=3600] | rate_limited/rate_per_api | anonymous orders:GET /public by anyone"#]].assert_eq(&lines.join("\n"));
 }
 
@@ -522,4 +522,51 @@ fn rules_about_addresses_see_trusted_proxies_only() {
         &format!("{home}\nForwarded: for=unknown"),
         expect!["denied 403 no_grant | no_grant | app:shop orders:GET /home"],
     );
+}
+
+#[test]
+fn whoever_is_limited_and_known_is_told_what_is_left() {
+    let setup = Setup { per_key: Some("2/m"), per_api: Some("3/h"), ..enforced() };
+    let (snapshot, mut worker) = (snapshot(&setup), Worker::new([1; 32]));
+    let mut told = |text: &str| {
+        let Judgement { mut evidence, outcome } = judge(&snapshot, NOW, &mut worker, request(text));
+        let fields: Vec<_> = match outcome {
+            Outcome::Allow(pending) => match pending.redeem(&mut evidence, NOW) {
+                Ok(pass) => pass.forward().budgets().unwrap().fields().map(|(_, value)| value).into(),
+                Err(refused) => limits_in(&refused),
+            },
+            Outcome::Refuse(refused) => limits_in(&refused),
+            Outcome::Preflight(_) => panic!("{text}"),
+        };
+        fields.join(" by ")
+    };
+    const BOTH: &str = "\"key\";q=2;w=60, \"api\";q=3;w=3600";
+    let orders = "GET orders.example/orders\nX-Api-Key: $";
+    assert_eq!(told(&format!("{orders}whole")), format!("\"key\";r=1;t=30, \"api\";r=2;t=1200 by {BOTH}"));
+    // Denials take nothing, and every path is told the same.
+    for path in ["nothing", "secrets/a", "public/x", "orders/x"] {
+        let line = format!("GET orders.example/{path}\nX-Api-Key: $whole");
+        assert_eq!(told(&line), format!("\"key\";r=1;t=30, \"api\";r=2;t=1200 by {BOTH}"), "{path}");
+    }
+    assert_eq!(told(&format!("{orders}whole")), format!("\"key\";r=0;t=30, \"api\";r=1;t=1200 by {BOTH}"));
+    assert_eq!(told(&format!("{orders}whole")), "\"key\";r=0;t=30 by \"key\";q=2;w=60");
+    assert_eq!(told("GET orders.example/public"), "\"api\";r=0;t=1200 by \"api\";q=3;w=3600");
+    // Both are used up: the longer wait counts.
+    let both = "\"api\";r=0;t=1200, \"key\";r=0;t=30 by \"api\";q=3;w=3600, \"key\";q=2;w=60";
+    assert_eq!(told(&format!("{orders}whole")), both);
+    // Nobody who is not known is told anything by a denial.
+    assert_eq!(told("GET orders.example/orders"), "");
+    assert_eq!(told("GET orders.example/orders\nX-Api-Key: $expired"), "");
+}
+
+fn limits_in(refused: &crate::Refused) -> Vec<String> {
+    let value =
+        |wanted| refused.fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_string());
+    if let (Some(wait), Some(state)) = (value("Retry-After"), value("RateLimit")) {
+        for told in state.split("t=").skip(1) {
+            let told: String = told.chars().take_while(char::is_ascii_digit).collect();
+            assert!(told.parse::<u64>().unwrap() <= wait.parse().unwrap(), "{state} {wait}");
+        }
+    }
+    [value("RateLimit"), value("RateLimit-Policy")].into_iter().flatten().collect()
 }

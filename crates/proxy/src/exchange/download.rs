@@ -38,6 +38,7 @@ pub(super) struct Download<'a> {
     class: RequestMethodClass,
     client: ClientSide,
     added: &'a [u8],
+    added_to_redirection: &'a [u8],
     status: u16,
     interim: u32,
     bytes: u64,
@@ -61,6 +62,7 @@ impl<'a> Download<'a> {
             class: order.class,
             client: order.client,
             added: order.added,
+            added_to_redirection: order.added_to_redirection,
             status: 0,
             interim: 0,
             bytes: 0,
@@ -134,7 +136,11 @@ impl<'a> Download<'a> {
         self.goodbye = goodbye;
         self.status = head.status;
         self.head_start = Some(self.out.bytes.len());
-        let binding = write_response_head(&mut self.out.bytes, received, self.framed, goodbye, self.added);
+        let added = match head.status {
+            300..=399 => self.added_to_redirection,
+            _ => self.added,
+        };
+        let binding = write_response_head(&mut self.out.bytes, received, self.framed, goodbye, added);
         self.upstream = match binding {
             Binding::Bound => Persistence::Close,
             Binding::Free => head.persistence,

@@ -1,6 +1,6 @@
 //! What the gateway itself answers, and the two entries of every request.
 
-use enforce::{Closing as Doubt, Evidence, PreflightAnswer, Refused};
+use enforce::{Budgets, Closing as Doubt, Evidence, PreflightAnswer, Refused};
 use http1::{Framing, RequestHead, RequestMethodClass};
 use model::{Audit, CanonicalRequest, DenyReason, Method, Refusal, UpstreamFailure};
 use record::{Completed, Outcome as End};
@@ -33,6 +33,15 @@ pub(super) struct Closing {
 enum Forwarded {
     No,
     Yes,
+}
+
+/// An exchange that failed before anything of an answer went out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed<'a> {
+    pub(super) report: &'a Report,
+    pub(super) fault: Fault,
+    /// What is left of the limits of the request.
+    pub(super) budgets: Option<&'a Budgets>,
 }
 
 /// The decision could not be recorded as its API demands.
@@ -174,10 +183,10 @@ impl Gateway {
         connection: &mut Connection,
         case: Case,
         head: &RequestHead,
-        report: &Report,
-        fault: Fault,
+        failed: Failed<'_>,
         out: &mut Outbound,
     ) -> Fate {
+        let Failed { report, fault, budgets } = failed;
         if fault == Fault::Upstream(UpstreamFailure::ClientGone) || self.worker.stage() == Stage::Stopped {
             self.complete(case, Closing::of(report, 499, end_of(fault)));
             return Fate::Break;
@@ -189,6 +198,7 @@ impl Gateway {
                 (enforce::failed(case.id, UpstreamFailure::Broken), End::Failed(UpstreamFailure::Broken))
             }
         };
+        let refused = refused.with_budgets(budgets);
         // With a body half way, nobody knows where the next request begins.
         let fate = match head.framing {
             Framing::None | Framing::Length(0) => connection.settle(&self.worker, head),

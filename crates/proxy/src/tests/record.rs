@@ -70,6 +70,38 @@ fn a_request_over_the_limit_is_refused_and_told_when_to_come_back() {
 }
 
 #[test]
+fn every_answer_of_a_limited_operation_but_a_redirection_tells_what_is_left() {
+    run(async {
+        let answers = ["200 OK", "404 Not Found", "302 Found", "500 Internal Server Error", "nonsense"];
+        let scripts = answers.map(|status| {
+            vec![
+                Act::Await("\r\n\r\n"),
+                write(&format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok")),
+                Act::End,
+            ]
+        });
+        let upstream = Upstream::start(scripts.into()).await;
+        let choices = Choices { per_api: model::Rate::parse("5/h"), ..Choices::STANDARD };
+        let served = Served::with(&upstream.address.to_string(), choices);
+        for (status, told) in [
+            ("200", Some("\"api\";r=4;t=720")),
+            ("404", Some("\"api\";r=3;t=720")),
+            ("302", None),
+            ("500", Some("\"api\";r=1;t=720")),
+            ("502", Some("\"api\";r=0;t=720")),
+            ("429", Some("\"api\";r=0;t=720")),
+        ] {
+            let (answer, _) = served.exchange(LAST).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            let state = answer.lines().find_map(|line| line.strip_prefix("RateLimit: "));
+            assert_eq!(state, told, "{answer}");
+            let policy = answer.lines().find_map(|line| line.strip_prefix("RateLimit-Policy: "));
+            assert_eq!(policy, told.map(|_| "\"api\";q=5;w=3600"), "{answer}");
+        }
+    });
+}
+
+#[test]
 fn the_key_set_is_answered_on_every_host_and_never_forwarded() {
     run(async {
         let upstream = Upstream::always(OK).await;

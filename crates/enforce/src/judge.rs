@@ -104,18 +104,24 @@ pub fn judge(
 }
 
 /// Refuses what was never admitted: malformed heads, what is late, what cannot be spoken. It gets an id and a record.
+///
+/// `closing` says whether the door knows where the next request begins: it does not where the head itself is
+/// malformed, and does where only the target or the host is.
 pub fn refuse_unadmitted(
     snapshot: &Arc<Snapshot>,
     now: Timestamp,
     worker: &mut Worker,
     refusal: Refusal,
+    closing: Closing,
 ) -> Judgement {
     let id = worker.decision_id(now);
     let mut evidence = Evidence::new(snapshot, id, now);
     evidence.refusal = Some(refusal);
     let mut answer = refused(id, &refusal);
-    if refusal.reason() == DenyReason::MalformedRequest {
-        answer.close = Closing::Close;
+    match closing {
+        Closing::Close => answer.close = Closing::Close,
+        // Some refusals end the connection wherever they come up.
+        Closing::Keep => {}
     }
     Judgement { evidence, outcome: Outcome::Refuse(answer) }
 }

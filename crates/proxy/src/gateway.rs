@@ -108,9 +108,14 @@ impl Gateway {
         fate: Fate,
     ) -> Fate {
         let now = connection.now(&self.worker);
+        let closing = match fate {
+            Fate::Break | Fate::Close | Fate::Linger => enforce::Closing::Close,
+            Fate::Discard(_) | Fate::Keep => enforce::Closing::Keep,
+        };
         let judgement = {
             let mut snapshots = self.snapshots.borrow_mut();
-            enforce::refuse_unadmitted(snapshots.load(), now, &mut self.judge.borrow_mut(), refusal)
+            let judge = &mut self.judge.borrow_mut();
+            enforce::refuse_unadmitted(snapshots.load(), now, judge, refusal, closing)
         };
         let Judgement { evidence, outcome } = judgement;
         let case = self.case(connection, &evidence, class);

@@ -449,14 +449,22 @@ fn what_was_never_admitted_gets_an_id_and_a_record() {
     let mut worker = Worker::new([1; 32]);
     let refusal =
         Refusal::new(DenyReason::MalformedRequest, "missing_host", "the request has no `Host` field");
-    let one = refuse_unadmitted(&snapshot, NOW, &mut worker, refusal);
-    let two = refuse_unadmitted(&snapshot, NOW, &mut worker, refusal);
+    let one = refuse_unadmitted(&snapshot, NOW, &mut worker, refusal, Closing::Close);
+    let two = refuse_unadmitted(&snapshot, NOW, &mut worker, refusal, Closing::Keep);
     assert_ne!(one.evidence.id, two.evidence.id);
     assert_eq!(one.evidence.refusal, Some(refusal));
     let Outcome::Refuse(refused) = one.outcome else { panic!("not refused") };
     assert_eq!((refused.status, refused.close), (400, Closing::Close));
     assert!(refused.body.contains(&one.evidence.id.to_string()));
     assert!(refused.into_head().is_none());
+    let late = Refusal::of(DenyReason::RequestTimeout);
+    for (outcome, close) in [
+        (two.outcome, Closing::Keep),
+        (refuse_unadmitted(&snapshot, NOW, &mut worker, late, Closing::Keep).outcome, Closing::Close),
+    ] {
+        let Outcome::Refuse(refused) = outcome else { panic!("not refused") };
+        assert_eq!(refused.close, close);
+    }
 }
 
 #[test]

@@ -106,6 +106,48 @@ fn a_good_request_before_a_bad_one_is_answered_first() {
 }
 
 #[test]
+fn a_malformed_target_or_host_ends_a_connection_only_where_framing_is_in_doubt() {
+    run(async {
+        for (request, is_kept) in [
+            ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\n\r\n", true),
+            ("GET /a%2Fb HTTP/1.1\r\nHost: a.example\r\n\r\n", true),
+            ("GET http://a.example/a HTTP/1.1\r\nHost: a.example\r\n\r\n", true),
+            ("GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", true),
+            ("POST //a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nabc", true),
+            (
+                "POST //a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+                true,
+            ),
+            // Nearest: the body is not read to its end, or its end, or the head's, is in doubt.
+            (
+                "POST //a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX\r\n0\r\n\r\n",
+                false,
+            ),
+            (
+                "POST //a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+                false,
+            ),
+            ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n", false),
+            ("GET /a/../b HTTP/1.0\r\nHost: a.example\r\n\r\n", false),
+            ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n", false),
+            ("GET /a HTTP/1.1\r\n\r\n", false),
+            ("GET /a HTTP/1.1\r\nHost : a.example\r\n\r\n", false),
+        ] {
+            let upstream = Upstream::always(OK).await;
+            let served = Served::before(upstream.address);
+            let last = "GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+            let (all, closed) = served.exchange(&format!("{request}{last}")).await;
+            assert!(all.starts_with("HTTP/1.1 400 "), "{request:?} gave {all}");
+            assert_eq!(all.matches("HTTP/1.1 200 ").count(), usize::from(is_kept), "{request:?} gave {all}");
+            let first = all.split("\r\n\r\n").next().unwrap();
+            assert_eq!(first.ends_with("\r\nconnection: close"), !is_kept, "{request:?} gave {all}");
+            assert_eq!(upstream.seen.accepted.get(), usize::from(is_kept), "{request:?}");
+            assert_eq!(closed, Closed::Orderly, "{request:?}");
+        }
+    });
+}
+
+#[test]
 fn a_chunk_that_is_refused_later_breaks_the_request_at_the_upstream() {
     run(async {
         for bad in [

@@ -123,10 +123,6 @@ fn a_malformed_target_or_host_ends_a_connection_only_where_framing_is_in_doubt()
                 "POST //a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX\r\n0\r\n\r\n",
                 false,
             ),
-            (
-                "POST //a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
-                false,
-            ),
             ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n", false),
             ("GET /a/../b HTTP/1.0\r\nHost: a.example\r\n\r\n", false),
             ("GET /a/../b HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n", false),

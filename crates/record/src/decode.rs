@@ -11,7 +11,8 @@ use crate::bytes::{Cursor, DecodeError, Texts};
 use crate::encode::{ENTRY_VERSION, kind};
 use crate::tree::Hash;
 use crate::{
-    Carried, Change, ClientRef, Closed, Completed, Continued, Ending, Loss, Opened, ParamHash, ParamRef, code,
+    Carried, Change, ClientRef, Closed, Completed, Continued, Ending, Loss, Opened, ParamHash, ParamRef,
+    Pruned, code,
 };
 
 /// A decision's public part as stored.
@@ -76,6 +77,7 @@ pub enum Leaf<'a> {
     Decided(DecidedView<'a>, Hash),
     Loss(Loss),
     Opened(Opened<'a>),
+    Pruned(Pruned),
     /// Decision and ending in one leaf.
     Whole(DecidedView<'a>, Hash, Completed),
 }
@@ -113,6 +115,11 @@ impl<'a> Leaf<'a> {
                 count: cursor.varint()?,
             }),
             kind::OPENED => Self::Opened(opened(&mut cursor)?),
+            kind::PRUNED => Self::Pruned(Pruned {
+                time: time(&mut cursor)?,
+                before: cursor.varint()?,
+                segments: cursor.varint()?,
+            }),
             kind::CLOSED => Self::Closed(Closed { time: time(&mut cursor)? }),
             _ => return Err(DecodeError::Code),
         };
@@ -125,7 +132,12 @@ impl<'a> Leaf<'a> {
     pub const fn decided(&self) -> Option<&DecidedView<'a>> {
         match self {
             Self::Decided(decided, _) | Self::Whole(decided, _, _) => Some(decided),
-            Self::Change(_) | Self::Closed(_) | Self::Completed(_) | Self::Loss(_) | Self::Opened(_) => None,
+            Self::Change(_)
+            | Self::Closed(_)
+            | Self::Completed(_)
+            | Self::Loss(_)
+            | Self::Opened(_)
+            | Self::Pruned(_) => None,
         }
     }
 
@@ -134,7 +146,12 @@ impl<'a> Leaf<'a> {
     pub const fn completed(&self) -> Option<&Completed> {
         match self {
             Self::Completed(completed) | Self::Whole(_, _, completed) => Some(completed),
-            Self::Change(_) | Self::Closed(_) | Self::Decided(..) | Self::Loss(_) | Self::Opened(_) => None,
+            Self::Change(_)
+            | Self::Closed(_)
+            | Self::Decided(..)
+            | Self::Loss(_)
+            | Self::Opened(_)
+            | Self::Pruned(_) => None,
         }
     }
 
@@ -143,7 +160,12 @@ impl<'a> Leaf<'a> {
     pub const fn commitment(&self) -> Option<Hash> {
         match self {
             Self::Decided(_, commitment) | Self::Whole(_, commitment, _) => Some(*commitment),
-            Self::Change(_) | Self::Closed(_) | Self::Completed(_) | Self::Loss(_) | Self::Opened(_) => None,
+            Self::Change(_)
+            | Self::Closed(_)
+            | Self::Completed(_)
+            | Self::Loss(_)
+            | Self::Opened(_)
+            | Self::Pruned(_) => None,
         }
     }
 
@@ -163,6 +185,7 @@ impl<'a> Leaf<'a> {
             Self::Decided(decided, _) | Self::Whole(decided, _, _) => decided.time,
             Self::Loss(loss) => loss.time,
             Self::Opened(opened) => opened.time,
+            Self::Pruned(pruned) => pruned.time,
         }
     }
 }

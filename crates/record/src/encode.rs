@@ -9,7 +9,7 @@ use crate::bytes::{LIST_ITEMS_MAX, cut, put_optional_text, put_signed, put_text,
 use crate::tree::Hash;
 use crate::{
     AttributeRef, Change, ClientRef, Closed, Completed, Decided, Ending, Loss, Opened, ParamRef, Personal,
-    code,
+    Pruned, code,
 };
 
 /// The version of the entry format; the first byte of every leaf.
@@ -24,6 +24,7 @@ pub(crate) mod kind {
     pub(crate) const LOSS: u8 = 5;
     pub(crate) const OPENED: u8 = 6;
     pub(crate) const CLOSED: u8 = 7;
+    pub(crate) const PRUNED: u8 = 8;
 }
 
 /// Writes what of a decision is public; it begins with the 16 bytes of the id.
@@ -199,6 +200,14 @@ pub fn put_opened_leaf(out: &mut Vec<u8>, opened: &Opened<'_>) {
             out.extend_from_slice(&other.root);
         }
     }
+}
+
+/// Makes the leaf of a removal by retention.
+pub fn put_pruned_leaf(out: &mut Vec<u8>, pruned: &Pruned) {
+    out.extend_from_slice(&[ENTRY_VERSION, kind::PRUNED]);
+    out.extend_from_slice(&pruned.time.as_micros().to_be_bytes());
+    put_varint(out, pruned.before);
+    put_varint(out, pruned.segments);
 }
 
 /// Makes the leaf of a closing.

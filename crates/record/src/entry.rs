@@ -219,6 +219,17 @@ pub struct Continued<'a> {
     pub root: [u8; 32],
 }
 
+/// Retention is about to remove content. The entry is signed before anything is removed, so that whoever verifies the
+/// log can tell what was let go of from what was taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    pub time: Timestamp,
+    /// Entries below this number lose their content; it is the first entry of a segment.
+    pub before: u64,
+    /// How many segments go.
+    pub segments: u64,
+}
+
 /// The log was closed in good order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {

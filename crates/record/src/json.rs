@@ -64,6 +64,13 @@ pub fn render(index: u64, stored: &Stored<'_>) -> Result<Vec<String>, DecodeErro
                 root: format!("{:?}", crate::tree::Hash(other.root)),
             }),
         })],
+        Leaf::Pruned(pruned) => vec![line(&PrunedJson {
+            kind: "pruned",
+            index,
+            time: pruned.time.to_string(),
+            before: pruned.before,
+            segments: pruned.segments,
+        })],
         Leaf::Closed(closed) => {
             vec![line(&ClosedJson { kind: "closed", index, time: closed.time.to_string() })]
         }
@@ -220,6 +227,15 @@ struct ContinuedJson<'a> {
     origin: &'a str,
     size: u64,
     root: String,
+}
+
+#[derive(Serialize)]
+struct PrunedJson {
+    kind: &'static str,
+    index: u64,
+    time: String,
+    before: u64,
+    segments: u64,
 }
 
 #[derive(Serialize)]

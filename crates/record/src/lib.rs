@@ -26,7 +26,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use decode::{DecidedHead, DecidedView, Leaf, PersonalView};
 pub use entry::{
     AttributeRef, Carried, Change, ClientRef, Closed, Completed, Continued, Decided, Ending, Loss, LossCause,
-    Opened, Outcome, ParamRef, Personal,
+    Opened, Outcome, ParamRef, Personal, Pruned,
 };
 pub use evidence::{Proof, ProofError, Proven};
 pub use note::{NoteError, Signer, Verifier};

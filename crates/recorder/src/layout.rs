@@ -30,10 +30,23 @@ impl Listing {
     pub(crate) fn of(names: &[String]) -> Self {
         let numbers = |suffix: &str| {
             let mut numbers: Vec<u64> =
-                names.iter().filter_map(|name| name.strip_suffix(suffix)?.parse().ok()).collect();
+                names.iter().filter_map(|name| number(name.strip_suffix(suffix)?)).collect();
             numbers.sort_unstable();
             numbers
         };
         Self { segments: numbers(SEGMENT), hashes: numbers(HASHES) }
     }
+
+    /// The first segment that is missing although retention cannot have removed it: retention removes the oldest
+    /// segments only, and never the last.
+    pub(crate) fn missing(&self) -> Option<u64> {
+        let Some(oldest) = self.segments.first() else { return self.hashes.last().copied() };
+        let is_there = |first: &u64| self.segments.binary_search(first).is_ok();
+        self.hashes.iter().find(|first| oldest <= *first && !is_there(first)).copied()
+    }
+}
+
+/// The number in a name, if it is spelled as the log spells it.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| format!("{number:020}") == text)
 }

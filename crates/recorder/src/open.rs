@@ -244,6 +244,7 @@ fn replay(
             | Leaf::Decided(..)
             | Leaf::Loss(_)
             | Leaf::Opened(_)
+            | Leaf::Pruned(_)
             | Leaf::Whole(..) => Closing::Open,
         };
         frontier.append(leaf_hash(stored.leaf), |hash| hashes.extend_from_slice(&hash.0));

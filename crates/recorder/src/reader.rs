@@ -57,6 +57,8 @@ pub enum ReadLogError {
     NotSigned,
     #[error("hashes of the log are missing; `audit verify` says where")]
     NoHashes,
+    #[error("the segment `{segment}` is missing, and retention did not remove it; see `audit verify`")]
+    Missing { segment: String },
     #[error("cannot write what was read")]
     Write(#[source] io::Error),
 }
@@ -138,9 +140,9 @@ impl LogReader {
 
     /// The last `count` entries, the oldest first.
     pub fn tail(&self, count: usize) -> Result<Vec<Entry>, ReadLogError> {
-        let mut found: Vec<Entry> = Vec::new();
+        let (mut found, mut next) = (Vec::<Entry>::new(), None);
         for first in self.segments()?.into_iter().rev() {
-            let mut entries = self.entries(first)?;
+            let mut entries = self.entries(first, next.replace(first))?;
             let missing = count - found.len();
             entries.drain(..entries.len().saturating_sub(missing));
             entries.append(&mut found);
@@ -161,8 +163,9 @@ impl LogReader {
         let segments = self.segments()?;
         let start = segments.iter().rposition(|first| *first <= from).unwrap_or(0);
         let mut next = from;
-        for first in segments.into_iter().skip(start) {
-            for entry in self.entries(first)? {
+        let mut behind = segments.iter().skip(start + 1);
+        for first in segments.iter().skip(start) {
+            for entry in self.entries(*first, behind.next().copied())? {
                 if entry.index < from {
                     continue;
                 }
@@ -233,12 +236,17 @@ impl LogReader {
         Ok(Listing::of(&names))
     }
 
+    /// The segments that are there; without a gap, as far as names tell.
     fn segments(&self) -> Result<Vec<u64>, ReadLogError> {
-        self.listing().map(|listing| listing.segments)
+        let listing = self.listing()?;
+        let Some(missing) = listing.missing() else { return Ok(listing.segments) };
+        // A segment that was begun while the folder was read is there the second time.
+        let listing = self.listing()?;
+        if listing.missing().is_none() { Ok(listing.segments) } else { Err(missing_segment(missing)) }
     }
 
-    /// The entries of one segment. A torn tail is the end where nothing follows.
-    fn entries(&self, first: u64) -> Result<Vec<Entry>, ReadLogError> {
+    /// The entries of one segment, which go up to the segment `next`. A torn tail is the end where nothing follows.
+    fn entries(&self, first: u64, next: Option<u64>) -> Result<Vec<Entry>, ReadLogError> {
         let name = layout::segment(first);
         let bytes = self.read(&name)?;
         let corrupt = |fault| ReadLogError::Corrupt { segment: name.clone(), fault };
@@ -256,8 +264,18 @@ impl LogReader {
                 Err(fault) => return Err(corrupt(fault)),
             }
         }
+        follows(index, next)?;
         Ok(entries)
     }
+}
+
+fn missing_segment(first: u64) -> ReadLogError {
+    ReadLogError::Missing { segment: layout::segment(first) }
+}
+
+/// Makes sure that a segment whose entries end before number `end` is followed by the one that begins there.
+fn follows(end: u64, next: Option<u64>) -> Result<(), ReadLogError> {
+    if next.is_some_and(|next| end < next) { Err(missing_segment(end)) } else { Ok(()) }
 }
 
 /// A position behind the last entry that was seen.

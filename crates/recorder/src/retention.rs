@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use model::Timestamp;
 use record::segment::index::{Footer, Indexer};
@@ -37,12 +37,18 @@ pub struct Erased {
     pub segments: u64,
 }
 
-/// What retention did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pruned {
-    pub(crate) segments: u64,
-    /// Entries below this number have lost their content.
+/// What is due to be let go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    segments: Vec<u64>,
+    /// Entries below this number lose their content.
     pub(crate) before: u64,
+}
+
+impl Due {
+    pub(crate) const fn segments(&self) -> u64 {
+        self.segments.len() as u64
+    }
 }
 
 /// Why an erasure stopped. What was erased before stays erased; running it again goes on.
@@ -93,27 +99,47 @@ pub(crate) fn footer(storage: &dyn Storage, name: &str) -> io::Result<Option<Foo
     Ok(scan::footer_at(&bytes, offset))
 }
 
-/// Removes the content of segments before `active` whose latest entry is older than `before`, the oldest first.
-/// `None` where an erasure is running; the next round will come.
-pub(crate) fn prune(maintenance: &Maintenance, active: u64, before: Timestamp) -> Option<Pruned> {
-    let _busy = maintenance.busy.try_lock().ok()?;
-    let storage = &*maintenance.storage;
-    let listing = Listing::of(&storage.list().ok()?);
-    let mut pruned = Pruned { segments: 0, before: 0 };
-    for first in listing.segments.into_iter().filter(|first| *first < active) {
-        let name = layout::segment(first);
-        // Hashes that are not whole would be lost with the content, so the content stays.
-        let Ok(Some(footer)) = footer(storage, &name) else { break };
-        let wanted = (record::tree::stored_before(first + footer.entries)
-            - record::tree::stored_before(first))
-            * crate::log::HASH_BYTES;
-        let whole = storage.length(&layout::hashes(first)).is_ok_and(|length| length == wanted);
-        if before <= footer.latest || !whole || storage.remove(&name).is_err() {
-            break;
-        }
-        pruned = Pruned { segments: pruned.segments + 1, before: first + footer.entries };
+/// The right to rewrite and remove sealed segments.
+#[derive(Debug)]
+pub(crate) struct Busy<'a> {
+    storage: &'a dyn Storage,
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl Maintenance {
+    /// `None` where an erasure is running.
+    pub(crate) fn try_busy(&self) -> Option<Busy<'_>> {
+        let guard = self.busy.try_lock().ok()?;
+        Some(Busy { storage: &*self.storage, _guard: guard })
     }
-    Some(pruned)
+}
+
+impl Busy<'_> {
+    /// Segments before `active` whose latest entry is older than `before`, from the oldest on and without a gap.
+    pub(crate) fn due(&self, active: u64, before: Timestamp) -> Option<Due> {
+        let listing = Listing::of(&self.storage.list().ok()?);
+        let mut due = Due { segments: Vec::new(), before: 0 };
+        for first in listing.segments.into_iter().filter(|first| *first < active) {
+            // Hashes that are not whole would be lost with the content, so the content stays.
+            let Ok(Some(footer)) = footer(self.storage, &layout::segment(first)) else { break };
+            let wanted = (record::tree::stored_before(first + footer.entries)
+                - record::tree::stored_before(first))
+                * crate::log::HASH_BYTES;
+            let whole = self.storage.length(&layout::hashes(first)).is_ok_and(|length| length == wanted);
+            if before <= footer.latest || !whole {
+                break;
+            }
+            due.segments.push(first);
+            due.before = first + footer.entries;
+        }
+        (!due.segments.is_empty()).then_some(due)
+    }
+
+    /// Removes the content. The log must say so already, under a signature: what is missing without that is missing.
+    /// Where a removal fails, the rest stays and is due again.
+    pub(crate) fn remove(&self, due: &Due) -> io::Result<()> {
+        due.segments.iter().try_for_each(|first| self.storage.remove(&layout::segment(*first)))
+    }
 }
 
 /// Erases the personal parts of `subject` in all segments that are sealed.

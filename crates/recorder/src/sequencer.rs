@@ -10,19 +10,19 @@ use std::time::Duration;
 
 use model::Timestamp;
 use record::encode::{
-    put_change_leaf, put_closed_leaf, put_completed_leaf, put_decided_leaf, put_loss_leaf, put_opened_leaf,
+    put_closed_leaf, put_completed_leaf, put_decided_leaf, put_loss_leaf, put_opened_leaf, put_pruned_leaf,
     put_whole_leaf,
 };
 use record::segment::index::Indexed;
 use record::{
-    Change, Checkpoint, Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened,
-    PersonalView, Stored,
+    Checkpoint, Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened, PersonalView,
+    Pruned, Stored,
 };
 
 use crate::join::{Held, Join, id_of};
 use crate::log::{Log, WriteLogError};
 use crate::metrics::Metrics;
-use crate::retention::{self, Maintenance};
+use crate::retention::Maintenance;
 use crate::rollup::{Seen, Tally};
 use crate::salts::{NOTHING, Salts, commit};
 use crate::unheeded;
@@ -439,21 +439,17 @@ impl Sequencer {
             return;
         }
         self.prune_at = now.plus(PRUNE_EVERY);
-        let Some(pruned) = retention::prune(&self.maintenance, self.log.active(), now.minus(keep)) else {
+        let maintenance = Arc::clone(&self.maintenance);
+        let Some(busy) = maintenance.try_busy() else { return };
+        let Some(due) = busy.due(self.log.active(), now.minus(keep)) else { return };
+        // INVARIANT: the log says what goes, under a signature, before it goes.
+        let pruned = Pruned { time: now, before: due.before, segments: due.segments() };
+        self.append_own(now, |leaf| put_pruned_leaf(leaf, &pruned));
+        if self.attempt(now, Log::checkpoint).is_err() {
             return;
-        };
-        if 0 < pruned.segments {
-            let object = format!("{} segments, entries up to {}", pruned.segments, pruned.before);
-            let revision = model::RevisionNumber::NONE;
-            let change = Change {
-                time: now,
-                actor: "sallyport",
-                action: "record.prune",
-                object: &object,
-                reason: "record.keep",
-                revision,
-            };
-            self.append_own(now, |leaf| put_change_leaf(leaf, &change));
+        }
+        if let Err(error) = busy.remove(&due) {
+            tracing::warn!(error = %error, "old segments could not be removed; it is tried again in an hour");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::segment::PersonalPart;
 use crate::tree::commit;
 use crate::{
     AttributeRef, Carried, Change, Closed, Continued, Decided, Loss, LossCause, Opened, ParamHash, Personal,
+    Pruned,
 };
 
 const TIME: Timestamp = Timestamp::from_millis(1_796_810_400_120);
@@ -143,6 +144,12 @@ fn the_log_speaks_of_itself_too() {
         },
         expect![[
             r#"{"kind":"opened","index":9,"time":"2026-12-09T10:00:00.120Z","origin":"log","software":"0.1.0","before":"torn","torn_bytes":17,"continues":{"origin":"old","size":5,"root":"0000000000000000000000000000000000000000000000000000000000000000"}}"#
+        ]],
+    );
+    check(
+        |out| put_pruned_leaf(out, &Pruned { time: TIME, before: 300, segments: 2 }),
+        expect![[
+            r#"{"kind":"pruned","index":9,"time":"2026-12-09T10:00:00.120Z","before":300,"segments":2}"#
         ]],
     );
     check(

@@ -7,7 +7,7 @@ use record::segment::index::Footer;
 use record::segment::scan::{FaultKind, Part, Scan};
 use record::{ClientRef, PersonalView, json};
 
-use super::{Entry, LogReader, ReadLogError};
+use super::{Entry, LogReader, ReadLogError, follows};
 use crate::Rollups;
 use crate::layout;
 use crate::retention::footer;
@@ -82,6 +82,8 @@ pub struct Search<'a> {
     filter: Filter,
     /// Segments that were not looked at yet, the newest last.
     segments: Vec<u64>,
+    /// The segment that was looked at before.
+    next: Option<u64>,
     /// What the current segment holds, the newest first.
     found: VecDeque<Entry>,
     /// How many bytes of segments were read and decoded.
@@ -92,7 +94,14 @@ impl LogReader {
     /// Searches the log.
     pub fn search(&self, filter: &Filter) -> Result<Search<'_>, ReadLogError> {
         let segments = self.segments()?;
-        Ok(Search { reader: self, filter: filter.clone(), segments, found: VecDeque::new(), read_bytes: 0 })
+        Ok(Search {
+            reader: self,
+            filter: filter.clone(),
+            segments,
+            next: None,
+            found: VecDeque::new(),
+            read_bytes: 0,
+        })
     }
 
     /// What happened per API from `from` on, counted from the log; for `status` when nothing runs.
@@ -139,6 +148,10 @@ impl Search<'_> {
         let storage = &*self.reader.storage;
         let io = |cause| ReadLogError::Io { name: name.clone(), cause };
         let sealed = footer(storage, &name).map_err(io)?;
+        if let Some(footer) = &sealed {
+            follows(first + footer.entries, self.next)?;
+        }
+        self.next = Some(first);
         let spans = match &sealed {
             None => vec![(0, storage.length(&name).map_err(io)?, first)],
             Some(footer) if !self.filter.may_be_in(footer) => return Ok(()),

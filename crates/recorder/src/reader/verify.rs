@@ -3,6 +3,10 @@
 //! Checked are the checksums, the commitments to personal parts, the hashes against the entries, the segments
 //! against one another, every checkpoint's signature and root, and an older checkpoint that was kept elsewhere.
 //! Content that retention removed is checked through its hashes.
+//!
+//! A segment that is not there was removed by retention only if it is one of the oldest and a signed entry that is
+//! still there says so; any other was taken away, which is a fault. A log without a signature, or without the
+//! file of its last checkpoint, is not verified, however well its files fit together.
 
 use model::Timestamp;
 use record::segment::scan::{Fault, Part, Scan};
@@ -57,6 +61,10 @@ struct Walk<'a> {
     result: Verification,
     times: Option<(Timestamp, Timestamp)>,
     latest: Option<Checkpoint>,
+    /// Segments whose content is not there: the first entry, and the one behind the last.
+    absent: Vec<(u64, u64)>,
+    /// What entries say of retention: their number, and the number below which content went.
+    told: Vec<(u64, u64)>,
 }
 
 /// A fault on the way up to where its file is known.
@@ -98,6 +106,8 @@ impl LogReader {
             result,
             times: None,
             latest: None,
+            absent: Vec::new(),
+            told: Vec::new(),
         };
         let fault = walk.log()?;
         let entries = walk.frontier.size();
@@ -114,6 +124,10 @@ impl LogReader {
 impl Walk<'_> {
     fn log(&mut self) -> Result<Option<FirstFault>, ReadLogError> {
         let listing = self.reader.listing()?;
+        if let Some(first) = listing.missing() {
+            let what = "the segment is missing; retention removes the oldest only".into();
+            return Ok(Some(FirstFault { segment: layout::segment(first), offset: 0, entry: first, what }));
+        }
         // What changes while it is read is the active segment and the checkpoint; the checkpoint is read first, so
         // that it covers no more than what is read after it.
         let note = self.reader.storage.read(layout::CHECKPOINT).ok();
@@ -155,7 +169,26 @@ impl Walk<'_> {
             let what = format!("the log ends at entry {size}, before its checkpoint");
             return Ok(Some(self.fault(&name, 0, what)));
         }
-        Ok(None)
+        Ok(self.unsigned().or_else(|| self.taken()))
+    }
+
+    /// What is wrong where the last checkpoint, or any, is missing.
+    fn unsigned(&self) -> Option<FirstFault> {
+        let what = match (&self.latest, self.result.signed) {
+            (Some(_), 1..) => return None,
+            (None, 1..) => "the file of the last checkpoint is missing: how far the log went is unknown",
+            (_, 0) => "nothing is under a signature",
+        };
+        Some(self.fault(layout::CHECKPOINT, 0, what.into()))
+    }
+
+    /// The first segment that is not there although no signed entry says that retention removed it.
+    fn taken(&self) -> Option<FirstFault> {
+        let signed = self.told.iter().filter(|(index, _)| *index < self.result.signed);
+        let before = signed.map(|(_, before)| *before).max().unwrap_or(0);
+        let (first, _) = self.absent.iter().find(|(_, end)| before < *end)?;
+        let what = "the segment is missing, and no signed entry says that retention removed it".into();
+        Some(FirstFault { segment: layout::segment(*first), offset: 0, entry: *first, what })
     }
 
     fn fault(&self, segment: &str, offset: u64, what: String) -> FirstFault {
@@ -163,13 +196,16 @@ impl Walk<'_> {
     }
 
     /// Compares the tree as it stands with the checkpoints of its size.
-    fn sizes(&self) -> Result<(), At> {
+    fn sizes(&mut self) -> Result<(), At> {
         let size = self.frontier.size();
         for (checkpoint, which) in [(self.latest.as_ref(), "last"), (self.older, "older")] {
             let signed = checkpoint.filter(|checkpoint| checkpoint.size == size);
             if signed.is_some_and(|checkpoint| checkpoint.root != self.frontier.root()) {
                 let what = format!("the entries before are not those that the {which} checkpoint signs");
                 return Err(At { offset: 0, what });
+            }
+            if signed.is_some() {
+                self.result.signed = size;
             }
         }
         Ok(())
@@ -237,6 +273,9 @@ impl Walk<'_> {
         if !entry.is_as_committed(&leaf) {
             let what = "the personal part is not the one that the entry commits to".into();
             return Err(At { offset, what });
+        }
+        if let Leaf::Pruned(pruned) = &leaf {
+            self.told.push((self.frontier.size(), pruned.before));
         }
         let time = leaf.time();
         let (from, to) = self.times.unwrap_or((time, time));
@@ -307,6 +346,7 @@ impl Walk<'_> {
         if !rest.is_empty() || expected.is_some_and(|expected| expected != stored.len() as u64) {
             return Err(here(At { offset, what: "the file of hashes is cut".into() }));
         }
+        self.absent.push((first, self.frontier.size()));
         Ok(())
     }
 

@@ -7,11 +7,12 @@ use std::task::{Context, Poll, Waker};
 
 use model::{DecisionId, Verdict};
 use proptest::prelude::*;
-use record::Leaf;
+use record::{Change, Leaf, encode::put_change_leaf};
 
 use super::*;
-use crate::reader::search::Filter;
+use crate::reader::{ReadLogError, search::Filter};
 use crate::recorder::{Handles, prepare};
+use crate::retention;
 use crate::storage::Storage;
 use crate::testing::{HandClock, MemoryDisk, Trouble, completed, decided, id};
 use crate::{Durability, LogReader, OpenLogError, Options, Receipt, RecordFull, Subject, WorkerLog};
@@ -119,7 +120,7 @@ fn a_request_that_ends_at_once_is_one_leaf_and_a_slow_or_required_one_is_two() {
             Leaf::Whole(..) => "whole",
             Leaf::Decided(..) => "decided",
             Leaf::Completed(_) => "completed",
-            Leaf::Change(_) | Leaf::Closed(_) | Leaf::Loss(_) | Leaf::Opened(_) => "own",
+            Leaf::Change(_) | Leaf::Closed(_) | Leaf::Loss(_) | Leaf::Opened(_) | Leaf::Pruned(_) => "own",
         })
         .collect();
     assert_eq!(leaves, ["own", "whole", "decided", "completed", "decided", "completed", "own"]);
@@ -476,18 +477,25 @@ fn the_log_counts_what_the_sequencer_counted() {
     assert!(live == read && live.apis[0].denied == 2 && live.apis[0].rows[0].caller == "app:shop");
 }
 
-#[test]
-fn retention_removes_content_keeps_hashes_and_leaves_proofs_valid() {
+/// A closed log whose oldest segments retention removed.
+fn pruned() -> MemoryDisk {
     let clock = HandClock::new();
-    let keep = Some(Duration::from_secs(3 * 3_600));
-    let options = Options { segment_bytes: 3_000, keep, ..clock.options() };
-    let mut rig = open(&MemoryDisk::new(), &clock, &options).unwrap();
+    let mut rig = open(&MemoryDisk::new(), &clock, &keeping(&clock)).unwrap();
     for number in 0..30 {
         rig.request(number, "shop");
         rig.clock.forward_ms(600_000);
         rig.settle();
     }
-    let disk = rig.close();
+    rig.close()
+}
+
+fn keeping(clock: &HandClock) -> Options {
+    Options { segment_bytes: 3_000, keep: Some(Duration::from_secs(3 * 3_600)), ..clock.options() }
+}
+
+#[test]
+fn retention_removes_content_keeps_hashes_and_leaves_proofs_valid() {
+    let disk = pruned();
     let (old, new) = (id(1), id(29));
     assert!(reader(&disk).find(old).unwrap().is_empty());
     let verifier = reader(&disk).verifier().unwrap();
@@ -495,14 +503,15 @@ fn retention_removes_content_keeps_hashes_and_leaves_proofs_valid() {
     assert_eq!(proof.verify(&verifier).unwrap().index, proof.index);
     let verified = verify(&disk);
     assert!(verified.ok && 0 < verified.pruned, "{verified:?}");
-    assert!(kinds(&disk).contains(&"change".to_owned()));
+    assert!(kinds(&disk).contains(&"pruned".to_owned()));
     let first = "00000000000000000000.hashes";
     for place in [0, 40, 70] {
         let changed = disk.with(first, |bytes| bytes[place] ^= 1);
         let verified = reader(&changed).verify(&verifier, None).unwrap();
         assert!(!verified.ok, "{place}");
     }
-    let (sequencer, _, _) = prepare(Arc::new(disk), &options).unwrap();
+    let clock = HandClock::new();
+    let (sequencer, _, _) = prepare(Arc::new(disk), &keeping(&clock)).unwrap();
     drop(sequencer);
 }
 
@@ -618,4 +627,128 @@ fn whoever_cannot_be_read_back_is_not_served_a_second_log() {
         open(&disk.without(name), &clock, &clock.options()),
         Err(OpenLogError::Truncated { found: 0, .. })
     ));
+}
+
+/// A folder's files by what they end with.
+fn names(disk: &MemoryDisk, suffix: &str) -> Vec<String> {
+    disk.list().unwrap().into_iter().filter(|name| name.ends_with(suffix)).collect()
+}
+
+fn without(disk: &MemoryDisk, names: &[String]) -> MemoryDisk {
+    names.iter().fold(disk.clone(), |disk, name| disk.without(name))
+}
+
+/// Verifies with and without a checkpoint that was kept elsewhere, and returns the file of the fault.
+fn refused(disk: &MemoryDisk, verifier: &record::Verifier, note: &str) -> Vec<String> {
+    let found = [None, Some(note.as_bytes())].map(|older| reader(disk).verify(verifier, older).unwrap());
+    let faults = found.into_iter().map(|verified| {
+        assert!(!verified.ok, "{verified:?}");
+        verified.first_fault.unwrap().segment
+    });
+    faults.collect()
+}
+
+#[test]
+fn a_segment_that_was_taken_away_is_missing_wherever_it_was() {
+    let disk = filled(90);
+    let (verifier, note) = (reader(&disk).verifier().unwrap(), reader(&disk).checkpoint().unwrap());
+    assert!(reader(&disk).verify(&verifier, Some(note.as_bytes())).unwrap().ok);
+    let segments = names(&disk, ".seg");
+    assert!(4 < segments.len());
+    for segment in &segments {
+        assert_eq!(refused(&disk.without(segment), &verifier, &note), [segment.as_str(); 2]);
+        // With its hashes, the fault is found where the entries do not follow one another, or at the end.
+        let hashes = segment.replace(".seg", ".hashes");
+        refused(&disk.without(segment).without(&hashes), &verifier, &note);
+    }
+    let (all, hashes) = (without(&disk, &segments), names(&disk, ".hashes"));
+    assert_eq!(refused(&all, &verifier, &note), [segments.last().unwrap().as_str(); 2]);
+    for gone in [without(&all, &hashes), without(&all, &hashes).without("checkpoint")] {
+        assert_eq!(refused(&gone, &verifier, &note), ["checkpoint"; 2]);
+    }
+    // Several from the oldest on look like retention, but for the entry that is not there.
+    let prefix = without(&disk, &segments[..3]);
+    assert_eq!(refused(&prefix, &verifier, &note), [segments[0].as_str(); 2]);
+}
+
+#[test]
+fn a_log_without_the_file_of_its_checkpoint_is_not_verified_however_it_is_cut() {
+    let disk = filled(90);
+    let (verifier, note) = (reader(&disk).verifier().unwrap(), reader(&disk).checkpoint().unwrap());
+    let bare = disk.without("checkpoint");
+    assert_eq!(refused(&bare, &verifier, &note), ["checkpoint"; 2]);
+    // Cut behind a sealed segment, everything that is left fits together.
+    let (segments, hashes) = (names(&disk, ".seg"), names(&disk, ".hashes"));
+    let cut = without(&without(&bare, &segments[2..]), &hashes[2..]);
+    let verified = reader(&cut).verify(&verifier, None).unwrap();
+    assert!(!verified.ok && 0 < verified.signed && verified.first_fault.unwrap().segment == "checkpoint");
+    // Nothing under a signature is nothing verified.
+    let header = cut.with(&segments[0], |bytes| bytes.truncate(200));
+    let header = header.without(&segments[1]).without(&hashes[1]).without(&hashes[0]);
+    let verified = reader(&header).verify(&verifier, None).unwrap();
+    assert!(!verified.ok && verified.signed == 0, "{verified:?}");
+}
+
+#[test]
+fn retention_excuses_what_it_signed_for_and_not_one_segment_more() {
+    let disk = pruned();
+    let (verifier, note) = (reader(&disk).verifier().unwrap(), reader(&disk).checkpoint().unwrap());
+    let verified = reader(&disk).verify(&verifier, Some(note.as_bytes())).unwrap();
+    assert!(verified.ok && 0 < verified.pruned, "{verified:?}");
+    let oldest = names(&disk, ".seg").remove(0);
+    assert_eq!(refused(&disk.without(&oldest), &verifier, &note), [oldest.as_str(); 2]);
+    let hashes = names(&disk, ".hashes").remove(0);
+    refused(&disk.without(&hashes), &verifier, &note);
+}
+
+/// The power goes at every operation while retention works: what is gone is always accounted for.
+#[test]
+fn content_goes_only_after_the_log_says_so_under_a_signature() {
+    let clock = HandClock::new();
+    let options = Options { keep: Some(Duration::from_secs(3_600)), segment_bytes: 3_000, ..clock.options() };
+    let run = |power_until: u64| {
+        let clock = HandClock::new();
+        let mut rig = open(&MemoryDisk::new(), &clock, &options).unwrap();
+        for number in 0..60 {
+            rig.request(number, "shop");
+            rig.settle();
+        }
+        clock.forward_ms(7_200_000);
+        let before = rig.disk.operations();
+        rig.disk.lose_power_at(before.saturating_add(power_until));
+        rig.step();
+        (rig.disk.operations() - before, rig.disk.after_power_loss(0), names(&rig.disk, ".seg").len())
+    };
+    let (operations, _, left) = run(u64::MAX);
+    let (_, _, all) = run(1);
+    assert!(left + 2 < all, "{left} of {all}");
+    for power_until in 1..=operations {
+        let (_, disk, _) = run(power_until);
+        let verified = verify(&disk);
+        assert!(verified.ok, "{power_until}: {verified:?}");
+    }
+}
+
+#[test]
+fn a_search_over_a_gap_says_that_there_is_one() {
+    let disk = filled(90);
+    let (segments, hashes) = (names(&disk, ".seg"), names(&disk, ".hashes"));
+    let middle = disk.without(&segments[2]);
+    let last = disk.without(segments.last().unwrap());
+    for (gap, name) in [
+        (middle.clone(), &segments[2]),
+        (middle.without(&hashes[2]), &segments[2]),
+        (last, &segments[segments.len() - 1]),
+    ] {
+        let reader = reader(&gap);
+        let missing = |error: ReadLogError| match error {
+            ReadLogError::Missing { segment } => assert_eq!(&segment, name),
+            other => panic!("{other:?}"),
+        };
+        missing(reader.find(id(1)).unwrap_err());
+        missing(reader.prove(id(1)).unwrap_err());
+        missing(reader.tail(usize::MAX).unwrap_err());
+        missing(reader.export(0, &mut Vec::new()).unwrap_err());
+        missing(reader.rollups(Timestamp::MIN).unwrap_err());
+    }
 }

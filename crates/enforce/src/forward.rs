@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use identity::{looks_like_own_key, own_key_in};
+use identity::holds_own_key;
+use identity::key::holds_key;
 use model::head::HeadField;
 use model::request::Scheme;
 use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, Head};
@@ -167,7 +168,7 @@ impl Forward {
     /// Whether a trailer of this request goes on.
     #[must_use]
     pub fn trailer_use(&self, name: &[u8], value: &[u8]) -> TrailerUse {
-        let is_key = same_name(name, &self.rules.key_header) || own_key_in(value).is_some();
+        let is_key = same_name(name, &self.rules.key_header) || holds_own_key(value);
         if is_key { TrailerUse::Drop } else { trailer_use(name) }
     }
 
@@ -180,14 +181,14 @@ impl Forward {
             }
             FieldKind::Host => return true,
             FieldKind::Authorization => {
-                self.rules.credential == CredentialUse::Pass && own_key_in(field.value).is_none()
+                self.rules.credential == CredentialUse::Pass && !holds_own_key(field.value)
             }
             FieldKind::AccessControlRequestMethod
             | FieldKind::AccessControlRequestHeaders
             | FieldKind::Origin => true,
             FieldKind::Underscored => {
                 self.is_listed(field.name)
-                    && own_key_in(field.value).is_none()
+                    && !holds_own_key(field.value)
                     && !same_name(field.name, &self.rules.key_header)
             }
             FieldKind::Tracestate => {
@@ -363,9 +364,8 @@ fn is_for_heads_only(name: &[u8]) -> bool {
 /// An own key in any field, so that one in the wrong place does not leak either.
 fn is_own_key(value: &[u8]) -> bool {
     match value {
-        [b's', ..] => looks_like_own_key(value),
-        [b'b' | b'B', ..] => own_key_in(value).is_some(),
-        _ => false,
+        [b's' | b'b' | b'B', ..] => holds_own_key(value),
+        _ => holds_key(value),
     }
 }
 

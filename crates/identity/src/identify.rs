@@ -64,6 +64,16 @@ const KEY_HEADER_TWICE: Refusal = Refusal::new(
     "several_key_headers",
     "the request has more than one field that holds an API key",
 );
+const KEY_ODDLY_WRITTEN: Refusal = Refusal::new(
+    DenyReason::InvalidCredential,
+    "key_form",
+    "an API key stands alone in its own field, or behind `Bearer ` in `Authorization`",
+);
+const KEY_IN_TARGET: Refusal = Refusal::new(
+    DenyReason::InvalidCredential,
+    "key_in_target",
+    "an API key must not be in the target, which others log; revoke it and send its successor in its field",
+);
 const TWO_OWN_KEYS: Refusal = Refusal::new(
     DenyReason::MultipleCredentials,
     "key_and_bearer",
@@ -121,9 +131,15 @@ pub fn caller_of(entry: &KeyEntry) -> Caller {
     }
 }
 
-/// The own key that a field's value holds, bare or as a bearer token, whichever field it is.
+/// Whether a field's value holds an own key, well-formed anywhere in it or claimed at its beginning.
 ///
 /// Forwarding drops every field that holds one, so that a key put into the wrong field does not leak either.
+#[must_use]
+pub fn holds_own_key(value: &[u8]) -> bool {
+    own_key_in(value).is_some() || key::holds_key(value)
+}
+
+/// The own key that a field's value is, bare or as a bearer token.
 #[must_use]
 pub fn own_key_in(value: &[u8]) -> Option<&[u8]> {
     if looks_like_own_key(value) {
@@ -159,6 +175,14 @@ fn find_credentials<'a>(request: &'a CanonicalRequest, key_header: &[u8]) -> Res
         looks_like_own_key(field.value).then_some(field.value)
     });
     let bearer_key = in_authorization.and_then(bearer_token).filter(|token| looks_like_own_key(token));
+    if key::holds_key(request.target()) {
+        return Err(KEY_IN_TARGET);
+    }
+    let odd_header = header_key.is_none() && in_header.is_some_and(|field| holds_own_key(field.value));
+    let odd_authorization = bearer_key.is_none() && in_authorization.is_some_and(holds_own_key);
+    if odd_header || odd_authorization {
+        return Err(KEY_ODDLY_WRITTEN);
+    }
     let own = match (header_key, bearer_key) {
         (Some(_), Some(_)) => return Err(TWO_OWN_KEYS),
         (Some(text), None) => Some((OwnCredential::KeyHeader, text)),

@@ -144,6 +144,33 @@ pub fn parse(text: &[u8]) -> Result<PresentedKey<'_>, KeyFault> {
     Ok(PresentedKey { environment, id, secret })
 }
 
+/// The fewest bytes of a key.
+const KEY_BYTES_MIN: usize = PREFIX.len() + 1 + 1 + ID_BYTES + 1 + SECRET_BYTES + CHECKSUM_BYTES;
+
+/// Whether a well-formed key stands anywhere in a value, whatever is around it. Total over all bytes.
+///
+/// Asked of every field that is forwarded, so what cannot hold a key is told from its length and one search.
+#[must_use]
+pub fn holds_key(value: &[u8]) -> bool {
+    if value.len() < KEY_BYTES_MIN || !value.contains(&b'_') {
+        return false;
+    }
+    let mut rest = value;
+    while let Some(at) = rest.windows(PREFIX.len()).position(|window| window == PREFIX) {
+        let Some(from) = rest.get(at..) else { return false };
+        let environment =
+            from.iter().skip(PREFIX.len()).take(ENVIRONMENT_BYTES_MAX + 1).position(|&byte| byte == b'_');
+        if let Some(environment) = environment {
+            let length = KEY_BYTES_MIN - 1 + environment;
+            if from.get(..length).is_some_and(|text| parse(text).is_ok()) {
+                return true;
+            }
+        }
+        rest = from.get(1..).unwrap_or_default();
+    }
+    false
+}
+
 /// Whether keys can be made for this environment: 1 to 16 characters of a-z and 0-9.
 pub fn check_environment(text: &[u8]) -> Result<&str, KeyFault> {
     let plain = text.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());

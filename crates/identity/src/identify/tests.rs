@@ -133,17 +133,17 @@ fn a_foreign_credential_identifies_nobody() {
         );
     }
     check(&[("X-Api-Key", "AKIAEXAMPLE")], expect!["anonymous anonymous own Absent foreign Present"]);
-    check(&[("Authorization", &text(1))], expect!["anonymous anonymous own Absent foreign Present"]);
+    check(&[("Authorization", &text(1))], expect!["invalid_credential key_form"]);
 }
 
 #[test]
-fn a_key_in_the_query_or_path_identifies_nobody() {
+fn a_key_in_the_query_or_path_identifies_nobody_and_does_not_go_on() {
     let keys = KeyTable::empty().with(entry(1));
     for target in
         [format!("/?api_key={}", text(1)), format!("/?X-Api-Key={}", text(1)), format!("/{}", text(1))]
     {
         let found = identify(&request_to(&target, &[]), b"x-api-key", &keys, &Stops::none(), NOW);
-        assert_eq!(shown(found), "anonymous anonymous own Absent foreign Absent");
+        assert_eq!(shown(found), "invalid_credential key_in_target");
     }
 }
 
@@ -318,6 +318,41 @@ fn an_api_can_have_its_key_in_authorization() {
         let request = request_to("/", &[("Authorization", &value)]);
         let found = identify(&request, b"authorization", &keys, &Stops::none(), NOW);
         assert_eq!(shown(found), expected);
+    }
+}
+
+/// A key that was presented in an odd spelling is refused: it never makes an anonymous caller.
+#[test]
+fn an_own_key_oddly_written_is_no_anonymous_call() {
+    let keys = KeyTable::empty();
+    let text = text(1);
+    for (name, value) in [
+        ("Authorization", format!("Bearer\t{text}")),
+        ("Authorization", format!("Bearer \"{text}\"")),
+        ("Authorization", format!("Bearer{text}")),
+        ("Authorization", format!("Token {text}")),
+        ("Authorization", format!("Basic {text}")),
+        ("X-Api-Key", format!("\"{text}\"")),
+        ("X-Api-Key", format!("key={text}")),
+    ] {
+        let request = request_to("/", &[(name, &value)]);
+        let refused = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW).unwrap_err();
+        assert_eq!(refused.refusal.code(), "key_form", "{name}: {}", value.replace(&text, "KEY"));
+    }
+    let request = request_to(&format!("/?api_key={text}"), &[]);
+    let refused = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW).unwrap_err();
+    assert_eq!(refused.refusal.code(), "key_in_target");
+}
+
+#[test]
+fn finds_a_well_formed_key_anywhere_and_nothing_else() {
+    let text = text(1);
+    for value in [text.clone(), format!("k={text}; x=1"), format!("sp_sp_{text}"), format!("{text}0")] {
+        assert!(key::holds_key(value.as_bytes()), "{}", value.replace(&text, "KEY"));
+    }
+    let cut = text.get(..text.len() - 1).unwrap();
+    for value in ["", "sp_", cut, &text.replace("sp_", "sq_"), &"sp_live_".repeat(20)] {
+        assert!(!key::holds_key(value.as_bytes()));
     }
 }
 

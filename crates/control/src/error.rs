@@ -58,6 +58,7 @@ impl ControlError {
             Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
+            Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,
             Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => {
                 ErrorKind::Internal
             }

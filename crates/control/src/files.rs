@@ -24,6 +24,8 @@ pub enum FilesError {
     },
     #[error("`{path}` holds more than {FILES_MAX} files; is it a policy repository?")]
     TooMany { path: PathBuf },
+    #[error("`{path}` is no regular file; remove it, or put a file there")]
+    NotAFile { path: PathBuf },
     #[error("cannot write `{path}`")]
     Write {
         path: PathBuf,
@@ -65,6 +67,10 @@ fn read_folder(root: &Path, prefix: &str, depth: usize, files: &mut Files) -> Re
         let Some(role) = role_of(&path) else {
             continue;
         };
+        // Opening a pipe waits for a writer, and everything else would wait with it.
+        if !metadata.is_file() {
+            return Err(FilesError::NotAFile { path: entry.path() });
+        }
         if FILES_MAX <= files.len() {
             return Err(FilesError::TooMany { path: root.to_owned() });
         }
@@ -144,6 +150,16 @@ mod tests {
         }
         let read: Vec<_> = read_all(&root).unwrap().into_keys().collect();
         assert_eq!(read, ["apis/orders/api.yaml", "policies/a.cedar", "sallyport.yaml"]);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_socket_in_place_of_a_file_is_refused_and_not_opened() {
+        let root = folder("socket");
+        fs::create_dir_all(root.join("policies")).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(root.join("policies/x.cedar")).unwrap();
+        assert!(matches!(read_all(&root), Err(FilesError::NotAFile { .. })));
+        drop(socket);
         fs::remove_dir_all(root).unwrap();
     }
 

@@ -6,6 +6,7 @@
 //! What cannot be kept is counted and the count is recorded. Nothing is judged here.
 
 pub mod by_hand;
+mod continuation;
 mod join;
 mod layout;
 pub mod log;

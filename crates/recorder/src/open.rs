@@ -1,4 +1,6 @@
 //! Opening a log: what is whole is kept, a torn tail is cut off and reported, corruption refuses.
+//!
+//! Nothing is written before everything is judged, so a log that is refused is as it was.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ pub enum OpenLogError {
         #[source]
         cause: io::Error,
     },
-    #[error("the log belongs to the key `{found}`; a new key needs a folder of its own")]
+    #[error("the log belongs to `{found}`; a new key or origin needs a folder of its own")]
     OtherKey { found: String },
     #[error("the last checkpoint is not sound; restore it or begin a new log")]
     Checkpoint(#[source] CheckpointError),
@@ -62,6 +64,20 @@ pub enum OpenLogError {
         "the log does not go on from the checkpoint over {signed} entries that is known of it; it holds {found}"
     )]
     Forked { found: u64, signed: u64 },
+    #[error("the segment `{segment}` is missing, and retention did not remove it")]
+    Missing { segment: String },
+    #[error("the file of the last checkpoint is missing; restore it or begin a new log")]
+    NoCheckpoint,
+    #[error("the checkpoint that is known of the log is not sound")]
+    Known(#[source] CheckpointError),
+    #[error("the checkpoint that is known is of `{found}`, which is no part of `{origin}`")]
+    OtherLine { origin: String, found: String },
+    #[error("cannot set the log in `{dir}` aside, which does not go on from what is known of it")]
+    SetAside {
+        dir: String,
+        #[source]
+        cause: io::Error,
+    },
     #[error("cannot record that the log was opened")]
     Start(#[source] crate::log::WriteLogError),
     #[error("cannot start the recorder's thread")]
@@ -84,21 +100,27 @@ impl Last {
     }
 }
 
-/// Opens the log and says how it ended before.
+/// Opens the log and says how it ended before. What does not go on from `known` is left as it is.
 pub(crate) fn open(
     storage: Arc<dyn Storage>,
     signer: Signer,
     segment_bytes: u64,
+    known: Option<&Checkpoint>,
     now: Timestamp,
 ) -> Result<(Log, Ending), OpenLogError> {
     let names = storage.list().map_err(io_of("."))?;
-    claim(&*storage, &signer, &names)?;
+    check_owner(&*storage, &signer, &names)?;
     let last = last_checkpoint(&*storage, &signer, &names)?;
     let listing = Listing::of(&names);
+    if let Some(first) = listing.missing() {
+        return Err(OpenLogError::Missing { segment: layout::segment(first) });
+    }
     let Some((&first, sealed)) = listing.segments.split_last() else {
         if 0 < last.size() {
             return Err(OpenLogError::Truncated { found: 0, signed: last.size() });
         }
+        check_found(0, known)?;
+        claim(&*storage, &signer)?;
         let begun = (Frontier::new(), now);
         let log = Log::begin(storage, signer, segment_bytes, begun, (0, String::new()));
         return Ok((log.map_err(io_of(&layout::segment(0)))?, Ending::New));
@@ -108,6 +130,9 @@ pub(crate) fn open(
     let bytes = storage.read(&name).map_err(io_of(&name))?;
     let recovered =
         recover(&bytes).map_err(|fault| OpenLogError::Corrupt { segment: name.clone(), fault })?;
+    if recovered.header.origin != signer.verifier().name() {
+        return Err(OpenLogError::OtherKey { found: recovered.header.origin });
+    }
     let found = first + recovered.entries;
     if recovered.header.before.size() != first || found < last.size() {
         let fault = recovered.fault;
@@ -116,9 +141,31 @@ pub(crate) fn open(
             None => OpenLogError::Truncated { found, signed: last.size() },
         });
     }
+    check_found(found, known)?;
     let whole = bytes.get(..usize::try_from(recovered.whole_bytes).unwrap_or(usize::MAX)).unwrap_or(&[]);
-    let (resumed, closed) = replay(&name, whole, &recovered, &last)?;
-    let ending = match (closed, recovered.torn_bytes) {
+    let replayed = replay(&name, whole, &recovered, [last.checkpoint.as_ref(), known])?;
+    check_known(&storage, &replayed, known)?;
+    if last.checkpoint.is_none() && (0 < first || replayed.holds == Holds::More) {
+        // How far the log went is unknown: what was signed may be gone.
+        return Err(known
+            .map_or(OpenLogError::NoCheckpoint, |known| OpenLogError::Forked { found, signed: known.size }));
+    }
+    claim(&*storage, &signer)?;
+    go_on(storage, signer, segment_bytes, (recovered, replayed), last, now)
+}
+
+/// Goes on with a log whose last segment was read and found sound.
+fn go_on(
+    storage: Arc<dyn Storage>,
+    signer: Signer,
+    segment_bytes: u64,
+    (recovered, replayed): (Recovered, Replayed),
+    last: Last,
+    now: Timestamp,
+) -> Result<(Log, Ending), OpenLogError> {
+    let resumed = replayed.resumed;
+    let name = layout::segment(resumed.first);
+    let ending = match (replayed.closing, recovered.torn_bytes) {
         (Closing::Closed, 0) => Ending::Closed,
         (_, bytes) => Ending::Torn { bytes },
     };
@@ -130,7 +177,7 @@ pub(crate) fn open(
         }
         SegmentState::Sealed => {
             // A crash between the footer and the next segment may have left the hashes behind.
-            let hashes = layout::hashes(first);
+            let hashes = layout::hashes(resumed.first);
             storage.replace(&hashes, &resumed.hashes).map_err(io_of(&hashes))?;
             let begun = (resumed.frontier, now);
             Log::begin(storage, signer, segment_bytes, begun, state)
@@ -146,32 +193,54 @@ pub(crate) fn open(
     Ok((log.map_err(io_of(&name))?, ending))
 }
 
+/// Makes sure that the log is as long as it is known to have been.
+fn check_found(found: u64, known: Option<&Checkpoint>) -> Result<(), OpenLogError> {
+    match known {
+        Some(known) if found < known.size => Err(OpenLogError::Forked { found, signed: known.size }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Makes sure that the log goes on from a checkpoint that was kept elsewhere.
-pub(crate) fn check_known(
+fn check_known(
     storage: &Arc<dyn Storage>,
-    log: &Log,
+    replayed: &Replayed,
     known: Option<&Checkpoint>,
 ) -> Result<(), OpenLogError> {
     let Some(known) = known else { return Ok(()) };
-    let reader = LogReader::on(Arc::clone(storage));
-    let signed = reader.root_at(known.size).ok().flatten();
-    if log.size() < known.size || signed != Some(known.root) {
-        return Err(OpenLogError::Forked { found: log.size(), signed: known.size });
+    let [_, in_segment] = replayed.sound;
+    // Before the last segment the hashes tell; those of sealed segments are durable and whole.
+    let is_before = known.size < replayed.resumed.first;
+    let before = || LogReader::on(Arc::clone(storage)).root_at(known.size).ok().flatten();
+    if in_segment == Soundness::Other || (is_before && before() != Some(known.root)) {
+        return Err(OpenLogError::Forked { found: replayed.resumed.frontier.size(), signed: known.size });
     }
     Ok(())
 }
 
-/// Makes sure that the log is of this key, or is made its own.
-fn claim(storage: &dyn Storage, signer: &Signer, names: &[String]) -> Result<(), OpenLogError> {
-    let ours = format!("{}\n", signer.verifier());
+/// Makes sure that the log, where there is one, is of this key and origin.
+fn check_owner(storage: &dyn Storage, signer: &Signer, names: &[String]) -> Result<(), OpenLogError> {
     if !names.iter().any(|name| name == layout::VERIFIER) {
-        return storage.replace(layout::VERIFIER, ours.as_bytes()).map_err(io_of(layout::VERIFIER));
+        return Ok(());
     }
     let found = storage.read(layout::VERIFIER).map_err(io_of(layout::VERIFIER))?;
-    if found == ours.as_bytes() {
+    if found == verifier_file(signer).as_bytes() {
         return Ok(());
     }
     Err(OpenLogError::OtherKey { found: String::from_utf8_lossy(&found).trim().to_owned() })
+}
+
+/// Writes beside the log whose it is.
+fn claim(storage: &dyn Storage, signer: &Signer) -> Result<(), OpenLogError> {
+    let ours = verifier_file(signer);
+    match storage.read(layout::VERIFIER) {
+        Ok(found) if found == ours.as_bytes() => Ok(()),
+        Ok(_) | Err(_) => storage.replace(layout::VERIFIER, ours.as_bytes()).map_err(io_of(layout::VERIFIER)),
+    }
+}
+
+fn verifier_file(signer: &Signer) -> String {
+    format!("{}\n", signer.verifier())
 }
 
 fn last_checkpoint(storage: &dyn Storage, signer: &Signer, names: &[String]) -> Result<Last, OpenLogError> {
@@ -216,28 +285,62 @@ enum Closing {
     Open,
 }
 
-/// Builds the tree over the last segment and compares it with the last checkpoint.
+/// What the last segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// Nothing but openings: no checkpoint may ever have been stored.
+    Openings,
+    More,
+}
+
+/// Whether the tree is the one that a checkpoint was signed over, as far as the last segment tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Soundness {
+    Same,
+    Other,
+}
+
+/// What reading the last segment anew gave.
+struct Replayed {
+    resumed: Resumed,
+    closing: Closing,
+    holds: Holds,
+    /// For the checkpoints that were asked about, in their order.
+    sound: [Soundness; 2],
+}
+
+/// Builds the tree over the last segment and compares it with the last checkpoint, whose place must be there, and with
+/// the one that is known from elsewhere.
 fn replay(
     name: &str,
     bytes: &[u8],
     recovered: &Recovered,
-    last: &Last,
-) -> Result<(Resumed, Closing), OpenLogError> {
+    checkpoints: [Option<&Checkpoint>; 2],
+) -> Result<Replayed, OpenLogError> {
     let mut frontier = recovered.header.before.clone();
     let first = frontier.size();
     let (mut index, mut hashes, mut closing) = (Indexer::new(first), Vec::new(), Closing::Open);
-    let is_signed = |frontier: &Frontier| {
-        let signed = last.checkpoint.as_ref().filter(|checkpoint| checkpoint.size == frontier.size());
-        signed.is_none_or(|checkpoint| checkpoint.root == frontier.root())
+    let mut holds = Holds::Openings;
+    let compare = |frontier: &Frontier, sound: [Soundness; 2]| {
+        let mut pairs = checkpoints.into_iter().zip(sound).map(|(checkpoint, so_far)| {
+            let signed = checkpoint.filter(|checkpoint| checkpoint.size == frontier.size());
+            if signed.is_some_and(|checkpoint| checkpoint.root != frontier.root()) {
+                Soundness::Other
+            } else {
+                so_far
+            }
+        });
+        [pairs.next(), pairs.next()].map(|sound| sound.unwrap_or(Soundness::Other))
     };
-    let mut sound = is_signed(&frontier);
+    let mut sound = compare(&frontier, [Soundness::Same; 2]);
     let (_, scan) =
         Scan::open(bytes).map_err(|fault| OpenLogError::Corrupt { segment: name.to_owned(), fault })?;
     for (offset, part) in scan.flatten() {
         let Part::Entry(stored) = part else { continue };
         let entry = |cause| OpenLogError::Entry { segment: name.to_owned(), offset, cause };
         index.add(offset, &stored).map_err(entry)?;
-        closing = match Leaf::decode(stored.leaf).map_err(entry)? {
+        let leaf = Leaf::decode(stored.leaf).map_err(entry)?;
+        closing = match leaf {
             Leaf::Closed(_) => Closing::Closed,
             Leaf::Change(_)
             | Leaf::Completed(_)
@@ -247,13 +350,22 @@ fn replay(
             | Leaf::Pruned(_)
             | Leaf::Whole(..) => Closing::Open,
         };
+        if !matches!(leaf, Leaf::Opened(_)) {
+            holds = Holds::More;
+        }
         frontier.append(leaf_hash(stored.leaf), |hash| hashes.extend_from_slice(&hash.0));
-        sound &= is_signed(&frontier);
+        sound = compare(&frontier, sound);
     }
-    if !sound {
+    if let [Soundness::Other, _] = sound {
         return Err(OpenLogError::OtherTree { segment: name.to_owned() });
     }
-    let length = recovered.whole_bytes;
-    let begun = recovered.header.time;
-    Ok((Resumed { first, length, frontier, index, begun, hashes }, closing))
+    let resumed = Resumed {
+        first,
+        length: recovered.whole_bytes,
+        frontier,
+        index,
+        begun: recovered.header.time,
+        hashes,
+    };
+    Ok(Replayed { resumed, closing, holds, sound })
 }

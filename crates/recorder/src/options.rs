@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
-use record::Checkpoint;
+use record::{Checkpoint, Signer};
+
+use crate::OpenLogError;
 
 /// Where the sequencer gets the time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -17,7 +19,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Options {
     /// The folder of the log; made where it is missing.
     pub dir: PathBuf,
-    /// The log's name in checkpoints: a host and path without scheme, space or `+`.
+    /// The log's name in checkpoints: a host and path without scheme, space or `+`. Logs that continue it are called
+    /// `origin/2` and so on.
     pub origin: String,
     /// The 32-byte seed of the Ed25519 key that signs checkpoints.
     pub signing_seed: [u8; 32],
@@ -32,8 +35,9 @@ pub struct Options {
     /// The last checkpoint of the log that a new one continues: after a change of key, or after a backup was
     /// restored. Recorded in the first entry of the new log.
     pub continues: Option<Checkpoint>,
-    /// A checkpoint of this log that was kept elsewhere. A log that does not go on from it, such as a restored
-    /// backup, is not opened: signing it on would fork it.
+    /// The last checkpoint of this log, or of one that continues it, that was kept elsewhere. A log that does not
+    /// go on from it, such as a restored backup, is not signed on, which would fork it: it is set aside, and
+    /// another one continues it.
     pub known: Option<Checkpoint>,
     pub clock: Clock,
 }
@@ -53,6 +57,16 @@ impl Options {
     pub const SEGMENT_BYTES: u64 = 16 << 20;
     /// 1 MiB: at 20,000 requests a second and worker, more than 100 ms.
     pub const RING_BYTES: usize = 1 << 20;
+
+    /// With the signed note that was kept elsewhere as [`Self::known`]. Refused is what this key did not sign.
+    pub fn with_known(self, note: &[u8]) -> Result<Self, OpenLogError> {
+        let origin = note.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let origin = String::from_utf8_lossy(origin).into_owned();
+        let signer = Signer::from_seed(&origin, &self.signing_seed)
+            .map_err(|cause| OpenLogError::Signer { origin, cause })?;
+        let known = Checkpoint::verify(note, signer.verifier()).map_err(OpenLogError::Known)?;
+        Ok(Self { known: Some(known), ..self })
+    }
 
     /// The usual sizes.
     #[must_use]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use record::encode::put_change_leaf;
 use record::{Change, Signer, Verifier};
 
+use crate::continuation::Line;
 use crate::metrics::Metrics;
 pub use crate::open::OpenLogError;
-use crate::open::{check_known, open};
+use crate::open::open;
 use crate::retention::{self, Maintenance};
 use crate::rollup::Tally;
 use crate::sequencer::{Board, Command, Parts, Progress, Sequencer};
@@ -43,6 +44,8 @@ pub struct Health {
     pub fault: Option<String>,
     /// Entries lost since the log was opened.
     pub lost: u64,
+    /// Where this log was begun anew because the one before did not go on from what was known of it: what happened.
+    pub continued: Option<String>,
 }
 
 /// A log that is open for writing. Dropping it without [`Recorder::close`] closes it too, but tells nobody how.
@@ -55,6 +58,8 @@ pub struct Recorder {
     verifier: Verifier,
     clock: ClockOf,
     thread: Option<JoinHandle<()>>,
+    /// What happened to the log before, where this one had to be begun.
+    continued: Option<String>,
     _lock: Option<Lock>,
 }
 
@@ -68,8 +73,41 @@ impl std::fmt::Debug for ClockOf {
 }
 
 impl Recorder {
-    /// Opens or makes the log in `options.dir` and starts its thread.
+    /// Opens or makes the log in `options.dir` and starts its thread. A log that does not go on from
+    /// `options.known` is moved aside whole, and a new one is begun that names it; [`Health::continued`] says so.
     pub fn open(options: Options) -> Result<(Self, Vec<WorkerLog>), OpenLogError> {
+        let Some(known) = options.known.clone() else { return Self::open_locked(options) };
+        let line = Line::of(&options.origin, &known)?;
+        let disk = Disk::new(&options.dir);
+        let next = || Options {
+            origin: line.next.clone(),
+            continues: Some(known.clone()),
+            known: None,
+            ..options.clone()
+        };
+        let what = if line.is_continued(&disk) {
+            // The last time it was begun, and nobody got to know.
+            format!("the log goes on from nothing that is known of it over {} entries", known.size)
+        } else {
+            let found = match Self::open_locked(Options { origin: known.origin.clone(), ..options.clone() }) {
+                Err(OpenLogError::Forked { found, .. }) => found,
+                opened => return opened,
+            };
+            let aside = line.set_aside(&options.dir, &disk)?;
+            let kept =
+                aside.map_or_else(|| "it is gone".to_owned(), |at| format!("it is in {}", at.display()));
+            let size = known.size;
+            let holds = if found < size { format!("holds {found}") } else { "holds others".to_owned() };
+            format!("the log was signed over {size} entries and {holds}; {kept}")
+        };
+        let what = format!("{what}; `{}` continues `{}`", line.next, known.origin);
+        tracing::warn!(reason = %what, "a log was removed or rolled back");
+        let (mut recorder, workers) = Self::open_locked(next())?;
+        recorder.continued = Some(what);
+        Ok((recorder, workers))
+    }
+
+    fn open_locked(options: Options) -> Result<(Self, Vec<WorkerLog>), OpenLogError> {
         let disk = Disk::new(&options.dir);
         let lock = disk.lock()?;
         let (mut recorder, workers) = Self::open_on(Arc::new(disk), options)?;
@@ -100,6 +138,7 @@ impl Recorder {
             verifier,
             clock: ClockOf(clock),
             thread: Some(thread),
+            continued: None,
             _lock: None,
         };
         Ok((recorder, workers))
@@ -140,14 +179,26 @@ impl Recorder {
     /// Whether the log takes entries, and how many were lost.
     #[must_use]
     pub fn health(&self) -> Health {
-        let ended = || Health { fault: Some("the recorder's thread has ended".into()), lost: 0 };
+        let ended = || Health {
+            fault: Some("the recorder's thread has ended".into()),
+            lost: 0,
+            continued: self.continued.clone(),
+        };
         self.board.lock().map_or_else(
             |_| ended(),
             |board| {
                 let log = &board.metrics.log;
-                Health { fault: board.fault.clone(), lost: log.lost_ring + log.lost_write }
+                let lost = log.lost_ring + log.lost_write;
+                Health { fault: board.fault.clone(), lost, continued: self.continued.clone() }
             },
         )
+    }
+
+    /// The last signed checkpoint, as a note: what to keep elsewhere as [`Options::known`]. Empty if the recorder's
+    /// thread has ended.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        self.board.lock().map_or_else(|_| String::new(), |board| board.note.clone())
     }
 
     /// What verifies this log's checkpoints.
@@ -214,11 +265,16 @@ pub(crate) fn prepare(
         .map_err(|cause| OpenLogError::Signer { origin: options.origin.clone(), cause })?;
     let verifier = signer.verifier().clone();
     let now = (options.clock)();
-    let (log, ending) = open(Arc::clone(&storage), signer, options.segment_bytes, now)?;
-    check_known(&storage, &log, options.known.as_ref())?;
+    let (log, ending) =
+        open(Arc::clone(&storage), signer, options.segment_bytes, options.known.as_ref(), now)?;
     let shared = Arc::new(Shared::default());
     let (logs, ends) = (0..options.workers.get()).map(|_| ring(options.ring_bytes, &shared)).unzip();
-    let board = Arc::new(Mutex::new(Board { metrics: Metrics::new(), tally: Tally::default(), fault: None }));
+    let board = Arc::new(Mutex::new(Board {
+        metrics: Metrics::new(),
+        tally: Tally::default(),
+        fault: None,
+        note: String::new(),
+    }));
     let maintenance = Arc::new(Maintenance::new(storage));
     let (commands, receiver) = sync_channel(COMMANDS_MAX);
     let parts = Parts {

@@ -57,6 +57,8 @@ pub(crate) struct Board {
     pub(crate) tally: Tally,
     /// Why the log takes no entries; `None` while it does.
     pub(crate) fault: Option<String>,
+    /// The last checkpoint as a signed note.
+    pub(crate) note: String,
 }
 
 /// Whether the sequencer goes on.
@@ -151,6 +153,7 @@ impl Sequencer {
             );
         });
         sequencer.log.checkpoint()?;
+        sequencer.publish();
         Ok(sequencer)
     }
 
@@ -458,8 +461,12 @@ impl Sequencer {
         let log = &mut board.metrics.log;
         log.lost_ring = self.ring_losses_seen;
         log.size = self.log.size();
-        log.checkpoint_size = self.log.checkpointed_size();
         log.faulty = u64::from(self.retry_at.is_some());
+        let signed = self.log.checkpointed_size();
+        if signed != std::mem::replace(&mut log.checkpoint_size, signed) {
+            board.note.clear();
+            board.note.push_str(self.log.checkpoint_note());
+        }
     }
 }
 

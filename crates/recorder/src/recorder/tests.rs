@@ -78,7 +78,7 @@ fn an_awaited_entry_is_durable_before_its_receipt_resolves() {
     recorder.change(&change).unwrap();
     recorder.flush().unwrap();
     assert_eq!(recorder.rollups().apis.first().map(|api| (api.allowed, api.denied)), Some((18, 2)));
-    assert_eq!(recorder.health(), Health { fault: None, lost: 0 });
+    assert_eq!(recorder.health(), Health { fault: None, lost: 0, continued: None });
     assert!(recorder.metrics().contains("sallyport_decisions_total{api=\"orders\",verdict=\"allowed\""));
     recorder.close().unwrap();
     let reader = LogReader::open(&folder.0);
@@ -126,4 +126,146 @@ fn nobody_else_may_read_the_log() {
     for entry in std::fs::read_dir(&folder.0).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
+}
+
+/// Opens with what is known, records one request, and closes; returns the checkpoint, and what was said of the log before.
+fn session(folder: &Folder, known: Option<&str>) -> Result<(String, Option<String>), OpenLogError> {
+    let mut options = options(folder);
+    if let Some(note) = known {
+        options = options.with_known(note.as_bytes())?;
+    }
+    let (recorder, mut workers) = Recorder::open(options)?;
+    let (now, continued) = (recorder.now(), recorder.health().continued);
+    let first = recorder.checkpoint();
+    assert!(first.contains("example.com/log"), "known from the first moment: {first}");
+    drop(workers.first_mut().unwrap().decided(&decided(1, "shop", now), Durability::Counted));
+    recorder.close().unwrap();
+    let reader = LogReader::open(&folder.0);
+    assert!(reader.verify(&reader.verifier().unwrap(), None).unwrap().ok);
+    Ok((reader.checkpoint().unwrap(), continued))
+}
+
+fn origin(note: &str) -> &str {
+    note.lines().next().unwrap()
+}
+
+fn first_entry(folder: &std::path::Path) -> String {
+    let mut out = Vec::new();
+    LogReader::open(folder).export(0, &mut out).unwrap();
+    String::from_utf8(out).unwrap().lines().next().unwrap().to_owned()
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn a_log_goes_on_from_any_checkpoint_that_it_signed() {
+    let folder = Folder::new("goes-on");
+    let (one, _) = session(&folder, None).unwrap();
+    let (two, continued) = session(&folder, Some(&one)).unwrap();
+    assert_eq!((origin(&two), continued), ("example.com/log", None));
+    let (three, continued) = session(&folder, Some(&one)).unwrap();
+    assert_eq!((origin(&three), continued), ("example.com/log", None), "known may be older");
+    let foreign = one.replace("example.com/log\n", "example.com/log/2\n");
+    assert!(matches!(session(&folder, Some(&foreign)), Err(OpenLogError::Known(_))));
+    let other = Options { origin: "example.com/other".into(), ..options(&folder) };
+    let other = Recorder::open(other.with_known(three.as_bytes()).unwrap()).map(|_| ());
+    assert!(matches!(other, Err(OpenLogError::OtherLine { .. })));
+}
+
+#[test]
+fn a_log_that_was_removed_or_rolled_back_goes_on_under_another_origin_that_names_it() {
+    type Harm = fn(&std::path::Path, &std::path::Path);
+    let harms: [(&str, Harm, &str); 4] = [
+        ("removed", |log, _| std::fs::remove_dir_all(log).unwrap(), "it is gone"),
+        (
+            "emptied",
+            |log, _| {
+                std::fs::remove_dir_all(log).unwrap();
+                std::fs::create_dir(log).unwrap();
+            },
+            "it is gone",
+        ),
+        (
+            "rolled-back",
+            |log, backup| {
+                std::fs::remove_dir_all(log).unwrap();
+                copy(backup, log);
+            },
+            "it is in",
+        ),
+        (
+            "cut",
+            |log, _| {
+                let segment = log.join("00000000000000000000.seg");
+                let bytes = std::fs::read(&segment).unwrap();
+                std::fs::write(&segment, &bytes[..bytes.len() - 300]).unwrap();
+                std::fs::remove_file(log.join("00000000000000000000.hashes")).unwrap();
+                std::fs::remove_file(log.join("checkpoint")).unwrap();
+            },
+            "it is in",
+        ),
+    ];
+    for (name, harm, said) in harms {
+        let (parent, backup) = (Folder::new(&format!("lost-{name}")), Folder::new(&format!("backup-{name}")));
+        let log = Folder(parent.0.join("log"));
+        let (old, _) = session(&log, None).unwrap();
+        copy(&log.0, &backup.0);
+        let (known, _) = session(&log, Some(&old)).unwrap();
+        harm(&log.0, &backup.0);
+        let (new, continued) = session(&log, Some(&known)).unwrap();
+        assert_eq!(origin(&new), "example.com/log/2", "{name}");
+        let continued = continued.unwrap();
+        assert!(
+            continued.contains(said) && continued.contains("`example.com/log/2` continues"),
+            "{continued}"
+        );
+        let size = known.lines().nth(1).unwrap();
+        let names = format!(
+            "\"before\":\"new\",\"torn_bytes\":0,\"continues\":{{\"origin\":\"example.com/log\",\"size\":{size},"
+        );
+        assert!(first_entry(&log.0).contains(&names), "{name}");
+        assert_eq!(parent.0.join("log.1").is_dir(), said == "it is in", "{name}: kept as it was");
+        // Nobody got to know: the same log is gone on with, and it is said again.
+        let (again, continued) = session(&log, Some(&known)).unwrap();
+        assert!(origin(&again) == "example.com/log/2" && continued.is_some(), "{name}");
+        let (later, continued) = session(&log, Some(&again)).unwrap();
+        assert_eq!((origin(&later), continued), ("example.com/log/2", None), "{name}");
+        // And once more.
+        std::fs::remove_dir_all(&log.0).unwrap();
+        let (third, _) = session(&log, Some(&later)).unwrap();
+        assert_eq!(origin(&third), "example.com/log/3", "{name}");
+        assert!(first_entry(&log.0).contains("\"continues\":{\"origin\":\"example.com/log/2\""), "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_log_is_refused_and_left_as_it_is_known_or_not() {
+    let parent = Folder::new("damaged");
+    let log = Folder(parent.0.join("log"));
+    let (known, _) = session(&log, None).unwrap();
+    let (segment, checkpoint) = (log.0.join("00000000000000000000.seg"), log.0.join("checkpoint"));
+    let bytes = std::fs::read(&segment).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[150] ^= 1;
+    for known in [None, Some(known.as_str())] {
+        std::fs::write(&segment, &flipped).unwrap();
+        assert!(matches!(session(&log, known), Err(OpenLogError::Corrupt { .. })));
+        assert_eq!(std::fs::read(&segment).unwrap(), flipped);
+        std::fs::remove_file(&segment).unwrap();
+        assert!(matches!(session(&log, known), Err(OpenLogError::Missing { .. })));
+        std::fs::write(&segment, &bytes).unwrap();
+    }
+    // Without the file of its checkpoint a log may have been cut anywhere; what is known decides how it goes on.
+    std::fs::remove_file(&checkpoint).unwrap();
+    assert!(matches!(session(&log, None), Err(OpenLogError::NoCheckpoint)));
+    assert_eq!(origin(&session(&log, Some(&known)).unwrap().0), "example.com/log/2");
+    assert!(
+        !parent.0.join("log").join("00000000000000000000.new").exists() && parent.0.join("log.1").is_dir()
+    );
 }

@@ -625,7 +625,7 @@ fn whoever_cannot_be_read_back_is_not_served_a_second_log() {
     let name = "00000000000000000000.seg";
     assert!(matches!(
         open(&disk.without(name), &clock, &clock.options()),
-        Err(OpenLogError::Truncated { found: 0, .. })
+        Err(OpenLogError::Missing { segment }) if segment == name
     ));
 }
 

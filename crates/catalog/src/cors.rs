@@ -3,6 +3,8 @@
 //! A preflight carries no credentials, so its answer tells only what was declared for browsers to know. Whatever
 //! is not exactly declared is no preflight here and goes the ordinary way, which denies it.
 
+use std::time::Duration;
+
 use model::{CanonicalRequest, FieldKind, Method};
 
 use crate::compile::{Api, Catalog};
@@ -11,14 +13,23 @@ use crate::{Found, MethodSet};
 
 /// The longest list of field names that a preflight may ask for, in bytes.
 pub const REQUESTED_HEADERS_BYTES_MAX: usize = 2_048;
-/// How long a browser may keep an answer, in seconds.
-pub const PREFLIGHT_AGE_SECONDS: &str = "600";
-
 /// What an API declares for browsers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
     /// Origins as browsers write them: `https://shop.example.com`. Compared byte for byte; there is no wildcard.
     pub origins: Vec<String>,
+    /// Names of the fields that scripts may set beside those that every script may. In any case.
+    pub headers: Vec<String>,
+    pub credentials: CorsCredentials,
+    /// How long a browser may keep the answer to a preflight; whole seconds count.
+    pub max_age: Duration,
+}
+
+/// Whether scripts may have the browser add credentials of its own, such as cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CorsCredentials {
+    Allow,
+    Omit,
 }
 
 /// The answer to a preflight: status 204 with [`Preflight::fields`] and no body.
@@ -29,31 +40,41 @@ pub struct Preflight<'a> {
     pub methods: MethodSet,
     /// The field names that were asked for, as they were written: a list of tokens.
     pub headers: Option<&'a str>,
+    pub credentials: CorsCredentials,
+    pub max_age: Duration,
 }
 
 impl<'a> Preflight<'a> {
     /// The status of the answer.
     pub const STATUS: u16 = 204;
 
-    /// The fields of the answer. `methods` is a buffer for the text of the set.
-    pub fn fields(&self, methods: &'a mut String) -> impl Iterator<Item = (&'static str, &'a str)> + use<'a> {
-        *methods = self.methods.to_string();
-        let methods: &'a str = methods;
+    /// The fields of the answer.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let credentials = match self.credentials {
+            CorsCredentials::Allow => Some("true".to_owned()),
+            CorsCredentials::Omit => None,
+        };
         [
-            Some(("Access-Control-Allow-Origin", self.origin)),
-            Some(("Access-Control-Allow-Methods", methods)),
-            self.headers.map(|headers| ("Access-Control-Allow-Headers", headers)),
-            Some(("Access-Control-Max-Age", PREFLIGHT_AGE_SECONDS)),
-            Some(("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")),
+            Some(("Access-Control-Allow-Origin", self.origin.to_owned())),
+            credentials.map(|value| ("Access-Control-Allow-Credentials", value)),
+            Some(("Access-Control-Allow-Methods", self.methods.to_string())),
+            self.headers.map(|headers| ("Access-Control-Allow-Headers", headers.to_owned())),
+            Some(("Access-Control-Max-Age", self.max_age.as_secs().to_string())),
+            Some((
+                "Vary",
+                "Origin, Access-Control-Request-Method, Access-Control-Request-Headers".to_owned(),
+            )),
         ]
         .into_iter()
         .flatten()
+        .collect()
     }
 }
 
 /// Answers a preflight, or says that the request is none: not OPTIONS with `Origin` and
-/// `Access-Control-Request-Method` once each, an API that declares nothing for browsers, an origin or a method
-/// that is not declared, or field names that are none. `found` is what the matcher said about this request.
+/// `Access-Control-Request-Method` once each, an API that declares nothing for browsers, or an origin, a method or
+/// a field name that is not declared. `found` is what the matcher said about this request.
 #[must_use]
 pub fn preflight<'a>(
     catalog: &'a Catalog,
@@ -69,12 +90,13 @@ pub fn preflight<'a>(
         Match::UnknownHost | Match::UnknownOperation { .. } => return None,
     };
     let asked = Method::of_token(request.only(FieldKind::AccessControlRequestMethod)?);
-    let origin = allowed_origin(catalog.api(api)?, request)?;
+    let api = catalog.api(api)?;
+    let (origin, cors) = (allowed_origin(api, request)?, api.cors.as_ref()?);
     if !methods.contains(asked) {
         return None;
     }
-    let headers = requested_headers(request)?;
-    Some(Preflight { origin, methods, headers })
+    let headers = requested_headers(request, &cors.headers)?;
+    Some(Preflight { origin, methods, headers, credentials: cors.credentials, max_age: cors.max_age })
 }
 
 /// The origin of a request, where its API declares it: what an answer to a browser names in
@@ -86,8 +108,8 @@ pub fn allowed_origin<'a>(api: &'a Api, request: &CanonicalRequest) -> Option<&'
     origins.iter().map(String::as_str).find(|declared| declared.as_bytes() == origin)
 }
 
-/// `Some(None)` where nothing is asked for; `None` where what is asked for is no list of field names.
-fn requested_headers(request: &CanonicalRequest) -> Option<Option<&str>> {
+/// `Some(None)` where nothing is asked for; `None` where what is asked for is no list of declared field names.
+fn requested_headers<'a>(request: &'a CanonicalRequest, declared: &[String]) -> Option<Option<&'a str>> {
     if !request.fields().any(|field| field.kind == FieldKind::AccessControlRequestHeaders) {
         return Some(None);
     }
@@ -96,7 +118,10 @@ fn requested_headers(request: &CanonicalRequest) -> Option<Option<&str>> {
         return Some(None);
     }
     let fits = headers.len() <= REQUESTED_HEADERS_BYTES_MAX
-        && headers.split(',').all(|name| is_token(name.trim_matches([' ', '\t'])));
+        && headers.split(',').all(|name| {
+            let name = name.trim_matches([' ', '\t']);
+            is_token(name) && declared.iter().any(|declared| declared.eq_ignore_ascii_case(name))
+        });
     fits.then_some(Some(headers))
 }
 

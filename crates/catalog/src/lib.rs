@@ -27,7 +27,7 @@ pub use api::{ApiDeclaration, Hosts, Lifecycle, OperationDeclaration, Visibility
 pub use base::BasePath;
 pub use captures::{Captured, Captures};
 pub use compile::{Api, ApiIndex, Catalog, CompileCatalogError, Compiled, Operation, OperationIndex};
-pub use cors::{Cors, Preflight, preflight};
+pub use cors::{Cors, CorsCredentials, Preflight, preflight};
 pub use declare::{Declaring, declare};
 pub use document::{DeclaredOperation, Document, Note, ReadDocumentError, SyntaxError, read_document};
 pub use find::{Found, Match};

@@ -3,8 +3,8 @@
 //! An edit of a document widens no grant: groups are exactly what `groups.lock` says.
 
 use catalog::{
-    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, Declaring, GroupsLock, GroupsLockError,
-    Hosts, Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
+    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, CorsCredentials, Declaring, GroupsLock,
+    GroupsLockError, Hosts, Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
 };
 use config::{ApiConfig, ConfigError, Repository};
 
@@ -79,8 +79,20 @@ fn declare_api(api: &ApiConfig, warnings: &mut Vec<ConfigError>) -> Result<ApiDe
         },
         base_path: base_path_of(api)?,
         operations,
-        cors: api.cors.as_ref().map(|cors| Cors { origins: cors.origins.clone() }),
+        cors: api.cors.as_ref().map(cors_of),
     })
+}
+
+fn cors_of(cors: &config::Cors) -> Cors {
+    Cors {
+        origins: cors.origins.clone(),
+        headers: cors.headers.clone(),
+        credentials: match cors.credentials {
+            config::CorsCredentials::Allow => CorsCredentials::Allow,
+            config::CorsCredentials::Omit => CorsCredentials::Omit,
+        },
+        max_age: cors.max_age,
+    }
 }
 
 fn base_path_of(api: &ApiConfig) -> Result<BasePath, ConfigError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use catalog::{ApiIndex, Captured, Captures, Operation, OperationIndex, ParameterValue};
+use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
 use model::{
     AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mode,
     Refusal, Snapshots, Timestamp, Verdict,
@@ -111,10 +111,11 @@ impl Evidence {
         self.operation().map_or("", |operation| operation.id.as_str())
     }
 
-    /// The origin of the browser that sent `request`, where the API declares it.
-    pub(crate) fn declared_origin(&self, request: &CanonicalRequest) -> Option<&str> {
+    /// What the API declares for the browser that sent `request`, and its origin; none where that is not declared.
+    pub(crate) fn declared_origin(&self, request: &CanonicalRequest) -> Option<(&str, CorsCredentials)> {
         let api = self.snapshot.revision.catalog.api(self.api?)?;
-        catalog::cors::allowed_origin(api, request)
+        let origin = catalog::cors::allowed_origin(api, request)?;
+        Some((origin, api.cors.as_ref()?.credentials))
     }
 
     /// The path parameters by name, in the template's order. `request` is the one that was judged.

@@ -152,9 +152,7 @@ fn answer_preflight(
     request: &CanonicalRequest,
     found: &Match,
 ) -> Option<Vec<(&'static str, String)>> {
-    let answer = preflight(&snapshot.revision.catalog, request, found)?;
-    let mut methods = String::new();
-    Some(answer.fields(&mut methods).map(|(name, value)| (name, value.to_owned())).collect())
+    Some(preflight(&snapshot.revision.catalog, request, found)?.fields())
 }
 
 /// Judges a request to a usable API.
@@ -263,11 +261,7 @@ fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: Can
     evidence.verdict = Verdict::Denied;
     evidence.refusal = Some(refusal);
     let answer = refused(evidence.id, &told);
-    let answer = match evidence.declared_origin(&request) {
-        Some(origin) => answer.for_origin(origin),
-        None => answer,
-    };
-    answer.with_request(request)
+    answer.for_browser(evidence, &request).with_request(request)
 }
 
 /// Tells a caller that is known what is left of its limits. Refusals take nothing out of them, and the answer is the same

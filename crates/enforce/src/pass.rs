@@ -96,10 +96,7 @@ impl Pending {
         evidence.verdict = Verdict::Denied;
         evidence.refusal = Some(refusal);
         let answer = refused(evidence.id, &refusal).with_wait(wait).with_budgets(Some(&used_up));
-        let answer = match evidence.declared_origin(forward.request()) {
-            Some(origin) => answer.for_origin(origin),
-            None => answer,
-        };
+        let answer = answer.for_browser(evidence, forward.request());
         Err(Box::new(answer.with_request(forward.into_request())))
     }
 }

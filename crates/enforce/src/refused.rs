@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use catalog::MethodSet;
+use catalog::{CorsCredentials, MethodSet};
 use model::{CanonicalRequest, DecisionId, DenyReason, Head, Refusal, UpstreamFailure};
 
 use crate::limit::Budgets;
-use crate::{limit, problem};
+use crate::{Evidence, limit, problem};
 
 /// The challenge of every 401: how a caller shows who it is (RFC 6750 section 3). It names no API, so that it is
 /// the same for every path and host.
@@ -113,9 +113,20 @@ impl Refused {
         self
     }
 
-    /// Lets a script of a declared origin read the answer.
-    pub(crate) fn for_origin(mut self, origin: &str) -> Self {
+    /// Lets a script of an origin that the API declares read the answer (Fetch standard, section 3.2). `request` is the
+    /// one that `evidence` is about.
+    #[must_use]
+    pub fn for_browser(mut self, evidence: &Evidence, request: &CanonicalRequest) -> Self {
+        let Some((origin, credentials)) = evidence.declared_origin(request) else {
+            return self;
+        };
         self.fields.push(("Access-Control-Allow-Origin", Cow::Owned(origin.to_owned())));
+        match credentials {
+            CorsCredentials::Allow => {
+                self.fields.push(("Access-Control-Allow-Credentials", Cow::Borrowed("true")));
+            }
+            CorsCredentials::Omit => {}
+        }
         self.fields.push(("Access-Control-Expose-Headers", Cow::Borrowed(EXPOSED)));
         self.fields.push(("Vary", Cow::Borrowed("Origin")));
         self

@@ -228,7 +228,8 @@ impl Gateway {
         if self.record(connection, evidence, pass.request()).await.is_err() {
             let forward = pass.forward();
             let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable))
-                .with_budgets(forward.budgets());
+                .with_budgets(forward.budgets())
+                .for_browser(evidence, forward.request());
             self.worker.buffers.give_head(forward.into_head());
             let fate = connection.settle(&self.worker, head);
             return Box::pin(self.answer_refusal(connection, case, refused, fate)).await;
@@ -276,7 +277,7 @@ impl Gateway {
                 Fate::Break
             }
             Ending::Failed(fault, Begun::No) => {
-                let failed = Failed { report: &report, fault, budgets: forward.budgets() };
+                let failed = Failed { report: &report, fault, evidence, forward: &forward };
                 Box::pin(self.answer_failure(connection, case, head, failed, &mut to_client)).await
             }
         };

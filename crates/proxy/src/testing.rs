@@ -366,7 +366,12 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         ]
         .map(operation)
         .into(),
-        cors: None,
+        cors: Some(catalog::Cors {
+            origins: vec!["https://shop.example".into()],
+            headers: vec!["x-api-key".into()],
+            credentials: catalog::CorsCredentials::Allow,
+            max_age: Duration::from_secs(60),
+        }),
     };
     let catalog = catalog::Catalog::compile(vec![declaration]).unwrap().catalog;
     let directory = policy::Directory {

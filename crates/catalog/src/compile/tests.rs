@@ -137,7 +137,7 @@ fn refuses_declarations_that_contradict_themselves() {
             "an operation of `orders` on `/x/{id}` has no method",
         ),
         (
-            |api| api.cors = Some(Cors { origins: vec!["*".into()] }),
+            |api| api.cors = Some(cors("*")),
             "`*` is no origin; write it as browsers do: https://shop.example.com",
         ),
     ] {
@@ -215,7 +215,7 @@ fn says_what_is_worth_a_look() {
     let mut browsers = api("a h.example /", &["GET /x", "GET /y"]);
     browsers.operations[1].visibility = Visibility::Hidden;
     assert_eq!(lints(vec![browsers.clone()]), [""; 0]);
-    browsers.cors = Some(Cors { origins: vec!["https://shop.example.com".into()] });
+    browsers.cors = Some(cors("https://shop.example.com"));
     assert_eq!(lints(vec![browsers]), ["HiddenFromBrowsers { operation: \"a:GET /y\" }"]);
     let ungrouped = Catalog::compile(vec![api("a h.example /", &["GET /x"])]).unwrap().lints;
     assert_eq!(ungrouped.iter().map(ToString::to_string).collect::<Vec<_>>().len(), 1);
@@ -233,4 +233,13 @@ fn ends_looking_at_overlaps_where_there_are_too_many() {
     let lints = lints(vec![api("a a.example /", &paths)]);
     assert!(lints.len() < 600, "{}", lints.len());
     assert!(lints.contains(&"Incomplete".to_owned()));
+}
+
+fn cors(origin: &str) -> Cors {
+    Cors {
+        origins: vec![origin.to_owned()],
+        headers: Vec::new(),
+        credentials: crate::CorsCredentials::Omit,
+        max_age: std::time::Duration::from_secs(600),
+    }
 }

@@ -13,16 +13,23 @@ fn catalog() -> Catalog {
     for hidden in open.operations.iter_mut().skip(5) {
         hidden.visibility = crate::Visibility::Hidden;
     }
-    open.cors = Some(Cors { origins: vec![SHOP.into(), "http://127.0.0.1:3000".into()] });
-    compile(vec![open, api("closed closed.example /", &["GET /x/{id}"])])
+    let cors = |origins: &[&str], credentials| Cors {
+        origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+        headers: vec!["x-api-key".into(), "Content-Type".into(), "a".into()],
+        credentials,
+        max_age: Duration::from_millis(600_999),
+    };
+    open.cors = Some(cors(&[SHOP, "http://127.0.0.1:3000"], CorsCredentials::Omit));
+    let mut cookies = api("cookies cookies.example /", &["GET /x/{id}"]);
+    cookies.cors = Some(cors(&[SHOP], CorsCredentials::Allow));
+    compile(vec![open, cookies, api("closed closed.example /", &["GET /x/{id}"])])
 }
 
 fn answered(method: &str, target: &str, fields: &[(&str, &str)]) -> Option<String> {
     let catalog = catalog();
     let request = request_with(method, target, fields);
     let answer = preflight(&catalog, &request, &catalog.find(&request))?;
-    let mut buffer = String::new();
-    Some(answer.fields(&mut buffer).map(|(name, value)| format!("{name}: {value}\n")).collect())
+    Some(answer.fields().iter().map(|(name, value)| format!("{name}: {value}\n")).collect())
 }
 
 #[test]
@@ -46,12 +53,23 @@ fn answers_a_preflight_that_is_declared() {
 }
 
 #[test]
+fn allows_credentials_only_where_they_are_declared() {
+    let ask = |host| {
+        let fields = [("Host", host), ("Origin", SHOP), ("Access-Control-Request-Method", "GET")];
+        answered("OPTIONS", "/x/7", &fields).unwrap()
+    };
+    assert!(ask("cookies.example").contains("\nAccess-Control-Allow-Credentials: true\n"));
+    assert!(!ask("open.example").contains("Credentials"));
+}
+
+#[test]
 fn what_is_not_exactly_declared_is_no_preflight() {
     const HOST: (&str, &str) = ("Host", "open.example");
     const FROM: (&str, &str) = ("Origin", SHOP);
     const FOR: (&str, &str) = ("Access-Control-Request-Method", "GET");
     const HEADERS: &str = "Access-Control-Request-Headers";
-    let long = "a".repeat(REQUESTED_HEADERS_BYTES_MAX + 1);
+    let long = "a,".repeat(REQUESTED_HEADERS_BYTES_MAX / 2) + "a";
+    let longest = long.get(2..).unwrap();
     for (answers, method, target, fields) in [
         (true, "OPTIONS", "/x/7", &[HOST, FROM, FOR][..]),
         (true, "OPTIONS", "/o", &[HOST, FROM, FOR]),
@@ -80,11 +98,16 @@ fn what_is_not_exactly_declared_is_no_preflight() {
         (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "https://xshop.example.com"), FOR]),
         (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "null"), FOR]),
         (false, "OPTIONS", "/x/7", &[HOST, ("Origin", "*"), FOR]),
+        (true, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "X-API-Key ,\tcontent-type")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "x-api-key, x-other")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "x-api-ke")]),
+        (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "*")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a b")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a,,b")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a\r\nX: y")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "\u{e9}")]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, "a"), (HEADERS, "b")]),
+        (true, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, longest)]),
         (false, "OPTIONS", "/x/7", &[HOST, FROM, FOR, (HEADERS, &long)]),
     ] {
         assert_eq!(answered(method, target, fields).is_some(), answers, "{method} {target} {fields:?}");

@@ -401,6 +401,14 @@ fn preflights_are_answered_from_declaration() {
             "allowed preflight 204 [Access-Control-Allow-Origin: https://shop.example, Access-Control-Allow-Methods: GET, HEAD, POST, Access-Control-Max-Age: 600, Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers] | anonymous "
         ],
     );
+    let wanted = "Access-Control-Request-Headers: X-Other";
+    check(
+        &setup,
+        &format!("OPTIONS orders.example/public\nOrigin: https://shop.example\n{asked}\n{wanted}"),
+        expect![[
+            r#"denied 401 no_credential [WWW-Authenticate: Bearer realm="sallyport", Access-Control-Allow-Origin: https://shop.example, Access-Control-Expose-Headers: Sallyport-Decision-Id, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, Vary: Origin] | no_credential/method_not_declared | anonymous "#
+        ]],
+    );
     check(
         &setup,
         &format!("OPTIONS orders.example/orders\nOrigin: https://evil.example\n{asked}\nX-Api-Key: $whole"),

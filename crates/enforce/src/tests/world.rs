@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{
-    ApiDeclaration, BasePath, Catalog, Cors, Hosts, Lifecycle, OperationDeclaration, ParameterKind,
-    PathParameter, Spanning, Template, Visibility,
+    ApiDeclaration, BasePath, Catalog, Cors, CorsCredentials, Hosts, Lifecycle, OperationDeclaration,
+    ParameterKind, PathParameter, Spanning, Template, Visibility,
 };
 use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
 use model::request::{BodyShape, Scheme};
@@ -117,7 +117,12 @@ fn catalog() -> Catalog {
         operations,
         cors,
     };
-    let cors = Cors { origins: vec!["https://shop.example".into()] };
+    let cors = Cors {
+        origins: vec!["https://shop.example".into()],
+        headers: vec!["x-api-key".into()],
+        credentials: CorsCredentials::Omit,
+        max_age: std::time::Duration::from_secs(600),
+    };
     Catalog::compile(vec![api("orders", orders, Some(cors)), api("legacy", Vec::new(), None)])
         .unwrap()
         .catalog

@@ -1,6 +1,6 @@
 //! What the gateway itself answers, and the two entries of every request.
 
-use enforce::{Budgets, Closing as Doubt, Evidence, PreflightAnswer, Refused};
+use enforce::{Closing as Doubt, Evidence, Forward, PreflightAnswer, Refused};
 use http1::{Framing, RequestHead, RequestMethodClass};
 use model::{Audit, CanonicalRequest, DenyReason, Method, Refusal, UpstreamFailure};
 use record::{Completed, Outcome as End};
@@ -40,8 +40,8 @@ enum Forwarded {
 pub(super) struct Failed<'a> {
     pub(super) report: &'a Report,
     pub(super) fault: Fault,
-    /// What is left of the limits of the request.
-    pub(super) budgets: Option<&'a Budgets>,
+    pub(super) evidence: &'a Evidence,
+    pub(super) forward: &'a Forward,
 }
 
 /// The decision could not be recorded as its API demands.
@@ -186,7 +186,7 @@ impl Gateway {
         failed: Failed<'_>,
         out: &mut Outbound,
     ) -> Fate {
-        let Failed { report, fault, budgets } = failed;
+        let Failed { report, fault, evidence, forward } = failed;
         if fault == Fault::Upstream(UpstreamFailure::ClientGone) || self.worker.stage() == Stage::Stopped {
             self.complete(case, Closing::of(report, 499, end_of(fault)));
             return Fate::Break;
@@ -198,7 +198,7 @@ impl Gateway {
                 (enforce::failed(case.id, UpstreamFailure::Broken), End::Failed(UpstreamFailure::Broken))
             }
         };
-        let refused = refused.with_budgets(budgets);
+        let refused = refused.with_budgets(forward.budgets()).for_browser(evidence, forward.request());
         // With a body half way, nobody knows where the next request begins.
         let fate = match head.framing {
             Framing::None | Framing::Length(0) => connection.settle(&self.worker, head),

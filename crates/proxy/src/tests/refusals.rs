@@ -281,3 +281,44 @@ fn heads_over_the_limits_are_refused() {
         }
     });
 }
+
+#[test]
+fn scripts_of_declared_origins_may_read_refusals_and_no_others() {
+    run(async {
+        let ok = Upstream::always(OK).await.address;
+        let broken = Upstream::always("nonsense\r\n\r\n").await.address;
+        for (upstream, request, status, origin) in [
+            (ok, "GET /deny HTTP/1.1\r\nHost: a.example\r\n", "401", "https://shop.example"),
+            (broken, "GET /a HTTP/1.1\r\nHost: a.example\r\n", "502", "https://shop.example"),
+            (
+                ok,
+                "POST /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000001\r\n",
+                "413",
+                "https://shop.example",
+            ),
+            (
+                ok,
+                "OPTIONS /deny HTTP/1.1\r\nHost: a.example\r\nAccess-Control-Request-Method: POST\r\n\
+                 Access-Control-Request-Headers: x-api-key\r\n",
+                "204",
+                "https://shop.example",
+            ),
+            // Nearest: another origin, another host, and an answer that is the upstream's.
+            (ok, "GET /deny HTTP/1.1\r\nHost: a.example\r\n", "401", "https://evil.example"),
+            (broken, "GET /a HTTP/1.1\r\nHost: a.example\r\n", "502", "null"),
+            (ok, "GET /deny HTTP/1.1\r\nHost: b.example\r\n", "404", "https://shop.example"),
+            (ok, "GET /a HTTP/1.1\r\nHost: a.example\r\n", "200", "https://shop.example"),
+        ] {
+            let served = Served::before(upstream);
+            let line = format!("{request}Origin: {origin}\r\nConnection: close\r\n\r\n");
+            let (answer, _) = served.exchange(&line).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line} gave {answer}");
+            let may_read = origin == "https://shop.example" && !["200", "404"].contains(&status);
+            for field in
+                [&format!("Access-Control-Allow-Origin: {origin}"), "Access-Control-Allow-Credentials: true"]
+            {
+                assert_eq!(answer.contains(field), may_read, "{line} gave {answer}");
+            }
+        }
+    });
+}

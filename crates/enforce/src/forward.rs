@@ -148,13 +148,13 @@ impl Forward {
         if let Some(host) = self.request.only(FieldKind::Host) {
             write(b"X-Forwarded-Host", host);
         }
-        text.clear();
         let port = self.request.port().unwrap_or(match self.client.scheme {
             Scheme::Http => 80,
             Scheme::Https => 443,
         });
-        put_number(&mut text, port);
-        write(b"X-Forwarded-Port", text.as_bytes());
+        let mut digits = Digits::new();
+        digits.push_number(port);
+        write(b"X-Forwarded-Port", digits.as_str().as_bytes());
         write(b"X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
         if let Some(trace) = &self.trace {
             write(b"traceparent", &trace.text());
@@ -274,12 +274,14 @@ fn list(text: &mut String, addresses: &SmallVec<[IpAddr; 2]>, mut write: impl Fn
 fn put_address(text: &mut String, address: &IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            let [first, rest @ ..] = address.octets();
-            put_number(text, u16::from(first));
-            for octet in rest {
-                text.push('.');
-                put_number(text, u16::from(octet));
+            let mut digits = Digits::new();
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if 0 < place {
+                    digits.push(b'.');
+                }
+                digits.push_number(u16::from(octet));
             }
+            text.push_str(digits.as_str());
         }
         // A `String` takes everything; were it otherwise, nothing half-written would be sent.
         IpAddr::V6(address) => {
@@ -290,22 +292,42 @@ fn put_address(text: &mut String, address: &IpAddr) {
     }
 }
 
-/// Appends a number in decimal digits.
-fn put_number(text: &mut String, number: u16) {
-    let mut digits = [0_u8; 5];
-    let mut left = number;
-    let mut used = 0;
-    for slot in digits.iter_mut().rev() {
-        let [digit, _] = (left % 10).to_le_bytes();
-        *slot = b'0' | digit;
-        used += 1;
-        left /= 10;
-        if left == 0 {
-            break;
+/// Decimal digits and dots, as many as an address of version 4 takes.
+struct Digits {
+    bytes: [u8; 15],
+    used: usize,
+}
+
+impl Digits {
+    const fn new() -> Self {
+        Self { bytes: [0; 15], used: 0 }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.used) {
+            *slot = byte;
+            self.used += 1;
         }
     }
-    for digit in digits.iter().skip(5 - used) {
-        text.push(char::from(*digit));
+
+    /// Appends a number without leading zeros.
+    fn push_number(&mut self, number: u16) {
+        let mut begun = false;
+        for power in [10_000, 1_000, 100, 10] {
+            if power <= number {
+                begun = true;
+            }
+            if begun {
+                let [digit, _] = (number / power % 10).to_le_bytes();
+                self.push(b'0' | digit);
+            }
+        }
+        let [digit, _] = (number % 10).to_le_bytes();
+        self.push(b'0' | digit);
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.used).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
     }
 }
 

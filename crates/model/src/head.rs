@@ -17,6 +17,7 @@ pub struct Span {
 impl Span {
     /// The bytes it names; empty when it does not fit, which a checked head never has.
     #[must_use]
+    #[inline]
     pub fn of(self, bytes: &[u8]) -> &[u8] {
         let start = usize::from(self.start);
         bytes.get(start..start + usize::from(self.length)).unwrap_or(&[])
@@ -82,6 +83,7 @@ impl Head {
     }
 
     /// Adds the next field by where it stands in the bytes, and classifies it.
+    #[inline]
     pub fn push_field(&mut self, name: Span, value: Span) {
         let kind = FieldKind::of_name(name.of(&self.bytes));
         self.fields.push(FieldSpan { name, value, kind });
@@ -106,17 +108,20 @@ impl Head {
 
     /// The method token.
     #[must_use]
+    #[inline]
     pub fn method(&self) -> &[u8] {
         self.method.of(&self.bytes)
     }
 
     /// The request target, byte for byte.
     #[must_use]
+    #[inline]
     pub fn target(&self) -> &[u8] {
         self.target.of(&self.bytes)
     }
 
     /// The fields in their order.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
         self.fields.iter().map(|field| HeadField {
             name: field.name.of(&self.bytes),

@@ -85,6 +85,7 @@ impl CanonicalRequest {
 
     /// The method as it was sent, which for [`Method::Unlisted`] is any token.
     #[must_use]
+    #[inline]
     pub fn method_token(&self) -> &[u8] {
         self.head.method()
     }
@@ -96,6 +97,7 @@ impl CanonicalRequest {
 
     /// The host in lower case without port and final dot.
     #[must_use]
+    #[inline]
     pub fn host(&self) -> &str {
         std::str::from_utf8(self.host.of(&self.head.bytes)).unwrap_or("")
     }
@@ -107,6 +109,7 @@ impl CanonicalRequest {
 
     /// The target byte for byte, as it goes to the upstream.
     #[must_use]
+    #[inline]
     pub fn target(&self) -> &[u8] {
         self.head.target()
     }
@@ -124,6 +127,7 @@ impl CanonicalRequest {
     }
 
     /// The path's segments, decoded: `/` has one empty segment, `/a/` has `a` and an empty one.
+    #[inline]
     pub fn segments(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.head
             .segments
@@ -133,22 +137,25 @@ impl CanonicalRequest {
 
     /// The decoded segment at `place`.
     #[must_use]
+    #[inline]
     pub fn segment(&self, place: usize) -> Option<&str> {
         let segment = self.head.segments.get(place)?;
         std::str::from_utf8(segment.of(&self.head.bytes)).ok()
     }
 
     /// The fields in their order and spelling, each with its class.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
         self.head.fields()
     }
 
     /// The value of the only field of this class; `None` when there is none or more than one.
     #[must_use]
+    #[inline]
     pub fn only(&self, kind: FieldKind) -> Option<&[u8]> {
-        let mut found = self.fields().filter(|field| field.kind == kind);
+        let mut found = self.head.fields.iter().filter(|field| field.kind == kind);
         match (found.next(), found.next()) {
-            (Some(field), None) => Some(field.value),
+            (Some(field), None) => Some(field.value.of(&self.head.bytes)),
             _ => None,
         }
     }

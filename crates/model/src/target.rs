@@ -97,6 +97,7 @@ const PATH_BYTES: [u8; 256] = {
     table
 };
 
+#[inline]
 fn class(byte: u8) -> u8 {
     PATH_BYTES.get(usize::from(byte)).copied().unwrap_or(REFUSED)
 }
@@ -129,20 +130,20 @@ fn split(span: Span, target: &[u8], segments: &mut Segments) -> Result<(TargetPa
         return Err(TargetFault::NotOriginForm);
     };
     let mut escapes = Escapes::Absent;
-    let mut segment = Span { start: span.start + 1, length: 0 };
+    let mut begin = span.start + 1;
     let mut end = span.start + span.length;
     let mut query = None;
-    for (position, &byte) in (span.start + 1..).zip(path) {
-        match class(byte) {
-            PLAIN => segment.length += 1,
-            PERCENT => {
-                escapes = Escapes::Present;
-                segment.length += 1;
-            }
-            SLASH if segment.length == 0 => return Err(TargetFault::DoubleSlash),
+    for (position, &byte) in (begin..).zip(path) {
+        let class = class(byte);
+        if class == PLAIN {
+            continue;
+        }
+        match class {
+            PERCENT => escapes = Escapes::Present,
+            SLASH if position == begin => return Err(TargetFault::DoubleSlash),
             SLASH => {
-                push(segments, segment)?;
-                segment = Span { start: position + 1, length: 0 };
+                push(segments, Span { start: begin, length: position - begin })?;
+                begin = position + 1;
             }
             QUESTION => {
                 query = Some(Span { start: position + 1, length: end - (position + 1) });
@@ -159,7 +160,7 @@ fn split(span: Span, target: &[u8], segments: &mut Segments) -> Result<(TargetPa
             }
         }
     }
-    push(segments, segment)?;
+    push(segments, Span { start: begin, length: end - begin })?;
     if let Some(query) = query {
         let from = usize::from(query.start - span.start);
         judge_query(target.get(from..).unwrap_or(&[]))?;

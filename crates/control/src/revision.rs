@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use config::{ApiConfig, ConfigError, Repository};
-use enforce::{ApiRules, Availability, Declared, HostHeader, Networks, Revision, Upstream};
+use enforce::{ApiRules, Availability, Declared, HostHeader, Networks, Revision, Timeouts, Upstream};
 use model::{Mode, RevisionNumber, Timestamp};
 use policy::Policies;
 
@@ -86,6 +86,11 @@ fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
         host_header: match api.preserve_host {
             config::HostHeader::Preserve => HostHeader::Preserve,
             config::HostHeader::Upstream => HostHeader::Upstream,
+        },
+        timeouts: Timeouts {
+            connect: api.timeouts.connect,
+            head: api.timeouts.head,
+            idle: api.timeouts.idle,
         },
         declared: if api.document.is_some() { Declared::Document } else { Declared::Nothing },
         availability: Availability::Usable,

@@ -38,6 +38,6 @@ pub use limit::Budgets;
 pub use network::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
-pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Upstream};
+pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
 pub use trace::Trace;
 pub use worker::Worker;

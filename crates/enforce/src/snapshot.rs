@@ -1,6 +1,7 @@
 //! What a request is judged by: one immutable composite behind one pointer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
 use identity::{KeyTable, LimitCell, Signer, Stops};
@@ -55,6 +56,7 @@ pub struct ApiRules {
     pub body_bytes_max: Option<u64>,
     pub upstream: Upstream,
     pub host_header: HostHeader,
+    pub timeouts: Timeouts,
     pub declared: Declared,
     pub availability: Availability,
     /// `aud` of assertions.
@@ -68,6 +70,17 @@ pub struct Upstream {
     pub address: Box<str>,
     /// The value of `Host` where the client's is not preserved.
     pub host: Box<str>,
+}
+
+/// How long the gateway waits for an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, looking its name up included.
+    pub connect: Duration,
+    /// From the last byte of the request to the head of the response.
+    pub head: Duration,
+    /// Between two bytes of a body, either way.
+    pub idle: Duration,
 }
 
 /// Which `Host` the upstream sees.

@@ -15,7 +15,7 @@ use model::UpstreamFailure;
 use crate::buffers::Outbound;
 use crate::link::Link;
 use crate::pool::{ConnectError, Upstream, Use};
-use crate::timers::{Phase, Watch};
+use crate::timers::{Phase, Timers, Watch};
 use crate::worker::{Stage, Worker};
 
 mod download;
@@ -151,14 +151,19 @@ pub(crate) async fn exchange(
     order: Order<'_>,
 ) -> Report {
     let Buffered { to_upstream, to_client } = buffered;
+    let timeouts = order.forward.rules().timeouts;
     let mut pooled = worker.pools.take(order.address(), worker.timers.now());
     loop {
         let upstream = match pooled.take() {
             Some(upstream) => upstream,
-            None => match Box::pin(worker.pools.connect(order.address(), worker.timers.now())).await {
-                Ok(upstream) => upstream,
-                Err(error) => return unreachable(order.address(), &error),
-            },
+            None => {
+                match Box::pin(worker.pools.connect(order.address(), worker.timers.now(), timeouts.connect))
+                    .await
+                {
+                    Ok(upstream) => upstream,
+                    Err(error) => return unreachable(order.address(), &error),
+                }
+            }
         };
         let used = upstream.used;
         let mut both = Exchange {
@@ -169,6 +174,8 @@ pub(crate) async fn exchange(
             download: Download::new(&order, &mut *to_client),
             upstream,
             order,
+            head_ticks: Timers::ticks(timeouts.head),
+            idle_ticks: Timers::ticks(timeouts.idle),
             turns: 0,
         };
         both.begin();
@@ -211,13 +218,17 @@ struct Exchange<'a> {
     upload: Upload<'a>,
     download: Download<'a>,
     order: Order<'a>,
+    /// How long the upstream may take to begin its answer.
+    head_ticks: u32,
+    /// How long either body may stand still.
+    idle_ticks: u32,
     turns: u32,
 }
 
 impl Exchange<'_> {
     fn begin(&mut self) {
-        self.watch.arm(Phase::Main, self.worker.ticks.response_head);
-        self.watch.arm(Phase::Upload, self.worker.ticks.body);
+        self.watch.arm(Phase::Main, self.head_ticks);
+        self.watch.arm(Phase::Upload, self.idle_ticks);
         // Who was let in and waits to be asked for its body is asked now; who sends already need not be.
         if self.order.expect == Expectation::Continue && self.client.inbound.is_empty() {
             self.download.invite();
@@ -267,7 +278,9 @@ impl Exchange<'_> {
             self.upload.abandon();
             self.watch.disarm(Phase::Upload);
         }
-        if self.watch.is_over(Phase::Main) {
+        // Until the request is whole, its own deadline counts; only then has the upstream to begin its answer.
+        let is_answered_late = self.upload.is_over() || self.download.begun() == Begun::Yes;
+        if self.watch.is_over(Phase::Main) && is_answered_late {
             let failure = if self.download.waits_for_client() {
                 UpstreamFailure::ClientGone
             } else {

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -126,9 +127,14 @@ impl Pools {
     /// # Errors
     ///
     /// The upstream has no address, is this gateway, or none of its addresses takes the connection in time.
-    pub(crate) async fn connect(&self, address: &str, now: u32) -> Result<Upstream, ConnectError> {
+    pub(crate) async fn connect(
+        &self,
+        address: &str,
+        now: u32,
+        timeout: Duration,
+    ) -> Result<Upstream, ConnectError> {
         let connected = self.resolve_and_connect(address, now);
-        match tokio::time::timeout(self.settings.deadlines.connect, connected).await {
+        match tokio::time::timeout(timeout, connected).await {
             Ok(Ok(stream)) => Ok(Upstream { link: Link::new(stream), used: Use::First, made: now }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(ConnectError::Late),

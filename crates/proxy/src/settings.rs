@@ -8,21 +8,15 @@ use std::time::Duration;
 /// How often deadlines are looked at.
 pub const TICK: Duration = Duration::from_millis(250);
 
-/// How long each phase of a connection may take.
+/// How long each phase of a client's connection may take. How long an upstream may take is for its API to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// From the first byte of a request head to its last; progress does not extend it.
     pub head: Duration,
     /// A client connection without a request.
     pub idle: Duration,
-    /// Without progress of a body, in either direction, on either connection.
+    /// For a client to take more of an answer, or to send more of a body that nobody wants.
     pub body: Duration,
-    /// Name look-up and connection to an upstream together.
-    pub connect: Duration,
-    /// From the last byte of the request to the last byte of the response's head.
-    pub response_head: Duration,
-    /// Without a byte from the upstream inside a response.
-    pub response_idle: Duration,
     /// For requests in flight once a shutdown was asked for.
     pub drain: Duration,
     /// For a client to notice that its connection ends after an answer that came before its request did.
@@ -35,9 +29,6 @@ impl Deadlines {
         head: Duration::from_secs(10),
         idle: Duration::from_secs(75),
         body: Duration::from_secs(30),
-        connect: Duration::from_secs(3),
-        response_head: Duration::from_secs(30),
-        response_idle: Duration::from_secs(60),
         drain: Duration::from_secs(10),
         linger: Duration::from_secs(2),
     };

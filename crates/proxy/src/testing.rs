@@ -273,6 +273,7 @@ pub(crate) struct Choices {
     pub(crate) body_bytes_max: Option<u64>,
     pub(crate) per_api: Option<model::Rate>,
     pub(crate) ring_bytes: Option<usize>,
+    pub(crate) timeouts: enforce::Timeouts,
 }
 
 impl Choices {
@@ -282,6 +283,11 @@ impl Choices {
         body_bytes_max: Some(1_000_000),
         per_api: None,
         ring_bytes: None,
+        timeouts: enforce::Timeouts {
+            connect: Duration::from_secs(3),
+            head: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+        },
     };
 }
 
@@ -399,6 +405,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         body_bytes_max: choices.body_bytes_max,
         upstream: enforce::Upstream { address: upstream.into(), host: upstream.into() },
         host_header: enforce::HostHeader::Preserve,
+        timeouts: choices.timeouts,
         declared: enforce::Declared::Document,
         availability: enforce::Availability::Usable,
         audience: "orders".into(),

@@ -14,6 +14,11 @@ use crate::settings::TICK;
 
 const NEVER: u32 = u32::MAX;
 
+const TICK_NANOS: u32 = TICK.subsec_nanos();
+const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK_NANOS as u64;
+// INVARIANT: ticks fill a second without a rest.
+const _: () = assert!(TICK.as_secs() == 0 && 1_000_000_000 % TICK_NANOS == 0);
+
 /// Which of a connection's deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -82,7 +87,9 @@ impl Timers {
 
     /// Whole ticks that cover `duration`.
     pub(crate) fn ticks(duration: Duration) -> u32 {
-        let ticks = duration.as_millis().div_ceil(TICK.as_millis());
+        // One division, of 32 bits: this is asked for each request.
+        let rest = duration.subsec_nanos().div_ceil(TICK_NANOS);
+        let ticks = duration.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(rest));
         u32::try_from(ticks).unwrap_or(NEVER)
     }
 
@@ -193,6 +200,22 @@ mod tests {
         assert!(!watch.is_over(Phase::Upload));
         watch.disarm(Phase::Main);
         assert!(!watch.is_over(Phase::Main));
+    }
+
+    #[test]
+    fn ticks_are_rounded_up() {
+        for (duration, ticks) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(250), 1),
+            (Duration::from_nanos(250_000_001), 2),
+            (Duration::from_nanos(999_999_999), 4),
+            (Duration::from_secs(3), 12),
+            (Duration::from_millis(3_001), 13),
+            (Duration::MAX, NEVER),
+        ] {
+            assert_eq!(Timers::ticks(duration), ticks, "{duration:?}");
+        }
     }
 
     #[test]

@@ -33,8 +33,6 @@ pub(crate) struct Ticks {
     pub(crate) head: u32,
     pub(crate) idle: u32,
     pub(crate) body: u32,
-    pub(crate) response_head: u32,
-    pub(crate) response_idle: u32,
     pub(crate) linger: u32,
 }
 
@@ -65,8 +63,6 @@ impl Worker {
                 head: Timers::ticks(deadlines.head),
                 idle: Timers::ticks(deadlines.idle),
                 body: Timers::ticks(deadlines.body),
-                response_head: Timers::ticks(deadlines.response_head),
-                response_idle: Timers::ticks(deadlines.response_idle),
                 linger: Timers::ticks(deadlines.linger),
             },
             timers: Timers::new(),

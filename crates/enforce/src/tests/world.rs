@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::{
     ApiDeclaration, BasePath, Catalog, Cors, CorsCredentials, Hosts, Lifecycle, OperationDeclaration,
@@ -20,7 +21,7 @@ use policy::{ApiFacts, Directory, PolicySource, ValidationCache};
 
 use crate::{
     ApiRules, Availability, Declared, HostHeader, Judgement, Networks, Outcome, Refused, Revision, Snapshot,
-    Upstream, Worker, judge,
+    Timeouts, Upstream, Worker, judge,
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_796_810_400);
@@ -121,7 +122,7 @@ fn catalog() -> Catalog {
         origins: vec!["https://shop.example".into()],
         headers: vec!["x-api-key".into()],
         credentials: CorsCredentials::Omit,
-        max_age: std::time::Duration::from_secs(600),
+        max_age: Duration::from_secs(600),
     };
     Catalog::compile(vec![api("orders", orders, Some(cors)), api("legacy", Vec::new(), None)])
         .unwrap()
@@ -144,6 +145,11 @@ fn rules(name: &ApiName, setup: &Setup) -> Arc<ApiRules> {
         body_bytes_max: Some(1_000),
         upstream: Upstream { address: "127.0.0.1:9000".into(), host: "upstream.internal".into() },
         host_header: setup.host_header,
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            head: Duration::from_secs(60),
+            idle: Duration::from_secs(300),
+        },
         declared: if is_legacy { Declared::Nothing } else { Declared::Document },
         availability: setup.availability.clone(),
         audience: name.as_str().into(),

@@ -223,8 +223,8 @@ impl Exchange<'_> {
 
     fn expect_more(&self) {
         let ticks = match self.download.state {
-            State::Head => self.worker.ticks.response_head,
-            State::Body | State::End => self.worker.ticks.response_idle,
+            State::Head => self.head_ticks,
+            State::Body | State::End => self.idle_ticks,
         };
         self.watch.arm(Phase::Main, ticks);
     }

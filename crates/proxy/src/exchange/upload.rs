@@ -149,7 +149,7 @@ impl Exchange<'_> {
             match self.upstream.link.poll_flush(context, self.upload.out) {
                 Poll::Pending => {
                     if before < self.upload.out.count_sent() {
-                        self.watch.arm(Phase::Upload, self.worker.ticks.body);
+                        self.watch.arm(Phase::Upload, self.idle_ticks);
                         self.expect_answer();
                     }
                     return Ok(Poll::Pending);
@@ -157,6 +157,7 @@ impl Exchange<'_> {
                 Poll::Ready(Err(_)) => {
                     self.upload.state = State::Broken;
                     self.watch.disarm(Phase::Upload);
+                    self.expect_answer();
                     return Ok(Poll::Ready(()));
                 }
                 Poll::Ready(Ok(())) => {}
@@ -173,7 +174,7 @@ impl Exchange<'_> {
             match self.client.poll_fill(context, &self.worker.buffers, Size::Large) {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Ok(Fill::Bytes)) => {
-                    self.watch.arm(Phase::Upload, self.worker.ticks.body);
+                    self.watch.arm(Phase::Upload, self.idle_ticks);
                     self.expect_answer();
                 }
                 Poll::Ready(Ok(Fill::End | Fill::Full) | Err(_)) => {
@@ -186,7 +187,7 @@ impl Exchange<'_> {
     /// The upstream's time to answer begins anew with every part of the request.
     fn expect_answer(&self) {
         if self.download.begun() == Begun::No {
-            self.watch.arm(Phase::Main, self.worker.ticks.response_head);
+            self.watch.arm(Phase::Main, self.head_ticks);
         }
     }
 }

@@ -58,7 +58,7 @@ fn a_body_that_stalls_is_given_up_after_its_deadline() {
             answer.starts_with("HTTP/1.1 408 ") && answer.contains("the request body did not arrive in time"),
             "{answer}"
         );
-        assert!((30..=33).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        assert!((60..=63).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(upstream.seen.closed(0), Some(Closed::Broken), "the upstream must not take it for whole");
     });

@@ -121,6 +121,41 @@ fn an_answer_that_stalls_is_broken_off() {
 }
 
 #[test]
+fn each_api_says_how_long_its_upstream_may_take() {
+    const POST: &str = "POST /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nab";
+    run(async {
+        let late = vec![Act::Await("\r\n\r\n"), Act::Wait(Duration::from_secs(1_000))];
+        let stalls = vec![
+            Act::Await("\r\n\r\n"),
+            write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"),
+            Act::Wait(Duration::from_secs(1_000)),
+        ];
+        for (head, idle, script, request, status, seconds) in [
+            (2, 100, &late, LAST, "504", 2),
+            (90, 1, &late, LAST, "504", 90),
+            (2, 100, &stalls, LAST, "200", 100),
+            (90, 1, &stalls, LAST, "200", 1),
+            // A client that stalls is not the upstream's fault, whichever deadline is shorter.
+            (2, 100, &late, POST, "408", 100),
+            (90, 1, &late, POST, "408", 1),
+        ] {
+            let upstream = Upstream::start(vec![script.clone()]).await;
+            let [head, idle] = [head, idle].map(Duration::from_secs);
+            let timeouts = enforce::Timeouts { head, idle, ..Choices::STANDARD.timeouts };
+            let choices = Choices { timeouts, ..Choices::STANDARD };
+            let served = Served::with(&upstream.address.to_string(), choices);
+            let start = Instant::now();
+            let mut client = Wire::connect(served.address).await;
+            client.write(request).await;
+            let answer = client.read_to_end().await.0;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head:?} {idle:?} {answer}");
+            let took = start.elapsed().as_secs();
+            assert!((seconds..=seconds + 3).contains(&took), "{head:?} {idle:?} {status} after {took} s");
+        }
+    });
+}
+
+#[test]
 fn an_early_answer_is_delivered_although_the_body_is_still_coming() {
     run(async {
         let upstream = Upstream::start(vec![vec![

@@ -4,7 +4,7 @@
 //! the gateway may say, or that hold an own key. Then come the gateway's own. What a client nominates in
 //! `Connection` is removed before anything is added, so it can name none of these (security case 24).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use crate::limit::Budgets;
 use crate::trace::Continuity;
 use crate::{ApiRules, Evidence, HostHeader, Trace};
 
-/// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up.
-#[derive(Debug)]
+/// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up. Its `Debug`
+/// does not print the assertion, which is good as a credential while it lasts.
 pub struct Forward {
     id: DecisionId,
     rules: Arc<ApiRules>,
@@ -32,6 +32,16 @@ pub struct Forward {
     budgets: Option<Box<Budgets>>,
     nominated: Nominated,
     request: CanonicalRequest,
+}
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Forward")
+            .field("id", &self.id)
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether `Connection` names fields beside its own options.

@@ -3,6 +3,8 @@
 //! A door (the proxy, ext_authz, …) fills it; nothing is judged yet. Buffers are kept between requests, so that a
 //! warm worker allocates nothing here.
 
+use std::fmt;
+
 use smallvec::SmallVec;
 
 use crate::FieldKind;
@@ -32,8 +34,8 @@ pub struct FieldSpan {
     pub kind: FieldKind,
 }
 
-/// One field, read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One field, read. Its `Debug` prints no value: any can hold a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HeadField<'a> {
     pub name: &'a [u8],
     /// Without white space around it.
@@ -41,8 +43,15 @@ pub struct HeadField<'a> {
     pub kind: FieldKind,
 }
 
-/// A request head that is syntactically sound but not yet judged.
-#[derive(Clone, Debug, Default)]
+impl fmt::Debug for HeadField<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: redacted", self.name.escape_ascii())
+    }
+}
+
+/// A request head that is syntactically sound but not yet judged. Its `Debug` prints names of fields, and neither
+/// values nor the target.
+#[derive(Clone, Default)]
 pub struct Head {
     pub(crate) bytes: Vec<u8>,
     pub(crate) method: Span,
@@ -50,6 +59,18 @@ pub struct Head {
     pub(crate) fields: Vec<FieldSpan>,
     /// Decoded path segments; filled by admission.
     pub(crate) segments: SmallVec<[Span; 12]>,
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.fields().collect();
+        formatter
+            .debug_struct("Head")
+            .field("method", &format_args!("{}", self.method().escape_ascii()))
+            .field("target_bytes", &self.target.length)
+            .field("fields", &fields)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The head does not fit the offsets that name its parts.
@@ -162,6 +183,31 @@ mod tests {
         assert!(Head::from_parts(b"", &long, []).is_ok());
         let mut head = Head::default();
         assert!(head.fill(&[0; HEAD_BYTES_MAX + 1], Span::default(), Span::default()).is_err());
+    }
+
+    #[test]
+    fn no_value_and_no_target_shows_in_debug() {
+        use crate::request::{BodyShape, Scheme};
+        use crate::{Admission, CanonicalRequest};
+        for (target, host) in
+            [(&b"/canary/canary?key=canary"[..], "a.example"), (b"/../canary", "canary.example")]
+        {
+            let fields: [(&[u8], &[u8]); 3] =
+                [(b"Host", host.as_bytes()), (b"Authorization", b"Bearer canary"), (b"X-Api-Key", b"canary")];
+            let head = Head::from_parts(b"GET", target, fields).unwrap();
+            let one = format!("{:?}", head.fields().last().unwrap());
+            assert_eq!(one, "X-Api-Key: redacted");
+            let shown = format!("{head:?} {head:#?}");
+            let admission =
+                Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: [127, 0, 0, 1].into() };
+            let admitted = format!("{:?}", CanonicalRequest::admit(head, admission));
+            for text in [shown, admitted] {
+                assert!(!text.contains("canary"), "{text}");
+                // Bytes that are printed as numbers would hide it from this test, not from a reader.
+                assert!(!text.contains("99, 97, 110"), "{text}");
+                assert!(text.contains("Authorization: redacted"), "{text}");
+            }
+        }
     }
 
     #[test]

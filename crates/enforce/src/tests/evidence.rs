@@ -41,3 +41,24 @@ fn exactly_the_facts_that_are_read_are_kept_with_their_types() {
         assert_eq!(facts(&observed(), text), expected, "observed {text}");
     }
 }
+
+#[test]
+fn no_credential_shows_in_the_debug_form_of_a_judgement() {
+    let mut setup = enforced();
+    setup.signer = Some(std::sync::Arc::new(
+        identity::Signer::from_pkcs8(&identity::generate_signing_key().unwrap()).unwrap(),
+    ));
+    let secret = super::world::key("whole");
+    let secret = secret.rsplit('_').next().unwrap();
+    for (text, is_allowed) in [
+        ("GET orders.example/orders\nX-Api-Key: $whole\nCookie: canary", true),
+        ("GET orders.example/nothing?canary\nX-Api-Key: $whole\nCookie: canary", false),
+    ] {
+        let judgement = judge(&snapshot(&setup), NOW, &mut Worker::new([1; 32]), request(text));
+        let shown = format!("{:?}", judgement.outcome);
+        assert_eq!(matches!(judgement.outcome, crate::Outcome::Allow(_)), is_allowed);
+        assert!(!shown.contains("canary") && !shown.contains(secret), "{shown}");
+        assert!(!shown.contains("eyJ"), "the assertion shows: {shown}");
+        assert!(shown.contains("Cookie: redacted"), "{shown}");
+    }
+}

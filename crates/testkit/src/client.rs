@@ -157,6 +157,13 @@ impl Connection {
         Some(std::mem::take(&mut self.pending))
     }
 
+    /// Goes away without reading what has come, so that the server's next write fails. Waits until something has.
+    pub fn vanish(self) {
+        let peeked = self.stream.peek(&mut [0; 1]).unwrap_or_else(|error| panic!("nothing came: {error}"));
+        assert_eq!(peeked, 1, "the server went away first");
+        // Dropped with bytes unread: the system resets the connection.
+    }
+
     /// Everything that still comes, until the server ends the connection.
     #[must_use]
     pub fn rest(&mut self) -> Vec<u8> {

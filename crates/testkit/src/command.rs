@@ -1,11 +1,14 @@
 //! The program's commands, run as a person or a script would.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 
 use crate::program;
+use crate::wait::{LOOKS_MAX, PAUSE};
 
 /// What a command gave.
 #[derive(Clone, Debug)]
@@ -67,13 +70,24 @@ impl Cli {
     /// Runs a command with `--json` and gives whatever it said.
     #[must_use]
     pub fn try_run(&self, arguments: &[&str]) -> Ran {
-        let output =
-            self.command().arg("--json").args(arguments).output().expect("the program can be started");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("results are UTF-8"),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        let mut command = self.command();
+        command.arg("--json").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be started");
+        let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
+        let ended = (0..LOOKS_MAX).find_map(|_| {
+            let ended = child.try_wait().unwrap();
+            if ended.is_none() {
+                std::thread::park_timeout(PAUSE);
+            }
+            ended
+        });
+        if ended.is_none() {
+            drop(child.kill());
+            drop(child.wait());
         }
+        let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+        let Some(status) = ended else { panic!("{arguments:?} does not end: {stdout}{stderr}") };
+        Ran { code: status.code().unwrap_or(-1), stdout, stderr }
     }
 
     /// Runs a command that must succeed.
@@ -97,4 +111,15 @@ impl Cli {
         arguments.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
         self.run(&arguments).line()["key"].as_str().expect("a new key is shown").to_owned()
     }
+}
+
+/// Reads all that a command says while it runs.
+fn read(source: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut source) = source {
+            drop(source.read_to_end(&mut bytes));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }

@@ -1,0 +1,26 @@
+//! The real program from outside: every promise that a user can see, as a test.
+//!
+//! Each test has a gateway of its own, started from a copy of one prepared repository, with an upstream of its own
+//! that keeps every raw byte. Nothing sleeps; what takes time is waited for by what can be observed, with a bound.
+//! `docs/threats.md` maps the security cases to the tests here.
+
+#[cfg(test)]
+#[path = "e2e"]
+mod e2e {
+    mod admin;
+
+    mod demo;
+    mod first_contact;
+    mod framing;
+    mod headers;
+    mod keys;
+    mod own_key;
+    mod partners;
+    mod policy;
+    mod record;
+    mod refusals;
+    mod targets;
+    mod threats;
+    mod wire;
+    mod world;
+}

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::cache::{DecisionCache, Key};
 use crate::compile::Policies;
 use crate::facts::{Facts, Question};
-use crate::reads::Reads;
+use crate::reads::{ContextFact, Reads};
 use crate::rule::{Effect, Force, Rule};
 use crate::ruling::{PolicyRefs, Ruling, RulingKind};
 use crate::slice::{Observers, OperationEntry, Slice};
@@ -86,7 +86,7 @@ impl Policies {
                     }
                 }
             };
-            tally.count(rule, judged, facts);
+            tally.count(rule, settle(rule, judged, facts), facts);
         }
         tally.into_ruling()
     }
@@ -164,6 +164,17 @@ pub(crate) fn judge(question: &Question, condition: &cedar_policy::Expression) -
             | EvalResult::ExtensionValue(_),
         )
         | Err(_) => Judged::Error,
+    }
+}
+
+/// A guard about the client's address cannot miss where there is no address: it fails, which denies. Validation
+/// makes guards say `context has sourceIp`, and whoever can spoil what a proxy tells could else switch them off
+/// (security case 28).
+pub(crate) fn settle(rule: &Rule, judged: Judged, facts: &Facts<'_>) -> Judged {
+    let untold = facts.source_ip.is_none() && rule.reads.context.contains(&ContextFact::SourceIp);
+    match (judged, rule.effect) {
+        (Judged::Miss, Effect::Forbid) if untold => Judged::Error,
+        (Judged::Error | Judged::Hit | Judged::Miss, Effect::Forbid | Effect::Permit) => judged,
     }
 }
 

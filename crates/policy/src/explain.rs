@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use model::{Client, PolicyId};
 
 use crate::compile::Policies;
-use crate::decide::{Judged, Tally, judge};
+use crate::decide::{Judged, Tally, judge, settle};
 use crate::facts::{Facts, Question};
 use crate::rule::{Effect, Force, Principals, Rule};
 use crate::ruling::{Ruling, RulingKind};
@@ -147,7 +147,7 @@ impl Policies {
                 Force::Enforced => enforced.as_ref(),
                 Force::Observed => observed.as_ref(),
             };
-            let judged = self.judge_rule(number, question);
+            let judged = settle(rule, self.judge_rule(number, question), facts);
             if !rule.expired(facts.now) {
                 tally.count(rule, judged, facts);
             }
@@ -181,7 +181,12 @@ impl Policies {
             Client::Anonymous => GrantAdvice::Identify,
             Client::Application(application) => {
                 let taken: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
-                GrantAdvice::Grant(grant::text(application, &operation.id, facts.now, &taken))
+                let reads = self.reads(facts.operation);
+                let objects = operation.parameters.iter().zip(facts.params);
+                let objects = objects.filter(|(parameter, _)| reads.params.contains(&parameter.name));
+                let conditions: Vec<String> =
+                    objects.map(|(parameter, value)| grant::condition(&parameter.name, value)).collect();
+                GrantAdvice::Grant(grant::text(application, &operation.id, &conditions, facts.now, &taken))
             }
         }
     }

@@ -1,8 +1,12 @@
 //! The smallest grant: one application, one operation, an end, and nothing that has to be filled in.
+//!
+//! Where policies of the operation look at a path parameter, the grant is for that object alone: a grant without the
+//! condition would pass by the very rule that was missed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use catalog::ParameterValue;
 use model::{Application, OperationId, Timestamp};
 
 use crate::schema::quoted;
@@ -15,6 +19,7 @@ const ID_BYTES_MAX: usize = 112;
 pub(super) fn text(
     application: &Application,
     operation: &OperationId,
+    conditions: &[String],
     now: Timestamp,
     taken: &BTreeSet<&str>,
 ) -> String {
@@ -23,7 +28,7 @@ pub(super) fn text(
     let day = end.split_once('T').map_or(end.as_str(), |(day, _)| day);
     format!(
         "@id({id})\n@owner({owner})\n@reason({reason})\n@expires({day})\npermit (\n  principal == Application::{name},\n  \
-         action == Action::{action},\n  resource == Api::{api}\n);\n",
+         action == Action::{action},\n  resource == Api::{api}\n){when};\n",
         id = quoted(&unused_id(name, operation.as_str(), taken)),
         owner = quoted(application.team.as_str()),
         reason = quoted(&format!("{name} calls {operation}")),
@@ -31,7 +36,30 @@ pub(super) fn text(
         name = quoted(name),
         action = quoted(operation.as_str()),
         api = quoted(operation.api()),
+        when = when(conditions),
     )
+}
+
+/// `context.params.customerId == "43"`.
+pub(super) fn condition(name: &str, value: &ParameterValue<'_>) -> String {
+    let literal = match value {
+        ParameterValue::Bool(value) => value.to_string(),
+        ParameterValue::Long(value) => value.to_string(),
+        ParameterValue::String(value) => quoted(value),
+    };
+    let plain = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && !name.starts_with(|character: char| character.is_ascii_digit());
+    if plain {
+        return format!("context.params.{name} == {literal}");
+    }
+    format!("context.params[{}] == {literal}", quoted(name))
+}
+
+fn when(conditions: &[String]) -> String {
+    if conditions.is_empty() {
+        return String::new();
+    }
+    format!(" when {{\n  {}\n}}", conditions.join(" &&\n  "))
 }
 
 /// `grant.shop.orders-get-orders-id`, with a number where that is taken.

@@ -197,6 +197,21 @@ fn an_address_rule_denies_where_the_address_is_unknown() {
     );
 }
 
+/// Whoever can spoil what a trusted proxy tells must not switch a guard off by it (security case 28).
+#[test]
+fn a_guard_about_addresses_denies_where_the_address_is_unknown() {
+    check(
+        r#"@id("all") permit (principal, action in Action::"orders", resource);
+           @id("net") forbid (principal, action == Action::"orders:GET /orders/{id}", resource)
+           when { context has sourceIp && context.sourceIp.isInRange(ip("8.8.8.0/24")) };"#,
+        &[
+            (Ask::new("shop", READ).from("8.8.8.8"), "forbid net"),
+            (Ask::new("shop", READ).from("8.8.9.8"), "permit all"),
+            (Ask::new("shop", READ).from("unknown"), "fault net"),
+        ],
+    );
+}
+
 #[test]
 fn strength_scopes_factors_and_user_are_facts() {
     let mut strong = Ask::new("shop", READ);

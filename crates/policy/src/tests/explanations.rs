@@ -104,6 +104,20 @@ permit (
     assert_eq!(explanation.grant.text(), Some(expected));
 }
 
+/// A grant without the condition would pass by the very rule that was missed.
+#[test]
+fn the_smallest_grant_keeps_to_the_object_where_policies_look_at_it() {
+    const OF_CUSTOMER: &str = "orders:GET /customers/{customerId}/orders";
+    let own = r#"@id("own") permit (principal is Application, action == Action::"orders:GET /customers/{customerId}/orders", resource)
+        when { principal has customer && context.params.customerId == principal.customer };"#;
+    let explanation = explain(own, &Ask::new("shop", OF_CUSTOMER).param("4\"3"));
+    let grant = explanation.grant.text().unwrap();
+    assert!(grant.contains(r#"  context.params.customerId == "4\"3""#), "{grant}");
+    let after = policies(&format!("{own}\n{grant}"));
+    assert!(word(&Ask::new("shop", OF_CUSTOMER).param("4\"3").decide(&after)).starts_with("permit grant."));
+    assert_eq!(word(&Ask::new("shop", OF_CUSTOMER).param("44").decide(&after)), "no_grant");
+}
+
 #[test]
 fn the_smallest_grant_allows_exactly_that_request_and_changes_no_other() {
     let catalog = catalog();

@@ -4,11 +4,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use catalog::template::Segment;
-use catalog::{
-    ApiIndex, Catalog, Found, Match, MethodSet, Operation, OperationIndex, ParameterValue, Visibility,
-};
-use model::{Caller, CanonicalRequest, Client, DenyReason, Method, Mode, Refusal, Timestamp};
+use catalog::{Catalog, Found, Match, MethodSet, Operation, OperationIndex, ParameterValue, Visibility};
+use model::{Caller, CanonicalRequest, Client, DenyReason, Mode, Refusal, Timestamp};
 use policy::{Facts, Mfa, PolicyRefs, Ruling, RulingKind};
 use smallvec::SmallVec;
 
@@ -127,7 +124,7 @@ pub(crate) fn weigh(question: &Question<'_>, rule: impl FnOnce(&Facts<'_>) -> Ru
     };
     match question.found {
         Match::Found(found) => weigh_operation(question, found, anonymous, rule),
-        Match::MethodNotDeclared { api, allow } => undeclared_method(question, *api, *allow, anonymous),
+        Match::MethodNotDeclared { allow, .. } => undeclared_method(*allow, anonymous),
         Match::UnknownOperation { .. } => {
             let refusal = by_caller(anonymous, UNKNOWN_OPERATION, NO_CREDENTIAL_UNKNOWN_OPERATION);
             Weighed::refused(refusal, anonymous)
@@ -207,55 +204,16 @@ fn cover(scopes: &[String], operation: &Operation) -> bool {
     })
 }
 
-fn undeclared_method(
-    question: &Question<'_>,
-    api: ApiIndex,
-    allow: MethodSet,
-    anonymous: Disguise,
-) -> Weighed {
-    let visible = visible_methods(question, api, allow);
+/// `allow` has no methods of hidden operations.
+fn undeclared_method(allow: MethodSet, anonymous: Disguise) -> Weighed {
     let refusal =
         by_caller(anonymous, Refusal::of(DenyReason::MethodNotDeclared), NO_CREDENTIAL_METHOD_NOT_DECLARED);
     match anonymous {
         // A path of hidden operations alone does not exist.
-        Disguise::None if visible.is_empty() => Weighed::refused(refusal, Disguise::UnknownOperation),
-        Disguise::None => Weighed { allow: Some(visible), ..Weighed::refused(refusal, Disguise::None) },
+        Disguise::None if allow.is_empty() => Weighed::refused(refusal, Disguise::UnknownOperation),
+        Disguise::None => Weighed { allow: Some(allow), ..Weighed::refused(refusal, Disguise::None) },
         Disguise::NoCredential | Disguise::UnknownOperation => Weighed::refused(refusal, anonymous),
     }
-}
-
-/// The methods of a path without those of hidden operations. Errs towards hiding: an operation counts as being on
-/// the path when its literal segments and its methods are those of the path.
-fn visible_methods(question: &Question<'_>, api: ApiIndex, allow: MethodSet) -> MethodSet {
-    let mut visible = allow;
-    for (_, operation) in question.catalog.operations_of(api) {
-        if operation.visibility == Visibility::Hidden
-            && operation.path_methods == allow
-            && may_be_on(operation, question.request)
-        {
-            let implied = operation.method == Method::Get;
-            visible = visible
-                .iter()
-                .filter(|method| *method != operation.method && !(implied && *method == Method::Head))
-                .collect();
-        }
-    }
-    visible
-}
-
-fn may_be_on(operation: &Operation, request: &CanonicalRequest) -> bool {
-    let segments = operation.template.segments();
-    let length = request.segments().len();
-    let fits = match segments.last() {
-        Some(Segment::Spanning(_)) => segments.len() <= length,
-        Some(Segment::Affix(_) | Segment::Literal(_) | Segment::Parameter(_)) | None => {
-            segments.len() == length
-        }
-    };
-    fits && segments.iter().zip(request.segments()).all(|(segment, text)| match segment {
-        Segment::Literal(literal) => **literal == *text,
-        Segment::Affix(_) | Segment::Parameter(_) | Segment::Spanning(_) => true,
-    })
 }
 
 /// The operation that a match found.

@@ -269,6 +269,7 @@ pub(crate) struct Served {
 /// What a test may choose.
 pub(crate) struct Choices {
     pub(crate) settings: Settings,
+    pub(crate) mode: model::Mode,
     pub(crate) audit: model::Audit,
     pub(crate) body_bytes_max: Option<u64>,
     pub(crate) per_api: Option<model::Rate>,
@@ -279,6 +280,7 @@ pub(crate) struct Choices {
 impl Choices {
     pub(crate) const STANDARD: Self = Self {
         settings: Settings::STANDARD,
+        mode: model::Mode::ObserveUntil(Timestamp::MAX),
         audit: model::Audit::Counted,
         body_bytes_max: Some(1_000_000),
         per_api: None,
@@ -346,29 +348,31 @@ const GUARDS: &str = "@id(\"closed\") @owner(\"tests\") @reason(\"a test\")\n\
     forbid (principal, action == Action::\"orders:GET /read/{text}/{other}\", resource)
     when { context.params.text == \"closed\" };";
 
-/// An API that is observed, so that anyone may call anything but `/deny`.
-pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
-    let api = model::ApiName::parse("orders").unwrap();
+fn declaration() -> catalog::ApiDeclaration {
     let parameter =
         |name: &str| catalog::PathParameter { name: name.to_owned(), kind: catalog::ParameterKind::String };
-    let operation = |(method, path, parameters): (_, _, &[&str])| catalog::OperationDeclaration {
-        method,
-        template: catalog::Template::parse(path, catalog::Spanning::AsWritten).unwrap(),
-        parameters: parameters.iter().map(|name| parameter(name)).collect(),
-        groups: Vec::new(),
-        lifecycle: catalog::Lifecycle::Active,
-        visibility: catalog::Visibility::Shown,
-        operation_id: None,
-        summary: None,
-    };
-    let declaration = catalog::ApiDeclaration {
-        name: api.clone(),
+    let operation =
+        |(method, path, parameters, visibility): (_, _, &[&str], _)| catalog::OperationDeclaration {
+            method,
+            template: catalog::Template::parse(path, catalog::Spanning::AsWritten).unwrap(),
+            parameters: parameters.iter().map(|name| parameter(name)).collect(),
+            groups: Vec::new(),
+            lifecycle: catalog::Lifecycle::Active,
+            visibility,
+            operation_id: None,
+            summary: None,
+        };
+    let (hidden, shown) = (catalog::Visibility::Hidden, catalog::Visibility::Shown);
+    catalog::ApiDeclaration {
+        name: model::ApiName::parse("orders").unwrap(),
         hosts: catalog::Hosts::Listed(vec![model::HostName::parse("a.example").unwrap()]),
         base_path: catalog::BasePath::root(),
         operations: [
-            (model::Method::Get, "/deny", &[][..]),
-            (model::Method::Post, "/deny", &[]),
-            (model::Method::Get, "/read/{text}/{other}", &["text", "other"]),
+            (model::Method::Get, "/deny", &[][..], shown),
+            (model::Method::Post, "/deny", &[], shown),
+            (model::Method::Delete, "/deny", &[], hidden),
+            (model::Method::Get, "/hidden", &[], hidden),
+            (model::Method::Get, "/read/{text}/{other}", &["text", "other"], shown),
         ]
         .map(operation)
         .into(),
@@ -378,7 +382,38 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
             credentials: catalog::CorsCredentials::Allow,
             max_age: Duration::from_secs(60),
         }),
-    };
+    }
+}
+
+/// The key of a caller that is known, and that policy grants nothing.
+pub(crate) fn key() -> identity::MadeKey {
+    identity::key::make("test", &[7; identity::key::ENTROPY_BYTES]).unwrap()
+}
+
+fn keys() -> identity::KeyTable {
+    let key = key();
+    identity::KeyTable::empty().with(identity::KeyEntry {
+        id: key.id,
+        digest: key.digest,
+        application: Arc::new(model::Application {
+            name: model::ApplicationName::parse("shop").unwrap(),
+            team: model::TeamName::parse("partners").unwrap(),
+            attributes: Default::default(),
+            version: 1,
+        }),
+        scopes: ["orders:GET /deny", "orders:GET /hidden"].map(str::to_owned).into(),
+        expires: Timestamp::MAX,
+        state: identity::KeyState::Active,
+        application_state: identity::ApplicationState::Enabled,
+        usage: Arc::new(identity::KeyUsage::never()),
+        limit: Arc::default(),
+    })
+}
+
+/// An API that is observed unless a test chooses otherwise, so that anyone may call anything but `/deny`.
+pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
+    let declaration = declaration();
+    let api = declaration.name.clone();
     let catalog = catalog::Catalog::compile(vec![declaration]).unwrap().catalog;
     let directory = policy::Directory {
         teams: Default::default(),
@@ -394,7 +429,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         .policies;
     let rules = enforce::ApiRules {
         name: api,
-        mode: model::Mode::ObserveUntil(Timestamp::MAX),
+        mode: choices.mode,
         audit: choices.audit,
         credential: model::CredentialUse::Pass,
         key_header: b"x-api-key".as_slice().into(),
@@ -418,7 +453,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         trusted_proxies: enforce::Networks::none(),
         assertion_issuer: "https://gateway.example".into(),
     };
-    enforce::Snapshot { revision: Arc::new(revision), ..enforce::Snapshot::none() }
+    enforce::Snapshot { revision: Arc::new(revision), keys: Arc::new(keys()), ..enforce::Snapshot::none() }
 }
 
 /// A log in a folder of its own, which goes with the value.

@@ -322,7 +322,17 @@ fn observation_lets_pass_only_what_it_suspends() {
 
 #[test]
 fn a_hidden_operation_looks_like_one_that_is_not_there() {
-    let snapshot = snapshot(&enforced());
+    looks_like_unknown(&enforced());
+    looks_like_unknown(&Setup { per_key: Some("2/m"), per_api: Some("3/h"), ..enforced() });
+    check(
+        &enforced(),
+        "PUT orders.example/orders/7\nX-Api-Key: $whole",
+        expect!["denied 405 method_not_declared [Allow: GET, HEAD] | method_not_declared | app:shop "],
+    );
+}
+
+fn looks_like_unknown(setup: &Setup) {
+    let snapshot = snapshot(setup);
     let answer = |line: &str| {
         let judgement = judge(&snapshot, NOW, &mut Worker::new([1; 32]), request(line));
         let Outcome::Refuse(refused) = judgement.outcome else { panic!("{line} is not refused") };
@@ -332,6 +342,7 @@ fn a_hidden_operation_looks_like_one_that_is_not_there() {
     let (unknown, _) = answer("GET orders.example/nothing\nX-Api-Key: $whole");
     for (line, recorded) in [
         ("GET orders.example/secrets/a\nX-Api-Key: $whole", DenyReason::NoGrant),
+        ("HEAD orders.example/secrets/a\nX-Api-Key: $whole", DenyReason::NoGrant),
         ("GET orders.example/secrets/a\nX-Api-Key: $readonly", DenyReason::OutOfScope),
         ("POST orders.example/secrets/a\nX-Api-Key: $whole", DenyReason::MethodNotDeclared),
         ("DELETE orders.example/orders/7\nX-Api-Key: $whole", DenyReason::NoGrant),
@@ -340,11 +351,29 @@ fn a_hidden_operation_looks_like_one_that_is_not_there() {
         assert_eq!(answer(line), (unknown.clone(), recorded), "{line}");
     }
     assert_ne!(answer("POST orders.example/public\nX-Api-Key: $whole").0, unknown);
-    check(
-        &enforced(),
-        "PUT orders.example/orders/7\nX-Api-Key: $whole",
-        expect!["denied 405 method_not_declared [Allow: GET, HEAD] | method_not_declared | app:shop "],
-    );
+}
+
+#[test]
+fn head_is_get_without_a_body_and_methods_that_are_not_declared_are_named() {
+    for (line, expected) in [
+        ("HEAD orders.example/orders\nX-Api-Key: $whole", "allowed permit "),
+        ("HEAD orders.example/orders\nX-Api-Key: $stranger", "denied 403 no_grant "),
+        ("HEAD orders.example/closed\nX-Api-Key: $whole", "denied 403 guard "),
+        ("HEAD orders.example/orders", "denied 401 no_credential "),
+        (
+            "PUT orders.example/orders\nX-Api-Key: $whole",
+            "denied 405 method_not_declared [Allow: GET, HEAD, POST] ",
+        ),
+        (
+            "PUT orders.example/public\nX-Api-Key: $whole",
+            "denied 405 method_not_declared [Allow: GET, HEAD] ",
+        ),
+        ("PUT orders.example/public", "denied 401 no_credential "),
+        ("PUT orders.example/secrets/a\nX-Api-Key: $whole", "denied 404 unknown_operation "),
+    ] {
+        let line_of = shown(&snapshot(&enforced()), &mut Worker::new([1; 32]), line);
+        assert!(line_of.starts_with(expected), "{line} gave {line_of}");
+    }
 }
 
 #[test]

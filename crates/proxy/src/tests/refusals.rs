@@ -322,3 +322,49 @@ fn scripts_of_declared_origins_may_read_refusals_and_no_others() {
         }
     });
 }
+
+#[test]
+fn a_hidden_operation_is_answered_like_one_that_is_not_there() {
+    run(async {
+        let upstream = Upstream::always(OK).await;
+        let per_api = model::Rate::parse("9/h");
+        let choices = Choices { mode: model::Mode::Enforce, per_api, ..Choices::STANDARD };
+        let served = Served::with(&upstream.address.to_string(), choices);
+        let key = String::from_utf8(crate::testing::key().text.expose().to_vec()).unwrap();
+        let mut answers = Vec::new();
+        for (method, path) in [
+            ("GET", "/nothing"),
+            ("GET", "/hidden"),
+            ("POST", "/hidden"),
+            ("DELETE", "/hidden"),
+            ("DELETE", "/deny"),
+            // Nearest: known, and not hidden.
+            ("PUT", "/deny"),
+            ("GET", "/deny"),
+        ] {
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: a.example\r\nX-Api-Key: {key}\r\nConnection: close\r\n\r\n"
+            );
+            let (answer, _) = served.exchange(&request).await;
+            let id = answer.lines().find_map(|line| line.strip_prefix("sallyport-decision-id: ")).unwrap();
+            assert_eq!(answer.matches(id).count(), 2, "{answer}");
+            answers.push(answer.replace(id, "ID"));
+        }
+        let (hidden, known) = answers.split_at(5);
+        for answer in hidden {
+            assert_eq!(answer, &answers[0]);
+        }
+        assert!(
+            answers[0].starts_with("HTTP/1.1 404 ") && answers[0].contains("\r\nRateLimit: "),
+            "{}",
+            answers[0]
+        );
+        assert!(
+            known[0].starts_with("HTTP/1.1 405 ") && known[0].contains("\r\nAllow: GET, HEAD, POST\r\n"),
+            "{}",
+            known[0]
+        );
+        assert!(known[1].starts_with("HTTP/1.1 403 "), "{}", known[1]);
+        assert_eq!(upstream.seen.accepted.get(), 0);
+    });
+}

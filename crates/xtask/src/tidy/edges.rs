@@ -231,6 +231,7 @@ const TEST_EDGES: &[(&str, &str)] = &[
     ("record", "signed_note"),
     // Tests run the whole path, with a catalogue and policies.
     ("proxy", "catalog"),
+    ("proxy", "identity"),
     ("proxy", "policy"),
     // Verifies assertions as an upstream would.
     ("e2e", "aws-lc-rs"),

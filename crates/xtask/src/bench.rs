@@ -39,12 +39,20 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     match args.word().as_deref() {
         Some("gate") => {
             let record = args.flag("--record");
-            let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };
+            let size = match (args.flag("--small"), args.flag("--full")) {
+                (false, false) => Size::GATE,
+                (true, false) => Size::SMALL,
+                (false, true) => Size::FULL,
+                (true, true) => anyhow::bail!("either --small or --full"),
+            };
             let only = args.value::<Scenario>("--scenario")?;
             args.finish()?;
-            anyhow::ensure!(!record || size == Size::FULL, "only figures of the full size are recorded");
+            anyhow::ensure!(
+                !record || size == Size::GATE,
+                "only figures of the gate's own size are recorded"
+            );
             let figures = gate::measure(&only.map_or_else(|| Scenario::ALL.to_vec(), |one| vec![one]), size)?;
-            match (record, size == Size::FULL) {
+            match (record, size == Size::GATE) {
                 (true, _) => gate::record(&figures),
                 (false, true) => gate::judge(&figures),
                 (false, false) => {
@@ -69,7 +77,7 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
 /// The gate as `cargo xtask test` runs it.
 pub(crate) fn check() -> anyhow::Result<()> {
     system::ensure_programs()?;
-    gate::judge(&gate::measure(Scenario::ALL, Size::FULL)?)
+    gate::judge(&gate::measure(Scenario::ALL, Size::GATE)?)
 }
 
 /// The gateway as users run it.

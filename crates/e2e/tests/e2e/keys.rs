@@ -1,6 +1,6 @@
 //! Security cases D and the rows of G about keys: what opens a door, for how long, and what leaks of it.
 
-use testkit::until;
+use testkit::{contains, until};
 
 use super::own_key::{changed, id as id_of, secret, with_secret_of};
 use super::world::{World, in_days};
@@ -43,8 +43,11 @@ fn case_67_a_key_in_the_query_or_body_identifies_nobody() {
     let world = World::start();
     let key = &world.keys.reader;
     for name in ["api_key", "apikey", "key", "access_token", "X-Api-Key"] {
-        let answer = world.call(&format!("GET /orders?{name}={key}")).send();
-        assert_eq!(answer.summary(), "401 no_credential", "{name}");
+        // It is seen to be a key in the wrong place, so it makes nobody out of its owner either.
+        for path in ["/orders", "/public/info"] {
+            let answer = world.call(&format!("GET {path}?{name}={key}")).send();
+            assert_eq!(answer.summary(), "401 invalid_credential", "{name}");
+        }
     }
     let answer = world
         .call("POST /orders")
@@ -52,6 +55,19 @@ fn case_67_a_key_in_the_query_or_body_identifies_nobody() {
         .body(format!("api_key={key}").as_bytes())
         .send();
     assert_eq!(answer.status, 401);
+    world.upstream_got_nothing();
+    // In a field where no key belongs it identifies nobody, and goes nowhere.
+    assert_eq!(world.call("GET /orders").field("X-Other", key).send().status, 401);
+    drop(world.call("GET /public/info").field("X-Other", key).send());
+    assert!(!contains(&world.upstream.bytes(), secret(key).as_bytes()));
+}
+
+#[test]
+fn case_67_a_second_copy_of_a_key_in_the_query_never_reaches_the_upstream() {
+    let world = World::start();
+    let key = &world.keys.reader;
+    let answer = world.call(&format!("GET /orders?api_key={key}")).key(key).send();
+    assert!(matches!(answer.status, 400 | 401), "{answer:?}");
     world.upstream_got_nothing();
 }
 

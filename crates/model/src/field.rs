@@ -135,7 +135,7 @@ fn holds_underscore(name: &[u8]) -> bool {
     match name.last_chunk::<8>() {
         // The last word overlaps the one before it.
         Some(last) => has(last) || words.iter().any(has),
-        None => name.iter().any(|&byte| byte == b'_'),
+        None => name.contains(&b'_'),
     }
 }
 

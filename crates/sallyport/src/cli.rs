@@ -269,7 +269,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = "\
 Examples:
   sallyport key create --app web --scope orders:read
-  sallyport key create --app web --scope \"orders:GET /orders/{id}\" --expires 2026-12-31
+  sallyport key create --app web --scope \"orders:GET /orders/{id}\" --expires 30d
 
 A scope is an operation or a group. Without --expires a key lives 90 days.")]
     Create {
@@ -278,7 +278,7 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
         /// An operation or a group; may be repeated
         #[arg(long = "scope", value_name = "S", required = true)]
         scopes: Vec<String>,
-        /// A date or an RFC 3339 time
+        /// A lifetime such as 30d, a date or an RFC 3339 time; 366 days at most
         #[arg(long, value_name = "D")]
         expires: Option<String>,
         /// Make this many

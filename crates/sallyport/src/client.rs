@@ -99,12 +99,31 @@ impl Client {
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let (detail, next) = (text("detail"), text("next_step"));
+        let errors: Vec<String> =
+            body.get("errors").and_then(Value::as_array).into_iter().flatten().map(finding).collect();
+        if !errors.is_empty() {
+            bail!("the files do not load\n{}", errors.join("\n"));
+        }
         match (detail.is_empty(), next.is_empty()) {
             (false, false) => bail!("{detail}\n  {next}"),
             (false, true) => bail!("{detail}"),
             (true, _) => bail!("the admin API answered {status}"),
         }
     }
+}
+
+/// A finding about a file, as the other commands print it.
+fn finding(error: &Value) -> String {
+    let text = |name: &str| match error.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let (fix, line) = (text("fix"), text("line"));
+    let place =
+        if line == "0" { text("file") } else { format!("{}:{line}:{}", text("file"), text("column")) };
+    let fix = if fix.is_empty() { fix } else { format!("; {fix}") };
+    format!("  {place}: {}{fix}", text("reason"))
 }
 
 /// The connection drives itself beside the exchange; both end with this function.

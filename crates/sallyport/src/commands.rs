@@ -15,8 +15,6 @@ use crate::client::Client;
 use crate::output::{Format, Output};
 use crate::reach;
 
-pub(crate) use explain::describe_rules;
-
 /// What a command answered, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -33,7 +31,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Init(arguments) => files::init(arguments, output),
         Command::Config(_) => files::check(global, output),
         Command::Schema => files::schema(global, output),
-        Command::Completions { shell } => files::completions(*shell),
+        Command::Completions { shell } => files::completions(*shell, output),
         Command::Audit(command) => audit::run(global, command, output).await,
         Command::Api(command) => apis::run(&reach::client(global).await?, command, output).await,
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,

@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use control::{Actor, Control, KeyOrder};
 use identity::MasterKey;
+use proxy::{Deadlines, Settings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,11 +25,15 @@ use tokio::task::JoinSet;
 use crate::cli::DemoArguments;
 use crate::commands::Verdict;
 use crate::output::{Format, Output};
+use crate::reach::STATE;
 use crate::system::{self, TemporaryFolder};
-use crate::up::{Gateway, Plaintext, Start, ended};
+use crate::up::{Ending, Gateway, Plaintext, Start};
 use samples::Sample;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// How long requests may take to end at Ctrl-C.
+const DRAIN: Duration = Duration::from_millis(500);
 
 /// The applications of the demo and their keys.
 #[derive(Debug)]
@@ -50,6 +55,7 @@ struct Place<'a> {
 
 /// Runs the demo until Ctrl-C or the end of its duration.
 pub(crate) async fn run(arguments: &DemoArguments, output: Output) -> anyhow::Result<Verdict> {
+    let mut ending = Ending::listen()?;
     let temporary = match &arguments.data_dir {
         None => Some(TemporaryFolder::new()?),
         Some(_) => None,
@@ -72,11 +78,15 @@ pub(crate) async fn run(arguments: &DemoArguments, output: Output) -> anyhow::Re
         admin_listen: Some(ANY_PORT),
         workers: NonZeroUsize::MIN,
         plaintext: Plaintext::LoopbackOnly,
+        settings: Settings {
+            deadlines: Deadlines { drain: DRAIN, ..Settings::STANDARD.deadlines },
+            ..Settings::STANDARD
+        },
     })
     .await?;
     let shown = show(&gateway, upstream, folder, arguments, output, &mut tasks, &stopped).await;
     if shown.is_ok() {
-        wait(arguments.duration).await?;
+        wait(&mut ending, arguments.duration).await;
     }
     system::unheeded(stop.send(true));
     let summary = gateway.control.status(&Actor::gateway()).ok();
@@ -95,15 +105,14 @@ async fn serve_sample(listener: TcpListener, stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn wait(duration: Option<Duration>) -> anyhow::Result<()> {
+async fn wait(ending: &mut Ending, duration: Option<Duration>) {
     match duration {
-        None => drop(ended().await?),
+        None => drop(ending.next().await),
         Some(duration) => tokio::select! {
-            signal = ended() => drop(signal?),
+            _ = ending.next() => {}
             () = tokio::time::sleep(duration) => {}
         },
     }
-    Ok(())
 }
 
 async fn show(
@@ -116,7 +125,7 @@ async fn show(
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let keys = people(&gateway.control)?;
-    let token = administrator(&gateway.control)?;
+    let token = administrator(&gateway.control, folder)?;
     let place = Place {
         gateway: gateway.address,
         admin: gateway.admin,
@@ -172,11 +181,21 @@ fn people(control: &Control) -> anyhow::Result<Keys> {
     Ok(Keys { shop: key("shop")?, warehouse: key("warehouse")? })
 }
 
-/// An administrator for whoever looks at the demo. In a kept folder an earlier demo's stays and a new one is added.
-fn administrator(control: &Control) -> anyhow::Result<String> {
+/// An administrator for whoever looks at the demo; in a kept folder the one of an earlier demo. The token is left where
+/// commands look for it.
+fn administrator(control: &Control, folder: &Path) -> anyhow::Result<String> {
     let actor = Actor::gateway();
+    let path = folder.join(STATE).join("token");
+    let earlier = std::fs::read_to_string(&path).unwrap_or_default();
+    if control.authenticate(earlier.trim()).is_ok() {
+        return Ok(earlier.trim().to_owned());
+    }
     let mut bytes = [0_u8; 4];
     system::random(&mut bytes)?;
     let name = format!("demo-{:08x}", u32::from_be_bytes(bytes));
-    Ok(control.create_administrator(&actor, &name, "admin")?.token)
+    let token = control.create_administrator(&actor, &name, "admin")?.token;
+    system::write_private(&path, format!("{token}\n").as_bytes())?;
+    // None is offered any more once there is an administrator.
+    drop(std::fs::remove_file(folder.join(STATE).join("bootstrap")));
+    Ok(token)
 }

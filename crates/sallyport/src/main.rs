@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::Verdict;
-use output::{Output, Tone};
+use output::{Format, Output, Tone};
 
 /// Allocates for all workers; glibc's allocator costs more per request (`docs/performance.md`).
 #[global_allocator]
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         }
     };
     log(&cli);
+    system::keep_memory_private();
     let output = Output::new(cli.global.json, system::variable("NO_COLOR").as_deref());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
@@ -62,7 +63,12 @@ fn main() -> ExitCode {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(NO),
         Err(error) => {
-            output.note(&format!("{} {}", output.tone(Tone::Bad, "error:"), explain(&error)));
+            match output.format {
+                Format::Json => output.note(&explain_json(&error).to_string()),
+                Format::Human => {
+                    output.note(&format!("{} {}", output.tone(Tone::Bad, "error:"), explain(&error)));
+                }
+            }
             ExitCode::from(MISTAKE)
         }
     }
@@ -85,6 +91,16 @@ fn explain(error: &anyhow::Error) -> String {
     let mut lines = vec![error.to_string()];
     lines.extend(error.chain().skip(1).map(|cause| format!("  because {cause}")));
     lines.join("\n")
+}
+
+/// The same for programs: `{"error", "causes", "errors"}`, the last with what `config check` prints.
+fn explain_json(error: &anyhow::Error) -> serde_json::Value {
+    let errors = match error.downcast_ref() {
+        Some(control::ControlError::Files(errors)) => errors.iter().map(control::error_json).collect(),
+        _ => Vec::new(),
+    };
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    serde_json::json!({ "error": error.to_string(), "causes": causes, "errors": errors })
 }
 
 /// Structured logs on standard error: text for people on a terminal, JSON where `SALLYPORT_LOG_FORMAT=json`.

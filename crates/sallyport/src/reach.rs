@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use axum::http::Method;
 use serde_json::{Value, json};
+use store::{DirectoryLock, LockError};
 
 use crate::cli::Global;
 use crate::client::Client;
@@ -29,7 +30,7 @@ pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
         })?;
         return Client::remote(url, Some(token));
     }
-    match running(&global.dir).await? {
+    match running(&global.dir)? {
         Some(url) => {
             let token = match read_token(global)? {
                 Some(token) => token,
@@ -41,20 +42,29 @@ pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
     }
 }
 
-/// The admin address of the gateway that runs on this repository, if one does.
-async fn running(dir: &Path) -> anyhow::Result<Option<String>> {
-    let path = dir.join(STATE).join("admin.json");
+/// The admin address of the gateway that runs on this repository, if one does. The folder's lock is what says so: a
+/// gateway that was killed leaves `admin.json` behind, and by now another program may listen there, to which no token
+/// must be sent.
+fn running(dir: &Path) -> anyhow::Result<Option<String>> {
+    let state = dir.join(STATE);
+    let path = state.join("admin.json");
     let Ok(text) = fs::read_to_string(&path) else {
         return Ok(None);
     };
-    let value: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON; remove it", path.display()))?;
-    let Some(url) = value.get("url").and_then(Value::as_str) else {
-        bail!("{} does not say where the gateway is; remove it", path.display());
+    let held = match DirectoryLock::acquire(&state) {
+        Ok(_) => return Ok(None),
+        Err(LockError::Held { pid, .. }) => Some(u64::from(pid)),
+        // Who may not open the lock is not the one who started the gateway; the file is what there is to go by.
+        Err(LockError::HeldByUnknown { .. } | LockError::File { .. }) => None,
     };
-    // A gateway that was killed leaves the file behind; then nobody answers there and the folder's lock is free.
-    let answers = Client::remote(url, None)?.send(Method::GET, "/livez", None).await.is_ok();
-    Ok(answers.then(|| url.to_owned()))
+    let value: Value = serde_json::from_str(&text).unwrap_or_default();
+    let (url, pid) = (value.get("url").and_then(Value::as_str), value.get("pid").and_then(Value::as_u64));
+    match (url, held) {
+        (Some(url), None) => Ok(Some(url.to_owned())),
+        (Some(url), held) if held == pid => Ok(Some(url.to_owned())),
+        (_, Some(held)) => bail!("{} is in use by process {held}; wait until it has ended", dir.display()),
+        (None, None) => bail!("{} does not say where the gateway is; remove it", path.display()),
+    }
 }
 
 fn token_path(global: &Global) -> std::path::PathBuf {
@@ -92,4 +102,32 @@ async fn bootstrap(global: &Global, url: &str) -> anyhow::Result<String> {
     // Used up; what is left behind would only mislead.
     drop(fs::remove_file(&path));
     Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::TemporaryFolder;
+
+    #[test]
+    fn only_the_process_that_holds_the_folder_is_its_gateway() {
+        let folder = TemporaryFolder::new().unwrap();
+        let state = folder.path().join(STATE);
+        let own = std::process::id();
+        let leave = |pid: u32| {
+            let text = json!({ "url": "http://127.0.0.1:1", "pid": pid }).to_string();
+            fs::write(state.join("admin.json"), text).unwrap();
+        };
+        assert_eq!(running(folder.path()).unwrap(), None, "there is no state yet");
+        store::private_folder(&state).unwrap();
+        leave(own);
+        assert_eq!(running(folder.path()).unwrap(), None, "it was killed: nobody holds the lock");
+        let lock = DirectoryLock::acquire(&state).unwrap();
+        assert_eq!(running(folder.path()).unwrap().as_deref(), Some("http://127.0.0.1:1"));
+        leave(own + 1);
+        let refused = running(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {own}")), "another command holds it: {refused}");
+        drop(lock);
+        assert_eq!(running(folder.path()).unwrap(), None);
+    }
 }

@@ -38,10 +38,21 @@ pub(crate) fn user() -> String {
         .filter_map(variable)
         .filter_map(|name| name.into_string().ok())
         .find(|name| model::PersonName::parse(name).is_ok());
-    named.unwrap_or_else(|| match fs::metadata("/proc/self") {
-        Ok(metadata) => format!("uid{}", std::os::unix::fs::MetadataExt::uid(&metadata)),
-        Err(_) => "unknown".to_owned(),
-    })
+    named.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
+}
+
+/// Keeps what is in memory, keys among it, out of core files and away from other processes of the same user.
+pub(crate) fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "core files could not be switched off");
+    }
+    // Core files that go to a program do not heed the limit.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(%error, "the process could not be made undumpable");
+    }
 }
 
 /// Writes a file that only its owner can read, whole or not at all.

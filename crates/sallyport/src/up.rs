@@ -10,12 +10,14 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use config::Reach;
 use control::{Control, Opened};
 use proxy::{Settings, Setup, Shutdown};
 use recorder::WorkerLog;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::{Global, UpArguments};
@@ -26,6 +28,9 @@ use crate::watch::Watcher;
 use crate::{offline, system};
 use upkeep::Upkeep;
 
+/// How long requests to the admin API may take to end.
+const ADMIN_DRAIN: Duration = Duration::from_millis(500);
+
 /// What a gateway is started with, beside its files.
 #[derive(Debug)]
 pub(crate) struct Start<'a> {
@@ -35,6 +40,7 @@ pub(crate) struct Start<'a> {
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) workers: NonZeroUsize,
     pub(crate) plaintext: Plaintext,
+    pub(crate) settings: Settings,
 }
 
 /// Whether callers of other machines may come without TLS.
@@ -63,6 +69,7 @@ pub(crate) async fn run(global: &Global, arguments: &UpArguments, output: Output
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let workers =
         arguments.workers.and_then(|workers| NonZeroUsize::new(usize::from(workers))).unwrap_or(cores);
+    let mut ending = Ending::listen()?;
     let plaintext = if arguments.plaintext { Plaintext::Allowed } else { Plaintext::LoopbackOnly };
     let gateway = Gateway::start(Start {
         dir: &global.dir,
@@ -71,12 +78,16 @@ pub(crate) async fn run(global: &Global, arguments: &UpArguments, output: Output
         admin_listen: arguments.admin_listen,
         workers,
         plaintext,
+        settings: Settings::STANDARD,
     })
     .await?;
     announce(&gateway, output)?;
-    let signal = ended().await?;
+    let signal = ending.next().await;
     tracing::info!(signal, "draining");
-    gateway.stop().await?;
+    tokio::select! {
+        stopped = gateway.stop() => stopped?,
+        signal = ending.next() => bail!("{signal} came again before everything was drained"),
+    }
     Ok(Verdict::Done)
 }
 
@@ -92,15 +103,27 @@ fn announce(gateway: &Gateway, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(crate) async fn ended() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// SIGTERM and SIGINT, caught from the moment that the value is made.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next of them.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
 
 impl Gateway {
@@ -110,7 +133,7 @@ impl Gateway {
             offline::open_with(start.dir, start.workers, start.master.clone())?;
         if let Some(error) = refused {
             let in_force = control.readiness().revision;
-            if in_force == 0 && !start.dir.join("sallyport.yaml").exists() {
+            if prevents_start(&error) {
                 return Err(error.into());
             }
             tracing::error!(error = %control::chain(&error), revision = in_force, "the files are not in force");
@@ -123,7 +146,7 @@ impl Gateway {
             .with_context(|| format!("cannot serve the admin API at {admin_listen}"))?;
         let admin = admin_listener.local_addr()?;
         let (shutdown, asked) = watch::channel(Shutdown::NotAsked);
-        let workers = start_workers(&control, listeners, logs, &[address, admin], &asked)?;
+        let workers = start_workers(&control, listeners, logs, &[address, admin], &asked, start.settings)?;
         let (admin_stop, admin_stopped) = watch::channel(false);
         let admin_task = serve_admin(Arc::clone(&control), admin_listener, admin_stopped)?;
         let watcher = Watcher::start(Arc::clone(&control))?;
@@ -158,23 +181,40 @@ impl Gateway {
         let joined = tokio::task::spawn_blocking(move || {
             workers.into_iter().map(JoinHandle::join).collect::<Vec<_>>()
         });
+        // Whatever failed, the log is closed before it is told.
+        let mut drained = Ok(());
         for worker in joined.await? {
-            match worker {
-                Ok(ended) => ended.context("a worker failed")?,
-                Err(_) => bail!("a worker panicked"),
-            }
+            drained = drained.and(match worker {
+                Ok(ended) => ended.context("a worker failed"),
+                Err(_) => Err(anyhow::anyhow!("a worker panicked")),
+            });
         }
         system::unheeded(self.admin_stop.send(true));
-        self.admin_task.await??;
-        let (watcher, upkeep) = (self.watcher, self.upkeep);
-        tokio::task::spawn_blocking(move || {
+        let mut admin_task = self.admin_task;
+        if tokio::time::timeout(ADMIN_DRAIN, &mut admin_task).await.is_err() {
+            admin_task.abort();
+        }
+        let (watcher, upkeep, control) = (self.watcher, self.upkeep, self.control);
+        let closed = tokio::task::spawn_blocking(move || {
             watcher.stop();
             upkeep.stop();
-        })
-        .await?;
-        let control = Arc::into_inner(self.control).context("the gateway is still in use")?;
-        control.close().context("the log could not be closed")?;
-        Ok(())
+            match Arc::try_unwrap(control) {
+                Ok(control) => control.close(),
+                // A connection to the admin API that never ends holds it; the log is closed with the last holder.
+                Err(control) => control.keep_up(),
+            }
+        });
+        closed.await?.context("the log could not be closed")?;
+        drained
+    }
+}
+
+/// Whether a gateway does not even start with these files: `sallyport.yaml` says where to listen and for whom. With
+/// any other fault it serves by the last good revision, or denies everything.
+fn prevents_start(error: &control::ControlError) -> bool {
+    match error {
+        control::ControlError::Files(errors) => errors.iter().any(|error| error.file == "sallyport.yaml"),
+        _ => false,
     }
 }
 
@@ -218,6 +258,7 @@ fn start_workers(
     logs: Vec<WorkerLog>,
     own: &[SocketAddr],
     shutdown: &watch::Receiver<Shutdown>,
+    settings: Settings,
 ) -> anyhow::Result<Vec<JoinHandle<std::io::Result<()>>>> {
     let jwks = control.jwks();
     let mut workers = Vec::new();
@@ -232,7 +273,7 @@ fn start_workers(
             clock: Arc::new(system::now),
             jwks: Arc::clone(&jwks),
             own: own.to_vec(),
-            settings: Settings::STANDARD,
+            settings,
         };
         let shutdown = shutdown.clone();
         let worker = std::thread::Builder::new()
@@ -257,4 +298,30 @@ fn serve_admin(
         let ended = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
         axum::serve(listener, router).with_graceful_shutdown(ended).await
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_sallyport_yaml_prevents_a_start() {
+        let error = |file: &str| config::ConfigError {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            reason: String::new(),
+            fix: String::new(),
+        };
+        for (files, prevented) in [
+            (&["sallyport.yaml"][..], true),
+            (&["apis/a/api.yaml", "sallyport.yaml"], true),
+            (&["apis/a/api.yaml", "policies/sallyport.yaml"], false),
+            (&[], false),
+        ] {
+            let errors = files.iter().map(|file| error(file)).collect();
+            assert_eq!(prevents_start(&control::ControlError::Files(errors)), prevented, "{files:?}");
+        }
+        assert!(!prevents_start(&control::ControlError::NotRecorded));
+    }
 }

@@ -50,7 +50,7 @@ Examples:
     /// Remove a subject's personal data; every proof stays valid
     #[command(after_help = "Example:\n  sallyport audit erase --subject app:web --reason \"request 4711\"")]
     Erase {
-        /// app:NAME, key:ID or ip:ADDRESS
+        /// app:NAME, user:NAME or ip:ADDRESS
         #[arg(long, value_name = "SUBJECT")]
         subject: String,
         #[arg(long, value_name = "TEXT")]

@@ -184,12 +184,10 @@ async fn tail(reader: &LogReader, lines: usize, follow: bool, output: Output) ->
     if !follow {
         return Ok(Verdict::Done);
     }
+    let mut ending = crate::up::Ending::listen()?;
     loop {
         tokio::select! {
-            signal = crate::up::ended() => {
-                signal?;
-                return Ok(Verdict::Done);
-            }
+            _ = ending.next() => return Ok(Verdict::Done),
             () = tokio::time::sleep(LOOK) => print(&position.next_entries()?)?,
         }
     }
@@ -229,16 +227,27 @@ fn export(reader: &LogReader, filter: &SearchFilter) -> anyhow::Result<Verdict> 
     let order = order_of(filter)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut left = filter.limit.unwrap_or(usize::MAX);
+    // A reader that went away (`| head`) is no error, but there is nobody to write to any more.
+    let mut gone = false;
     reader.each(0, |entry| {
-        if left == 0 || !order.filter().matches(entry) {
+        if gone || left == 0 || !order.filter().matches(entry) {
             return Ok(());
         }
         left -= 1;
         for line in entry.json().map_err(io::Error::other)? {
-            writeln!(out, "{line}")?;
+            gone = is_gone(writeln!(out, "{line}"))?;
         }
         Ok(())
     })?;
-    out.flush()?;
+    is_gone(out.flush())?;
     Ok(Verdict::Done)
+}
+
+/// Whether whoever reads our output has gone away.
+fn is_gone(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(error),
+    }
 }

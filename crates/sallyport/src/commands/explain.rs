@@ -35,8 +35,8 @@ pub(super) async fn run(
     Ok(if allowed { Verdict::Done } else { Verdict::No })
 }
 
-/// The explanation as a person reads it; also shown by `demo`.
-pub(crate) fn describe(explanation: &Value, output: Output) -> String {
+/// The explanation as a person reads it.
+fn describe(explanation: &Value, output: Output) -> String {
     let decision = text(explanation, "decision");
     let tone = if decision == "allow" { Tone::Good } else { Tone::Bad };
     let reason = match text(explanation, "reason") {
@@ -77,7 +77,7 @@ pub(crate) fn describe(explanation: &Value, output: Output) -> String {
 }
 
 /// Each rule's outcome, with the first condition that is not met.
-pub(crate) fn describe_rules(explanation: &Value) -> String {
+fn describe_rules(explanation: &Value) -> String {
     let rules = items(explanation, "rules");
     if rules.is_empty() {
         return String::new();

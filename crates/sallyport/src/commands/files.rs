@@ -154,10 +154,10 @@ pub(super) fn schema(global: &Global, output: Output) -> anyhow::Result<Verdict>
     Ok(Verdict::Done)
 }
 
-pub(super) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Verdict> {
+pub(super) fn completions(shell: clap_complete::Shell, output: Output) -> anyhow::Result<Verdict> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sallyport", &mut script);
-    std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+    output.line(String::from_utf8_lossy(&script).trim_end())?;
     Ok(Verdict::Done)
 }
 

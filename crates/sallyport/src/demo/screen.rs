@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::samples::{Answered, Sample};
-use crate::commands::describe_rules;
 use crate::output::{Output, Tone, render_table};
 
 /// The line for programs.
@@ -100,8 +99,12 @@ fn explain(control: &Control, denied: &Answered<'_>, output: Output) -> anyhow::
             return Ok(());
         }
     };
-    for line in describe_rules(&explanation).lines() {
-        output.line(&format!("  {line}"))?;
+    let nearest = explanation.get("nearest").and_then(Value::as_str).unwrap_or_default();
+    let rules = explanation.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rule = rules.iter().find(|rule| rule.get("id").and_then(Value::as_str) == Some(nearest));
+    if let Some(unmet) = rule.and_then(|rule| rule.get("unmet")).and_then(Value::as_str) {
+        output.line(&format!("  The nearest of {} rules is `{nearest}`; it asks for", rules.len()))?;
+        output.line(&format!("    {}", output.tone(Tone::Strong, unmet)))?;
     }
     let grant = explanation.get("grant").and_then(Value::as_str).unwrap_or_default();
     if !grant.is_empty() {

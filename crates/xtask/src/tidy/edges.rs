@@ -174,7 +174,6 @@ const ROWS: &[Row] = &[
         ours: ALL,
         foreign: &[
             "anyhow",
-            "arc-swap",
             "aws-lc-rs",
             "axum",
             "clap",
@@ -186,6 +185,7 @@ const ROWS: &[Row] = &[
             "hyper-util",
             "mimalloc",
             "notify",
+            "rustix",
             "serde",
             "serde_json",
             "tokio",

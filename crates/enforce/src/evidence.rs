@@ -27,6 +27,8 @@ pub struct Evidence {
     /// The id that a refused key claimed, right or not.
     pub claimed_key: Option<KeyId>,
     pub verdict: Verdict,
+    /// What was asked for, where that is of the gateway itself and no API; empty elsewhere.
+    pub own: &'static str,
     /// Why the request was refused, or would have been. The client may have been told less.
     pub refusal: Option<Refusal>,
     /// The grants that permitted, or the guards that forbade, or the policies that failed.
@@ -68,6 +70,7 @@ impl Evidence {
             caller: Caller::anonymous(),
             claimed_key: None,
             verdict: Verdict::Denied,
+            own: "",
             refusal: None,
             policies: PolicyRefs::none(),
             observed: PolicyRefs::none(),

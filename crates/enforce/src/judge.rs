@@ -9,7 +9,7 @@ use catalog::{Match, preflight};
 use identity::{AssertionSubject, Identified, NotIdentified, identify};
 use model::request::BodyShape;
 use model::{
-    CanonicalRequest, Client, CredentialRef, DenyReason, Head, Refusal, Strength, Timestamp, Verdict,
+    CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method, Refusal, Strength, Timestamp, Verdict,
 };
 
 use crate::client::ClientAddress;
@@ -124,6 +124,31 @@ pub fn refuse_unadmitted(
         Closing::Keep => {}
     }
     Judgement { evidence, outcome: Outcome::Refuse(answer) }
+}
+
+/// The evidence of a request for the key set, which is public: anyone may read it by GET and HEAD, and nothing else is
+/// there to be done. It is recorded like any other request.
+pub fn judge_key_set(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: &CanonicalRequest,
+) -> Evidence {
+    let mut evidence = Evidence::new(snapshot, worker.decision_id(now), now);
+    evidence.method = request.method();
+    evidence.source_ip = Some(request.peer());
+    evidence.own = "jwks";
+    match request.method() {
+        Method::Get | Method::Head => evidence.verdict = Verdict::Allowed,
+        Method::Delete
+        | Method::Options
+        | Method::Patch
+        | Method::Post
+        | Method::Put
+        | Method::Trace
+        | Method::Unlisted => evidence.refusal = Some(Refusal::of(DenyReason::MethodNotDeclared)),
+    }
+    evidence
 }
 
 /// The API that a request belongs to, if it can be used.

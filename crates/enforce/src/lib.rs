@@ -33,7 +33,7 @@ pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain};
 pub use forward::{Forward, TrailerUse, trailer_use};
 pub use identity::LimitCell;
-pub use judge::{Judgement, Outcome, PreflightAnswer, judge, refuse_unadmitted};
+pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
 pub use limit::Budgets;
 pub use network::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};

@@ -58,7 +58,7 @@ pub(crate) fn decided<T>(
         snapshots: evidence.snapshots,
         verdict: evidence.verdict,
         reason: evidence.refusal.map(|refusal| refusal.reason()),
-        code: evidence.refusal.map_or("", |refusal| refusal.code()),
+        code: evidence.refusal.map_or(evidence.own, |refusal| refusal.code()),
         api: evidence.api_name(),
         operation: evidence.operation_id(),
         mode: if is_observed { Carried::Observed } else { Carried::Enforced },

@@ -148,9 +148,7 @@ impl Gateway {
             }
         };
         if is_key_set(&request) {
-            let method = request.method();
-            self.worker.buffers.give_head(request.into_head());
-            return Box::pin(self.answer_key_set(connection, &head, class, method)).await;
+            return Box::pin(self.answer_key_set(connection, &head, class, request)).await;
         }
         let now = connection.now(&self.worker);
         let judgement = {

@@ -2,7 +2,7 @@
 
 use enforce::{Closing as Doubt, Evidence, Forward, PreflightAnswer, Refused};
 use http1::{Framing, RequestHead, RequestMethodClass};
-use model::{Audit, CanonicalRequest, DenyReason, Method, Refusal, UpstreamFailure};
+use model::{Audit, CanonicalRequest, UpstreamFailure};
 use record::{Completed, Outcome as End};
 use recorder::{Durability, Receipt, RecordFull};
 
@@ -211,35 +211,38 @@ impl Gateway {
         if sent.is_ok() { fate } else { Fate::Break }
     }
 
-    /// Answers with the keys by which upstreams verify assertions. They are public: nothing is decided here, so nothing
-    /// is recorded, and nothing is ever forwarded.
+    /// Answers with the keys by which upstreams verify assertions. They are public, and nothing is ever forwarded.
     pub(super) async fn answer_key_set(
         &self,
         connection: &mut Connection,
         head: &RequestHead,
         class: RequestMethodClass,
-        method: Method,
+        request: CanonicalRequest,
     ) -> Fate {
-        let id = self.judge.borrow_mut().decision_id(connection.now(&self.worker));
+        let now = connection.now(&self.worker);
+        let evidence = {
+            let mut snapshots = self.snapshots.borrow_mut();
+            enforce::judge_key_set(snapshots.load(), now, &mut self.judge.borrow_mut(), &request)
+        };
+        let case = self.case(connection, &evidence, class);
+        // What is public is answered whether that can be recorded or not; a loss is counted by the recorder.
+        drop(self.write_decided(&evidence, Some(&request), Durability::Counted));
+        self.worker.buffers.give_head(request.into_head());
         let fate = connection.settle(&self.worker, head);
         let mut out = self.worker.buffers.outbound();
-        if method == Method::Get || method == Method::Head {
-            let body = self.jwks.load();
-            let answer = Answer { status: 200, id, content_type: "application/jwk-set+json", body: &body };
-            write_answer(&mut out.bytes, answer, [("cache-control", "max-age=300")], goodbye(fate), class);
+        let closing = if let Some(refusal) = &evidence.refusal {
+            let mut refused = enforce::refused(case.id, refusal);
+            refused.fields.push(("Allow", "GET, HEAD".into()));
+            write_refused(&mut out, case, &refused, fate);
+            Closing::own(refused.status, End::Done, refused.body.len() as u64)
         } else {
-            let refused = enforce::refused(id, &Refusal::of(DenyReason::MethodNotDeclared));
-            let answer = Answer {
-                status: refused.status,
-                id,
-                content_type: PROBLEM_JSON,
-                body: refused.body.as_bytes(),
-            };
-            write_answer(&mut out.bytes, answer, [("allow", "GET, HEAD")], goodbye(fate), class);
-        }
-        let sent = connection.flush(&self.worker, &mut out).await;
-        self.worker.buffers.give_outbound(out);
-        if sent.is_ok() { fate } else { Fate::Break }
+            let body = self.jwks.load();
+            let answer =
+                Answer { status: 200, id: case.id, content_type: "application/jwk-set+json", body: &body };
+            write_answer(&mut out.bytes, answer, [("cache-control", "max-age=300")], goodbye(fate), class);
+            Closing::own(200, End::Done, body.len() as u64)
+        };
+        self.send(connection, case, closing, fate, out).await
     }
 
     /// Sends an answer of the gateway's own, and records it.

@@ -117,8 +117,9 @@ fn the_key_set_is_answered_on_every_host_and_never_forwarded() {
         let request =
             "POST /.well-known/sallyport/jwks.json HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
         let (answer, _) = served.exchange(request).await;
-        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("Allow: GET, HEAD"), "{answer}");
         assert_eq!(upstream.seen.accepted.get(), 0);
+        assert_eq!(served.log.counts(), (4, 1, 0));
     });
 }
 

@@ -19,6 +19,7 @@ mod explain;
 pub mod files;
 pub mod init;
 mod keys;
+mod known_log;
 pub mod live;
 mod observe;
 mod open;

@@ -31,6 +31,7 @@ impl Control {
         } else if state.loaded.as_ref().is_some_and(|loaded| loaded.repository.policies.is_empty()) {
             reasons.push("no policies: every request is denied".to_owned());
         }
+        reasons.extend(health.continued.map(|what| format!("a log was removed or rolled back: {what}")));
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
     }

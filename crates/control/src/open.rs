@@ -17,6 +17,7 @@ use store::{DirectoryLock, Store};
 
 use crate::actor::Actor;
 use crate::files;
+use crate::known_log;
 use crate::live::Live;
 use crate::secrets;
 use crate::state::State;
@@ -81,8 +82,10 @@ impl Control {
         let mut log =
             Options::new(log_folder.clone(), origin(&store)?, seed, workers, Arc::clone(&outside.clock));
         log.keep = Some(keep(&read));
+        let log = known_log::with_known(log, &store)?;
         let (recorder, logs) =
             Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
+        known_log::keep(&mut store, &recorder.checkpoint(), now)?;
         let known = ValidationCache::from_hashes(store.validated()?);
         let jwks = ArcSwap::from_pointee(secrets.signing.jwks());
         let state = State {

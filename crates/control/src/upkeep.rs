@@ -1,14 +1,15 @@
 //! What is due from time to time while a gateway runs, and at its end: counts and last uses go into the store, a
 //! signing key is replaced when it is old, and what outlived the records is removed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use model::{KeyId, Timestamp};
+use recorder::LogReader;
 
 use crate::actor::Actor;
 use crate::status::day_of;
-use crate::{Control, ControlError, chain, secrets};
+use crate::{Control, ControlError, chain, known_log, secrets};
 
 /// For how many days counts are kept.
 const ROLLUP_DAYS: i64 = 31;
@@ -18,15 +19,21 @@ pub(crate) const KEEP: Duration = Duration::from_secs(90 * 86_400);
 impl Control {
     /// What is done every few seconds. A part that fails is tried again and keeps none of the others from being done.
     pub fn keep_up(&self) -> Result<(), ControlError> {
-        let parts = [self.flush_rollups(), self.flush_usage(), self.renew_signing_key(), self.remove_old()];
-        parts.into_iter().collect()
+        let kept = [self.flush_rollups(), self.flush_usage(), self.keep_checkpoint()];
+        kept.into_iter().chain([self.renew_signing_key(), self.remove_old()]).collect()
     }
 
     /// Carries what is left into the store and closes the log.
     pub fn close(self) -> Result<(), ControlError> {
         let kept = self.flush_rollups().and(self.flush_usage());
         let closed = self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) });
-        kept.and(closed)
+        let now = (self.outside.clock)();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = LogReader::open(&self.log_folder)
+            .checkpoint()
+            .map_err(|error| ControlError::Log { what: chain(&error) })
+            .and_then(|note| known_log::keep(&mut state.store, &note, now));
+        kept.and(closed).and(known)
     }
 
     fn flush_usage(&self) -> Result<(), ControlError> {

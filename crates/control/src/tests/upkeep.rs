@@ -101,3 +101,50 @@ fn the_observed_are_told_what_stands_in_the_way() {
         assert!(steps.contains(part), "{part}: {steps}");
     }
 }
+
+#[test]
+fn a_log_that_was_removed_or_rolled_back_is_continued_under_another_origin_and_readiness_says_so() {
+    let fixture = Fixture::new("lost-log");
+    let log = fixture.state().join("log");
+    let origin = || {
+        let note = recorder::LogReader::open(&log).checkpoint().unwrap();
+        note.lines().next().unwrap().to_owned()
+    };
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    };
+    fixture.up().control.close().unwrap();
+    let first = origin();
+    let backup = fixture.state().join("backup");
+    copy(&log, &backup);
+    let open = fixture.up();
+    assert!(open.control.readiness().reasons.iter().all(|reason| !reason.contains("rolled back")));
+    open.control.close().unwrap();
+    assert_eq!(origin(), first, "nothing happened");
+    // An older copy, whole in itself.
+    std::fs::remove_dir_all(&log).unwrap();
+    copy(&backup, &log);
+    let open = fixture.up();
+    let reasons = open.control.readiness().reasons.join("\n");
+    assert!(reasons.contains("rolled back") && reasons.contains("log.1"), "{reasons}");
+    assert_eq!(origin(), format!("{first}/2"));
+    // What was signed since the start is known within the minute, however the process ends.
+    fixture.pass(std::time::Duration::from_secs(61));
+    open.shop();
+    open.control.recorder().flush().unwrap();
+    fixture.pass(std::time::Duration::from_secs(2));
+    open.control.recorder().flush().unwrap();
+    open.control.keep_up().unwrap();
+    drop(open);
+    std::fs::remove_dir_all(&log).unwrap();
+    let open = fixture.up();
+    assert_eq!(origin(), format!("{first}/3"));
+    open.control.close().unwrap();
+    let open = fixture.up();
+    assert!(open.control.readiness().reasons.iter().all(|reason| !reason.contains("rolled back")));
+    assert_eq!(origin(), format!("{first}/3"));
+}

@@ -25,7 +25,7 @@ impl Control {
 
     /// Carries what is left into the store and closes the log.
     pub fn close(self) -> Result<(), ControlError> {
-        let kept = self.flush_rollups().and(self.flush_usage());
+        let kept: Result<(), ControlError> = [self.flush_rollups(), self.flush_usage()].into_iter().collect();
         let closed = self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) });
         let now = (self.outside.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -230,6 +230,15 @@ fn case_87_before_the_first_configuration_nobody_listens_or_everything_is_denied
 }
 
 #[test]
+fn a_gateway_file_that_does_not_load_ends_up_with_2() {
+    let place = super::world::Place::new();
+    place.append("sallyport.yaml", "unknown: 1\n");
+    drop(std::fs::remove_dir_all(place.dir().join(".state")));
+    let ran = place.cli.try_run(&["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
+
+#[test]
 fn case_89_an_observed_guard_changes_no_verdict_and_is_recorded() {
     let guard = "\n@id(\"observed\") @observe_until(\"2099-01-01\")\nforbid (principal, action == Action::\"orders:GET /orders\", resource);\n";
     let world = World::with(|place| place.append(POLICY, guard));

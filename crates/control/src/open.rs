@@ -66,9 +66,8 @@ impl Control {
         let folder_error =
             |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
         store::private_folder(&state_folder).map_err(folder_error)?;
-        let lock = DirectoryLock::acquire(&state_folder).map_err(|error| {
-            ControlError::invalid(error.to_string(), "stop the other process, or reach it with --admin")
-        })?;
+        let lock = DirectoryLock::acquire(&state_folder)
+            .map_err(|error| ControlError::invalid(error.to_string(), "or wait until it has ended"))?;
         let (mut store, _) = Store::open(&state_folder.join("store.db"))?;
         let now = (outside.clock)();
         let random = outside.random;

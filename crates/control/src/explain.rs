@@ -11,11 +11,12 @@ use enforce::{Explained, Revision, Snapshot, Subject};
 use model::request::{BodyShape, Scheme};
 use model::{
     Admission, Application, ApplicationName, AttributeValue, Caller, CanonicalRequest, Client, CredentialRef,
-    DecisionId, Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
+    DecisionId, DenyReason, Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
 };
 use policy::{Explanation, GrantAdvice, KeptFact};
 use serde::Serialize;
 use serde_json::Value;
+use store::ApplicationState;
 
 use crate::actor::{Actor, Needs};
 use crate::{Control, ControlError};
@@ -78,12 +79,23 @@ impl Control {
         url: &str,
     ) -> Result<ExplanationView, ControlError> {
         self.demand(actor, Needs::Analyst)?;
-        let caller = self.caller_named(caller)?;
+        let (caller, state) = self.caller_named(caller)?;
         let request = request_of(method, url)?;
         let snapshot = self.live.load().0;
-        let subject = Subject { caller: &caller, scopes: None, source_ip: None };
+        // Asked on this machine, and so judged as a call from it.
+        let subject = Subject { caller: &caller, scopes: None, source_ip: Some(request.peer()) };
         let explained = enforce::explain(&snapshot, self.now(), subject, &request);
-        Ok(view(&explained, &caller, &snapshot))
+        let mut shown = view(&explained, &caller, &snapshot);
+        if state == ApplicationState::Disabled {
+            shown.decision = decision_of(Verdict::Denied);
+            shown.verdict = Verdict::Denied.as_str();
+            shown.reason = Some(DenyReason::DisabledApplication.code().to_owned());
+            shown.grant = None;
+            shown.note = Some(
+                "the application is disabled, so no grant helps; `sallyport app enable` ends that".to_owned(),
+            );
+        }
+        Ok(shown)
     }
 
     /// Explains a past decision by its id.
@@ -158,9 +170,9 @@ impl Control {
         Ok(Some(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&live) })))
     }
 
-    fn caller_named(&self, name: &str) -> Result<Caller, ControlError> {
+    fn caller_named(&self, name: &str) -> Result<(Caller, ApplicationState), ControlError> {
         if name == "anonymous" {
-            return Ok(Caller::anonymous());
+            return Ok((Caller::anonymous(), ApplicationState::Enabled));
         }
         let Some(name) = name.strip_prefix("app:") else {
             let reason = format!("`{name}` is no caller");
@@ -169,12 +181,16 @@ impl Control {
         let name = self.application_name(name)?;
         match self.state().store.application(&name)? {
             None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
-            Some(row) => Ok(known(Application {
-                name: row.name,
-                team: row.team,
-                attributes: row.attributes,
-                version: row.version,
-            })),
+            Some(row) => {
+                let state = row.state;
+                let application = Application {
+                    name: row.name,
+                    team: row.team,
+                    attributes: row.attributes,
+                    version: row.version,
+                };
+                Ok((known(application), state))
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use catalog::Catalog;
 use enforce::{Revision, Snapshot};
 use identity::{KeyTable, Signer, Stops};
 use model::Snapshots;
+use policy::Effect;
 
 /// The pointer that workers read.
 #[derive(Clone, Debug)]
@@ -66,6 +67,12 @@ impl Loaded {
 
     pub(crate) fn stops(&self) -> &Stops {
         &self.0.stops
+    }
+
+    /// Whether any policy permits anything to anybody.
+    pub(crate) fn grants_anything(&self) -> bool {
+        let policies = self.0.revision.policies.as_ref();
+        policies.is_some_and(|policies| policies.policies().any(|policy| policy.effect == Effect::Permit))
     }
 
     pub(crate) fn names(&self) -> Snapshots {

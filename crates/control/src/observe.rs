@@ -28,8 +28,8 @@ impl Control {
         if revision == RevisionNumber::NONE {
             reasons
                 .push("no_revision: no valid revision has been loaded; every request is denied".to_owned());
-        } else if state.loaded.as_ref().is_some_and(|loaded| loaded.repository.policies.is_empty()) {
-            reasons.push("no policies: every request is denied".to_owned());
+        } else if !self.live.load().grants_anything() {
+            reasons.push("no grants: no policy permits anything, so every request is denied".to_owned());
         }
         reasons.extend(health.continued.map(|what| format!("a log was removed or rolled back: {what}")));
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));

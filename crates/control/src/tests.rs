@@ -211,11 +211,11 @@ impl Open {
             Client::Application(shop) => {
                 (ClientRef::Application(shop.name.as_str()), Some(shop.team.as_str()))
             }
-            _ => (ClientRef::Anonymous, None),
+            Client::Anonymous => (ClientRef::Anonymous, None),
         };
         let key = match evidence.caller.credential {
             CredentialRef::Key(id) => Some(id),
-            _ => None,
+            CredentialRef::Absent => None,
         };
         let customer = path.strip_prefix("/customers/");
         let mut attributes: Vec<_> =

@@ -155,20 +155,21 @@ pub fn holds_key(value: &[u8]) -> bool {
     if value.len() < KEY_BYTES_MIN || !value.contains(&b'_') {
         return false;
     }
-    let mut rest = value;
-    while let Some(at) = rest.windows(PREFIX.len()).position(|window| window == PREFIX) {
-        let Some(from) = rest.get(at..) else { return false };
-        let environment =
-            from.iter().skip(PREFIX.len()).take(ENVIRONMENT_BYTES_MAX + 1).position(|&byte| byte == b'_');
-        if let Some(environment) = environment {
-            let length = KEY_BYTES_MIN - 1 + environment;
-            if from.get(..length).is_some_and(|text| parse(text).is_ok()) {
-                return true;
-            }
+    let mut at = 0;
+    for part in value.split(|&byte| byte == b'_') {
+        at += part.len() + 1;
+        if part.ends_with(b"sp") && value.get(at - PREFIX.len()..).is_some_and(begins_with_key) {
+            return true;
         }
-        rest = from.get(1..).unwrap_or_default();
     }
     false
+}
+
+/// Whether a value that begins with `sp_` begins with a well-formed key.
+fn begins_with_key(value: &[u8]) -> bool {
+    let environment = value.iter().skip(PREFIX.len()).take(ENVIRONMENT_BYTES_MAX + 1);
+    let Some(environment) = environment.clone().position(|&byte| byte == b'_') else { return false };
+    value.get(..KEY_BYTES_MIN - 1 + environment).is_some_and(|text| parse(text).is_ok())
 }
 
 /// Whether keys can be made for this environment: 1 to 16 characters of a-z and 0-9.

@@ -174,6 +174,8 @@ pub(crate) fn settle(rule: &Rule, judged: Judged, facts: &Facts<'_>) -> Judged {
     let untold = facts.source_ip.is_none() && rule.reads.context.contains(&ContextFact::SourceIp);
     match (judged, rule.effect) {
         (Judged::Miss, Effect::Forbid) if untold => Judged::Error,
+        // `unless { context has sourceIp && … }` holds for want of an address; that is no ground to permit.
+        (Judged::Hit, Effect::Permit) if untold => Judged::Miss,
         (Judged::Error | Judged::Hit | Judged::Miss, Effect::Forbid | Effect::Permit) => judged,
     }
 }

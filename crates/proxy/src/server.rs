@@ -71,6 +71,7 @@ pub async fn serve(
         let mut asked = pin!(asked);
         std::future::poll_fn(|context| door.poll_serving(context, asked.as_mut())).await;
     }
+    door.listener = None;
     gateway.worker.enter(Stage::Draining);
     let drained = std::future::poll_fn(|context| door.poll_ended(context));
     if tokio::time::timeout(gateway.worker.settings.deadlines.drain, drained).await.is_err() {
@@ -87,7 +88,8 @@ pub async fn serve(
 /// What the worker's own task looks after.
 struct Door {
     gateway: Rc<Gateway>,
-    listener: TcpListener,
+    /// None once the worker drains: whoever connects then is told at once that nobody is there.
+    listener: Option<TcpListener>,
     tasks: JoinSet<()>,
     interval: Interval,
     started: tokio::time::Instant,
@@ -105,7 +107,7 @@ impl Door {
         let started = tokio::time::Instant::now();
         Self {
             gateway,
-            listener,
+            listener: Some(listener),
             tasks: JoinSet::new(),
             interval,
             started,
@@ -172,7 +174,8 @@ impl Door {
             if worker.timers.now() < self.accept_from {
                 return;
             }
-            match self.listener.poll_accept(context) {
+            let Some(listener) = &self.listener else { return };
+            match listener.poll_accept(context) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(accepted)) => self.waiting = Some(accepted),
                 Poll::Ready(Err(error)) => {

@@ -110,7 +110,7 @@ fn an_empty_policy_set_is_a_revision_that_denies() {
     let key = open.shop();
     assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "denied no_grant");
     let reasons = open.control.readiness().reasons;
-    assert!(reasons.iter().any(|reason| reason.starts_with("no policies")), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.starts_with("no grants")), "{reasons:?}");
 }
 
 #[test]

@@ -210,6 +210,15 @@ fn a_guard_about_addresses_denies_where_the_address_is_unknown() {
             (Ask::new("shop", READ).from("unknown"), "fault net"),
         ],
     );
+    check(
+        r#"@id("not") permit (principal, action in Action::"orders", resource)
+           unless { context has sourceIp && context.sourceIp.isInRange(ip("8.8.8.0/24")) };"#,
+        &[
+            (Ask::new("shop", READ).from("8.8.9.8"), "permit not"),
+            (Ask::new("shop", READ).from("8.8.8.8"), "no_grant"),
+            (Ask::new("shop", READ).from("unknown"), "no_grant"),
+        ],
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -18,8 +18,10 @@ use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
 use crate::{handlers, observe};
 
-/// The largest body: an OpenAPI document on its way into a repository.
-const BODY_BYTES_MAX: usize = 32 << 20;
+/// The largest body with an OpenAPI document on its way into a repository.
+const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+/// The largest other body.
+const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,21 +124,12 @@ fn build(state: AdminState) -> Router {
         let handler = move |State(state): State<AdminState>,
                             path: Option<Path<String>>,
                             RawQuery(query): RawQuery,
-                            headers: HeaderMap,
-                            body: Bytes|
+                            request: Request|
               -> Pin<Box<dyn Future<Output = Response> + Send>> {
             let name = path.map(|Path(name)| name).unwrap_or_default();
             let query = query.unwrap_or_default();
-            // Use cases read files and the store; probes and metrics must not wait for them.
             Box::pin(async move {
-                let judged = move || answer(&route, state, name, query, &headers, &body);
-                match tokio::task::spawn_blocking(judged).await {
-                    Ok(answered) => answered.unwrap_or_else(Problem::into_response),
-                    Err(_) => {
-                        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed")
-                            .into_response()
-                    }
-                }
+                handle(route, state, name, query, request).await.unwrap_or_else(Problem::into_response)
             })
         };
         router = router.route(route.path, on(filter, handler));
@@ -149,7 +142,6 @@ fn build(state: AdminState) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the route does not have this method")
                 .into_response()
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(state.clone(), check_origin))
         .with_state(state)
 }
@@ -161,21 +153,34 @@ async fn check_origin(State(state): State<AdminState>, request: Request, next: N
     }
 }
 
-/// The token is judged before the body is looked at.
-fn answer(
-    route: &Route,
-    state: AdminState,
-    name: String,
-    query: String,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Answer {
-    let actor = match route.access {
-        Access::Open => None,
-        Access::Token => Some(state.authenticate(headers)?),
-    };
-    let body = if route.method == Method::POST.as_str() { read_json(headers, body)? } else { Value::Null };
-    (route.handler)(Input { control: state.control, actor, name, query, body })
+/// The token is judged before a byte of the body is read, so that nobody without one makes us hold it.
+async fn handle(route: Route, state: AdminState, name: String, query: String, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let (actor, headers, state) = aside(move || {
+        let actor = match route.access {
+            Access::Open => None,
+            Access::Token => Some(state.authenticate(&headers)?),
+        };
+        Ok((actor, headers, state))
+    })
+    .await?;
+    let limit = if route.path == "/v1/apis" { DOCUMENT_BYTES_MAX } else { BODY_BYTES_MAX };
+    let body = axum::body::to_bytes(body, limit).await.map_err(|_| {
+        let detail = format!("the body is over {limit} bytes, or broke off");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail)
+    })?;
+    let body = if route.method == Method::POST.as_str() { read_json(&headers, &body)? } else { Value::Null };
+    let input = Input { control: state.control, actor, name, query, body };
+    aside(move || (route.handler)(input)).await
+}
+
+/// Use cases read files and the store; probes and metrics must not wait for them.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed");
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
 /// A body must say that it is JSON: a form of another site's page cannot (security case 96).

@@ -201,6 +201,21 @@ async fn what_is_not_there_is_said_in_the_same_form() {
     assert_eq!((status, body["status"].as_u64()), (StatusCode::OK, Some(403)));
 }
 
+/// A body that never ends is refused by its token, and behind a right one by its size.
+#[tokio::test]
+async fn a_body_is_read_after_the_token_and_up_to_a_limit() {
+    let fixture = Fixture::new("bodies");
+    let token = fixture.token("admin");
+    let post = |token: Option<&str>, body: Body| {
+        let mut request = fixture.request("POST", "/v1/teams", token);
+        *request.body_mut() = body;
+        request
+    };
+    let long = || Body::from(vec![b' '; (64 << 10) + 1]);
+    assert_eq!(fixture.send(post(None, long())).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(fixture.send(post(Some(&token), long())).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
 /// The description in the repository is the router's.
 #[test]
 fn the_description_lists_exactly_these_routes() {

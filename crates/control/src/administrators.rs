@@ -79,6 +79,8 @@ impl Control {
                 Err(ControlError::Unauthenticated)
             }
             Bootstrapped::Made(row) => {
+                // Used up; what is left behind would only mislead.
+                drop(std::fs::remove_file(self.log_folder.with_file_name("bootstrap")));
                 let actor = Actor::administrator(row.name.as_str(), row.role);
                 self.record(&actor, "administrator.bootstrap", &format!("administrator {name}"), "")?;
                 Ok(NewToken { name: name.to_string(), role: row.role.as_str(), token })

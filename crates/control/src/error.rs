@@ -27,6 +27,14 @@ pub enum ControlError {
     Store(#[source] StoreError),
     #[error("the change could not be recorded, so it was not made")]
     NotRecorded,
+    #[error(
+        "{what} is stopped now, but that could not be stored: after a restart it would go on; run the command again when the store takes changes"
+    )]
+    StoppedNotStored {
+        what: String,
+        #[source]
+        cause: StoreError,
+    },
     #[error("a secret could not be made or opened: {what}")]
     Secret { what: String },
     #[error("the log could not be read: {what}")]
@@ -59,9 +67,11 @@ impl ControlError {
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
             Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,
-            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => {
-                ErrorKind::Internal
-            }
+            Self::Folder(_)
+            | Self::NotRecorded
+            | Self::StoppedNotStored { .. }
+            | Self::Secret { .. }
+            | Self::Log { .. } => ErrorKind::Internal,
             Self::Store(error) => match error {
                 StoreError::Absent { .. } => ErrorKind::Absent,
                 StoreError::Exists { .. } | StoreError::Refused { .. } => ErrorKind::Conflict,

@@ -11,7 +11,7 @@ use store::{Act, Digest, KeyChange, KeyRow, NewKey};
 
 use crate::actor::{Actor, Needs};
 use crate::state::State;
-use crate::{Control, ControlError};
+use crate::{Control, ControlError, chain};
 
 /// How long a key lives when nobody says.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -147,12 +147,11 @@ impl Control {
             // Stopped first: a full log must not keep a leaked key alive.
             state.stop_key(&self.live, old.id);
             let recorded = self.record(actor, "key.revoke", &object, reason);
-            self.carried(
-                actor,
-                "key.revoke",
-                &object,
-                state.store.change_key(old.id, KeyChange::Revoke, &act),
-            )?;
+            if let Err(cause) = state.store.change_key(old.id, KeyChange::Revoke, &act) {
+                // The log may be as full as the store; the answer says what matters.
+                drop(self.record(actor, "key.revoke.failed", &object, &chain(&cause)));
+                return Err(ControlError::StoppedNotStored { what: object, cause });
+            }
             state.refresh_keys(&self.live, &[old.id])?;
             recorded?;
         }

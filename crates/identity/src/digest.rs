@@ -41,11 +41,18 @@ impl SecretDigest {
     pub fn of(key: &PresentedKey<'_>) -> Self {
         let mut message = [0_u8; MESSAGE_BYTES];
         // Fixed places with zero padding: no two different keys make one message.
-        let environment = key.environment().bytes().chain(std::iter::repeat(0)).take(ENVIRONMENT_BYTES_MAX);
-        let parts =
-            DOMAIN.iter().copied().chain(environment).chain(*key.id().as_bytes()).chain(*key.secret());
-        for (slot, byte) in message.iter_mut().zip(parts) {
-            *slot = byte;
+        let mut rest = message.as_mut_slice();
+        let id = key.id();
+        let parts = [
+            (DOMAIN.as_slice(), DOMAIN.len()),
+            (key.environment().as_bytes(), ENVIRONMENT_BYTES_MAX),
+            (id.as_bytes().as_slice(), model::id::KEY_ID_BYTES),
+            (key.secret().as_slice(), SECRET_BYTES),
+        ];
+        for (part, length) in parts {
+            let Some((place, behind)) = std::mem::take(&mut rest).split_at_mut_checked(length) else { break };
+            place.iter_mut().zip(part).for_each(|(slot, byte)| *slot = *byte);
+            rest = behind;
         }
         Self(Sha256::digest(message).into())
     }

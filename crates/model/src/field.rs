@@ -1,8 +1,8 @@
 //! What a header field is to the gateway, told from its name alone.
 //!
 //! Every field of a request is classified once, at admission. What reaches the upstream is decided by this
-//! class, so a new managed field is added here and nowhere else. Names are compared without case and with `_`
-//! read as `-`, because upstreams that map fields to variables (CGI, WSGI) cannot tell these apart.
+//! class, so a new managed field is added here and nowhere else. Names are compared without case and with `_`, `.`
+//! and the like read as `-`, because upstreams that map fields to variables (CGI, WSGI) cannot tell these apart.
 
 /// The class of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,14 +63,16 @@ impl FieldKind {
         }
         let mut buffer = [0_u8; COMPARED_BYTES];
         for (slot, &byte) in buffer.iter_mut().zip(name) {
-            *slot = if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+            *slot = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
         }
         let compared = buffer.get(..name.len().min(COMPARED_BYTES)).unwrap_or(&buffer);
         let kind = Self::of_normal(compared, name.len());
-        match (underscored, kind) {
+        let is_twin = name.iter().any(|&byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+        match (is_twin, kind) {
             (false, kind) => kind,
             // An underscored twin of an ordinary field may be listed by an API; a twin of any other is never kept.
-            (true, Self::Plain) => Self::Underscored,
+            (true, Self::Plain) if underscored => Self::Underscored,
+            (true, Self::Plain) => Self::Plain,
             (true, _) => Self::Managed,
         }
     }
@@ -154,7 +156,7 @@ const fn may_be_special(name: &[u8]) -> bool {
         | (b't', 2 | 7 | 10 | 11 | 17)
         | (b'u', 7) => true,
         (b's', length) => 9 <= length && matches!(name, [_, b'a' | b'A', ..]),
-        (b'x', _) => matches!(name, [_, b'-' | b'_', ..]),
+        (b'x', _) => matches!(name, [_, separator, ..] if !separator.is_ascii_alphanumeric()),
         _ => false,
     }
 }
@@ -204,6 +206,11 @@ mod tests {
             ("sallyport-anything-that-is-much-longer-than-what-is-compared", FieldKind::Managed),
             ("Sallyport_Assertion", FieldKind::Managed),
             ("SALLYPORT_ASSERTION", FieldKind::Managed),
+            ("Sallyport.Assertion", FieldKind::Managed),
+            ("X.Forwarded.For", FieldKind::Managed),
+            ("X-Forwarded.For", FieldKind::Managed),
+            ("Content.Length", FieldKind::Managed),
+            ("X.Custom", FieldKind::Plain),
             ("X-Sallyport-Caller", FieldKind::Managed),
             ("X_Sallyport-Caller", FieldKind::Managed),
             ("Sallyportal", FieldKind::Plain),

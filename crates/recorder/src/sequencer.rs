@@ -375,13 +375,12 @@ impl Sequencer {
         }
         let waited = !self.awaited.is_empty() || !self.replies.is_empty();
         let due = self.checkpoint_at <= now || now.plus(CHECKPOINT_EVERY) < self.checkpoint_at;
-        let outcome = self.attempt(now, |log| if waited { log.sync() } else { log.write() });
-        if outcome.is_ok() {
-            self.untold_ring = 0;
-            self.untold_write = 0;
-            self.awaited.drain(..).for_each(|cell| cell.settle(Ok(())));
-            self.replies.drain(..).for_each(|reply| unheeded(reply.try_send(Ok(()))));
-        }
+        // Behind a failure there is nothing to sign, and finding nothing to do would look like having recovered.
+        self.attempt(now, |log| if waited { log.sync() } else { log.write() })?;
+        self.untold_ring = 0;
+        self.untold_write = 0;
+        self.awaited.drain(..).for_each(|cell| cell.settle(Ok(())));
+        self.replies.drain(..).for_each(|reply| unheeded(reply.try_send(Ok(()))));
         if due {
             self.checkpoint_at = now.plus(CHECKPOINT_EVERY);
             unheeded(self.attempt(now, Log::checkpoint));
@@ -391,7 +390,7 @@ impl Sequencer {
         } else if self.log.is_full(now, SEGMENT_AGE) {
             unheeded(self.attempt(now, |log| log.seal(now)));
         }
-        outcome
+        Ok(())
     }
 
     /// Runs an operation on the log; where it fails, counts what went back and rests.

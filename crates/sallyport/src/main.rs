@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::Verdict;
-use output::{Format, Output, Tone};
+use output::{Format, Output, Tone, printable};
 
 /// Allocates for all workers; glibc's allocator costs more per request (`docs/performance.md`).
 #[global_allocator]
@@ -66,7 +66,11 @@ fn main() -> ExitCode {
             match output.format {
                 Format::Json => output.note(&explain_json(&error).to_string()),
                 Format::Human => {
-                    output.note(&format!("{} {}", output.tone(Tone::Bad, "error:"), explain(&error)));
+                    output.note(&format!(
+                        "{} {}",
+                        output.tone(Tone::Bad, "error:"),
+                        printable(&explain(&error))
+                    ));
                 }
             }
             ExitCode::from(MISTAKE)

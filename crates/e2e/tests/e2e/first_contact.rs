@@ -237,6 +237,9 @@ fn the_end_of_a_gateway_is_orderly() {
     until("the beginning of the end", || {
         (!world.place.dir().join(".state/admin.json").exists()).then_some(())
     });
+    // Who comes now is told at once that nobody is there.
+    let address = world.gateway().address;
+    until("a closed door", || std::net::TcpStream::connect(address).is_err().then_some(()));
     gate.open();
     assert_eq!(connection.answer().body, b"ok");
     world.ended_in_order();

@@ -11,7 +11,7 @@ use model::{ApiName, TeamName};
 
 use super::Verdict;
 use crate::cli::{Cli, Global, InitArguments};
-use crate::output::{Format, Output, Tone};
+use crate::output::{Format, Output, Tone, printable};
 use crate::system;
 
 /// The largest document that is read.
@@ -121,7 +121,11 @@ pub(super) fn check(global: &Global, output: Output) -> anyhow::Result<Verdict> 
             }
             Format::Human => {
                 let tone = if severity == "error" { Tone::Bad } else { Tone::Warning };
-                output.line(&format!("{}: {finding}", output.tone(tone, severity)))?;
+                output.line(&format!(
+                    "{}: {}",
+                    output.tone(tone, severity),
+                    printable(&finding.to_string())
+                ))?;
             }
         }
     }

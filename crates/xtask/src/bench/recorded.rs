@@ -74,6 +74,18 @@ impl Recorded {
         std::fs::write(&path, text + "\n").with_context(|| format!("cannot write `{PATH}`"))
     }
 
+    /// Takes each figure of `other` that is lower.
+    pub(super) fn keep_lower(&mut self, other: &Self) {
+        for (scenario, figure) in &other.sallyport {
+            let kept = self.sallyport.entry(scenario.clone()).or_insert_with(|| figure.clone());
+            kept.instructions = kept.instructions.min(figure.instructions);
+            kept.system_calls = kept.system_calls.min(figure.system_calls);
+            kept.hash_calls = kept.hash_calls.min(figure.hash_calls);
+            kept.checksum_calls = kept.checksum_calls.min(figure.checksum_calls);
+            kept.signature_calls = kept.signature_calls.min(figure.signature_calls);
+        }
+    }
+
     /// What `measured` has that is worse than this, one sentence each.
     pub(super) fn complaints(&self, measured: &Self) -> Vec<String> {
         let mut found = Vec::new();
@@ -123,6 +135,13 @@ mod tests {
         for instructions in [5_000.0, 10_000.0, 10_499.0] {
             assert_eq!(complaints(&recorded(instructions, 4.2, 0.0)), 0, "{instructions}");
         }
+    }
+
+    #[test]
+    fn keeps_the_lower_of_two_measurements() {
+        let mut measured = recorded(10_000.0, 4.9, 0.0);
+        measured.keep_lower(&recorded(11_000.0, 4.2, 0.0));
+        assert_eq!(measured, recorded(10_000.0, 4.2, 0.0));
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn case_80_an_unknown_field_or_version_is_refused_and_the_last_good_stays() {
     changes_nothing(&world, API, "exposure: partner", "exposure: partner\nalow: everything");
     changes_nothing(&world, API, "version: 1", "version: 2");
     changes_nothing(&world, API, "mode: enforce", "mode: enforce\nmode: observe");
+    changes_nothing(&world, API, "mode: enforce", "mode: observe\nobserve_until: 2099-01-01");
     changes_nothing(
         &world,
         "sallyport.yaml",

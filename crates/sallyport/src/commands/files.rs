@@ -104,7 +104,12 @@ pub(super) fn read_document(path: &Path) -> anyhow::Result<String> {
 pub(super) fn check(global: &Global, output: Output) -> anyhow::Result<Verdict> {
     let read = files::read_all(&global.dir)?;
     let (errors, warnings) = match control::check::check(&read) {
-        Ok(checked) => (Vec::new(), checked.warnings),
+        Ok(checked) => {
+            // The files know no clock, so how far off an end of observation may be is judged here, as by the gateway.
+            let now = system::now();
+            let apis = checked.repository.apis.iter();
+            (apis.filter_map(|api| api.check_observe_until(now).err()).collect(), checked.warnings)
+        }
         Err(control::ControlError::Files(errors)) => (errors, Vec::new()),
         Err(other) => return Err(other.into()),
     };

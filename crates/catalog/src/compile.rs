@@ -13,9 +13,7 @@ use hashbrown::HashTable;
 use model::{ApiName, GroupName, Method, OperationId};
 
 use crate::find::{Sites, Trie};
-use crate::{
-    ApiDeclaration, BasePath, Cors, Hosts, Lifecycle, Lint, MethodSet, PathParameter, Template, Visibility,
-};
+use crate::{ApiDeclaration, BasePath, Cors, Hosts, Lifecycle, Lint, PathParameter, Template, Visibility};
 
 /// The most APIs of a catalogue.
 pub const APIS_MAX: usize = 65_535;
@@ -58,8 +56,6 @@ pub struct Operation {
     pub visibility: Visibility,
     pub operation_id: Option<Box<str>>,
     pub summary: Option<Box<str>>,
-    /// Every method on its path that may be told of: no hidden ones, and HEAD where GET answers it.
-    pub path_methods: MethodSet,
 }
 
 /// All declared operations of a gateway, ready to be matched.
@@ -199,7 +195,6 @@ fn number(declarations: Vec<ApiDeclaration>) -> Result<(Vec<Api>, Vec<Operation>
                 visibility: operation.visibility,
                 operation_id: operation.operation_id.map(Into::into),
                 summary: operation.summary.map(Into::into),
-                path_methods: MethodSet::EMPTY,
             });
         }
         apis.push(Api {

@@ -1,15 +1,16 @@
 //! CORS preflights, answered from declaration (Fetch standard, section 3.2).
 //!
-//! A preflight carries no credentials, so its answer tells only what was declared for browsers to know. Whatever
-//! is not exactly declared is no preflight here and goes the ordinary way, which denies it.
+//! A preflight carries no credentials, so its answer tells only what was declared for browsers to know, and that is
+//! the same on every path of an API: which paths exist, and with which methods, is for known callers. Whatever is not
+//! exactly declared is no preflight here and goes the ordinary way, which denies it.
 
 use std::time::Duration;
 
 use model::{CanonicalRequest, FieldKind, Method};
 
+use crate::MethodSet;
 use crate::compile::{Api, Catalog};
 use crate::find::Match;
-use crate::{Found, MethodSet};
 
 /// The longest list of field names that a preflight may ask for, in bytes.
 pub const REQUESTED_HEADERS_BYTES_MAX: usize = 2_048;
@@ -36,7 +37,7 @@ pub enum CorsCredentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preflight<'a> {
     pub origin: &'a str,
-    /// Every method that is declared on the path and not hidden.
+    /// Every method that the API declares on some path and does not hide.
     pub methods: MethodSet,
     /// The field names that were asked for, as they were written: a list of tokens.
     pub headers: Option<&'a str>,
@@ -74,7 +75,8 @@ impl<'a> Preflight<'a> {
 
 /// Answers a preflight, or says that the request is none: not OPTIONS with `Origin` and
 /// `Access-Control-Request-Method` once each, an API that declares nothing for browsers, or an origin, a method or
-/// a field name that is not declared. `found` is what the matcher said about this request.
+/// a field name that is not declared by it. `found` is what the matcher said about this request; the answer depends on
+/// the API alone, so that whoever names a declared origin learns nothing about its paths.
 #[must_use]
 pub fn preflight<'a>(
     catalog: &'a Catalog,
@@ -84,13 +86,9 @@ pub fn preflight<'a>(
     if request.method() != Method::Options {
         return None;
     }
-    let (api, methods) = match found {
-        Match::Found(Found { api, operation, .. }) => (*api, catalog.operation(*operation)?.path_methods),
-        Match::MethodNotDeclared { api, allow } => (*api, *allow),
-        Match::UnknownHost | Match::UnknownOperation { .. } => return None,
-    };
     let asked = Method::of_token(request.only(FieldKind::AccessControlRequestMethod)?);
-    let api = catalog.api(api)?;
+    let api = catalog.api(found.api()?)?;
+    let methods = catalog.methods_near(request);
     let (origin, cors) = (allowed_origin(api, request)?, api.cors.as_ref()?);
     if !methods.contains(asked) {
         return None;

@@ -27,8 +27,8 @@ use crate::{Captures, MethodSet, Template};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     Found(Found),
-    /// The path is declared, the method on it is not. `allow` leaves out hidden operations; it is empty
-    /// where all of them are hidden, and then the answer must look like that to an unknown operation.
+    /// The path is declared, the method on it is not. `allow` is empty where one of the operations on the path is
+    /// hidden, and then the answer must look like that to an unknown operation, as that to the hidden one does.
     MethodNotDeclared {
         api: ApiIndex,
         allow: MethodSet,
@@ -64,6 +64,12 @@ impl Match {
 }
 
 impl Catalog {
+    /// The methods that the APIs declare which a request can belong to by its host and the beginning of its path; not
+    /// those of hidden operations alone.
+    pub(crate) fn methods_near(&self, request: &CanonicalRequest) -> MethodSet {
+        self.sites.find(request).map_or(MethodSet::EMPTY, |domain| domain.methods)
+    }
+
     /// Finds the operation of a request. HEAD is GET's operation where the path has none of its own.
     #[must_use]
     pub fn find(&self, request: &CanonicalRequest) -> Match {
@@ -76,7 +82,7 @@ impl Catalog {
         let method = request.method();
         let of_get = if method == Method::Head { endpoint.operation(Method::Get) } else { None };
         let Some(operation) = endpoint.operation(method).or(of_get) else {
-            return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.shown };
+            return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.allow() };
         };
         let captures = self.operation(operation).and_then(|found| capture(&found.template, request));
         match captures {

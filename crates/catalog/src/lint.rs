@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use model::OperationId;
+use model::{ApiName, OperationId};
 
 /// Something that a person should look at. Every lint names all that takes part in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lint {
     /// Some paths fit both, and neither is the more special one; requests for them go to `taken`.
     Ambiguous { taken: OperationId, other: OperationId },
-    /// A denial hides it, so no preflight may tell of it either: browsers can't call it from other origins.
+    /// Two APIs on one host with one base path declare different things for browsers, so that preflights show which
+    /// of their paths belong to which.
+    BrowsersTellApisApart { one: ApiName, other: ApiName },
+    /// A denial hides it, so no preflight may tell of its method, and no other operation of the API has it: browsers
+    /// can't call it from other origins.
     HiddenFromBrowsers { operation: OperationId },
     /// The look at overlaps or the list of lints ended at its limit.
     Incomplete,
@@ -32,9 +36,13 @@ impl fmt::Display for Lint {
                 formatter,
                 "some paths fit both `{taken}` and `{other}`; requests for them are judged as the first"
             ),
+            Self::BrowsersTellApisApart { one, other } => write!(
+                formatter,
+                "`{one}` and `{other}` share a host and a base path and differ in `cors`, so preflights tell anyone whose paths are whose"
+            ),
             Self::HiddenFromBrowsers { operation } => write!(
                 formatter,
-                "`{operation}` is hidden, so preflights for it are not answered and browsers cannot call it from other origins"
+                "`{operation}` is hidden and the only operation with its method, so preflights do not tell of it and browsers cannot call it from other origins"
             ),
             Self::Incomplete => formatter.write_str("there is more to say than the limit of lints allows"),
             Self::ParameterNames { one, other, name, other_name } => write!(

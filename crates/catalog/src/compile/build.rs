@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Draft, operation};
+use super::draft::{Draft, operation as operation_at};
 use super::{Api, ApiIndex, CompileCatalogError, Operation, OperationIndex, check, overlap};
 use crate::find::{Domain, NodeId, Site, Sites, Trie};
 use crate::template::Segment;
-use crate::{BasePath, Hosts, Lint, Template, Visibility};
+use crate::{BasePath, Hosts, Lint, MethodSet, Template, Visibility};
 
 /// How many lints of one catalogue are reported beside overlaps.
 const LINTS_MAX: usize = 1_024;
@@ -70,13 +70,21 @@ fn apis_by_host(apis: &[Api]) -> BTreeMap<&str, Vec<ApiIndex>> {
     by_host.into_iter().map(|(host, present)| (host, present.into_iter().collect())).collect()
 }
 
+/// A trie that exists.
+#[derive(Clone, Copy)]
+struct Root {
+    node: NodeId,
+    /// Every method that may be told of, on any path of it.
+    methods: MethodSet,
+}
+
 struct Builder<'a> {
     apis: &'a [Api],
     operations: &'a mut [Operation],
     sites: Sites,
     trie: Trie,
     /// The tries that exist, by the APIs in them.
-    roots: BTreeMap<Vec<ApiIndex>, NodeId>,
+    roots: BTreeMap<Vec<ApiIndex>, Root>,
     lints: Vec<Lint>,
 }
 
@@ -102,7 +110,7 @@ impl Builder<'_> {
             let root = self.root(apis)?;
             let owner = apis.iter().min_by_key(|index| self.api(**index).map(|api| &api.name));
             let owner = owner.copied().unwrap_or(ApiIndex(u16::MAX));
-            domains.push(Domain { base: (*base).clone(), root, owner });
+            domains.push(Domain { base: (*base).clone(), root: root.node, owner, methods: root.methods });
         }
         // Longest first. Among the shortest the first by name comes last, since the last takes what is left.
         domains.sort_by_key(|domain| {
@@ -116,7 +124,7 @@ impl Builder<'_> {
     }
 
     /// The trie of these APIs, built where it does not exist yet.
-    fn root(&mut self, apis: &[ApiIndex]) -> Result<NodeId, CompileCatalogError> {
+    fn root(&mut self, apis: &[ApiIndex]) -> Result<Root, CompileCatalogError> {
         if let Some(root) = self.roots.get(apis) {
             return Ok(*root);
         }
@@ -131,15 +139,9 @@ impl Builder<'_> {
             return Err(CompileCatalogError::TooEntangled { apis });
         }
         self.lints.extend(overlap::overlaps(&draft, self.operations));
-        for endpoint in &draft.endpoints {
-            for index in endpoint.operations() {
-                let place = usize::try_from(index.0).unwrap_or(usize::MAX);
-                if let Some(operation) = self.operations.get_mut(place) {
-                    operation.path_methods = endpoint.shown;
-                }
-            }
-        }
-        let root = draft.freeze(&mut self.trie)?;
+        let methods = draft.endpoints.iter().flat_map(|endpoint| endpoint.shown.iter()).collect();
+        let root = Root { node: draft.freeze(&mut self.trie)?, methods };
+        self.lint_for_browsers(apis, methods);
         self.roots.insert(apis.to_vec(), root);
         Ok(root)
     }
@@ -176,7 +178,30 @@ impl Builder<'_> {
 
     fn operations_of(&self, apis: &[ApiIndex]) -> impl Iterator<Item = &Operation> {
         let indices = apis.iter().flat_map(|api| self.indices(*api));
-        indices.filter_map(|index| operation(self.operations, index))
+        indices.filter_map(|index| operation_at(self.operations, index))
+    }
+
+    /// Looks at what preflights on the paths of these APIs tell, which is the same on all paths of one API.
+    fn lint_for_browsers(&mut self, apis: &[ApiIndex], methods: MethodSet) {
+        let declared: Vec<&Api> = apis.iter().filter_map(|index| self.api(*index)).collect();
+        let mut lints = Vec::new();
+        if let Some((first, others)) = declared.split_first() {
+            let differing = others.iter().filter(|other| other.cors != first.cors);
+            lints.extend(differing.map(|other| Lint::BrowsersTellApisApart {
+                one: first.name.clone(),
+                other: other.name.clone(),
+            }));
+        }
+        let for_browsers =
+            apis.iter().filter(|index| self.api(**index).is_some_and(|api| api.cors.is_some()));
+        for operation in for_browsers.flat_map(|api| self.indices(*api)) {
+            let hidden = operation_at(self.operations, operation).filter(|operation| {
+                operation.visibility == Visibility::Hidden && !methods.contains(operation.method)
+            });
+            lints
+                .extend(hidden.map(|operation| Lint::HiddenFromBrowsers { operation: operation.id.clone() }));
+        }
+        self.lints.extend(lints);
     }
 
     fn lint_operations(&mut self) {
@@ -196,10 +221,6 @@ impl Builder<'_> {
             if is_reserved(&operation.template) {
                 let reason = "the gateway itself answers there".to_owned();
                 self.lints.push(Lint::Unreachable { operation: operation.id.clone(), reason });
-            }
-            let has_cors = api.is_some_and(|api| api.cors.is_some());
-            if has_cors && operation.visibility == Visibility::Hidden {
-                self.lints.push(Lint::HiddenFromBrowsers { operation: operation.id.clone() });
             }
             if operation.groups.is_empty() {
                 self.lints.push(Lint::Ungrouped { operation: operation.id.clone() });

@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use model::CanonicalRequest;
 
 use super::NodeId;
-use crate::BasePath;
 use crate::compile::ApiIndex;
+use crate::{BasePath, MethodSet};
 
 /// All hosts that something is declared on.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Domain {
     pub(crate) root: NodeId,
     /// Whose the paths are that nobody declares.
     pub(crate) owner: ApiIndex,
+    /// Every method that may be told of, on any of its paths.
+    pub(crate) methods: MethodSet,
 }
 
 impl Sites {

@@ -168,25 +168,26 @@ fn the_path_decides_before_the_method() {
 
 #[test]
 fn hidden_operations_are_found_and_not_told_of() {
-    let mut declaration =
-        api("a a.example /", &["GET /x", "PUT /x", "GET /y", "DELETE /y", "GET /z", "HEAD /z", "POST /z"]);
+    let mut declaration = api(
+        "a a.example /",
+        &["GET /x", "PUT /x", "GET /y", "DELETE /y", "GET /z", "HEAD /z", "POST /z", "GET /shown"],
+    );
     for place in [1, 2, 3, 4] {
         declaration.operations[place].visibility = Visibility::Hidden;
     }
     let catalog = compile(vec![declaration]);
     for (method, target, expected) in [
         ("PUT", "/x", "a:PUT /x"),
-        ("POST", "/x", "405 in a: GET, HEAD"),
+        ("POST", "/x", "405 in a: "),
         ("GET", "/y", "a:GET /y"),
         ("HEAD", "/y", "a:GET /y"),
         ("POST", "/y", "405 in a: "),
         ("POST", "/none", "unknown in a"),
-        ("PUT", "/z", "405 in a: HEAD, POST"),
+        ("PUT", "/z", "405 in a: "),
+        ("PUT", "/shown", "405 in a: GET, HEAD"),
     ] {
         assert_eq!(answer(&catalog, method, "a.example", target), expected, "{method} {target}");
     }
-    let shown: Vec<String> = catalog.operations().iter().map(|it| it.path_methods.to_string()).collect();
-    assert_eq!(shown, ["GET, HEAD", "GET, HEAD", "", "", "HEAD, POST", "HEAD, POST", "HEAD, POST"]);
 }
 
 #[test]

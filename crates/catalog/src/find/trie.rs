@@ -94,6 +94,12 @@ impl Endpoint {
         None
     }
 
+    /// What `Allow` may list: nothing where an operation is hidden. A list without it would tell it from the methods
+    /// that are not declared, since those would be answered by the list and the hidden one by 404.
+    pub(crate) fn allow(&self) -> MethodSet {
+        if self.hidden.is_empty() { self.shown } else { MethodSet::EMPTY }
+    }
+
     /// Its operations by method.
     pub(crate) fn operations(&self) -> impl Iterator<Item = OperationIndex> {
         self.operations.iter().filter_map(|operation| *operation)

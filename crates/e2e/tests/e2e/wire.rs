@@ -273,6 +273,11 @@ fn a_client_that_has_finished_sending_still_gets_its_answer() {
     assert_eq!(connection.answer().body, b"ok");
 }
 
+/// The head of an answer, but for what no two answers share.
+fn without_id(answer: &testkit::Response) -> String {
+    answer.head.replace(&answer.decision(), "ID")
+}
+
 #[test]
 fn preflights_are_answered_from_declaration_and_never_reach_the_upstream() {
     let world = World::with_api("cors: { origins: ['https://shop.example'] }\n");
@@ -289,12 +294,15 @@ fn preflights_are_answered_from_declaration_and_never_reach_the_upstream() {
     assert_eq!(answer.field("access-control-allow-origin"), Some("https://shop.example"));
     let methods = answer.field("access-control-allow-methods").unwrap();
     assert!(methods.contains("GET") && methods.contains("POST") && !methods.contains("DELETE"), "{methods}");
+    // What anyone can ask tells nothing of paths.
+    let elsewhere = ask("https://shop.example", "GET", "/nowhere");
+    assert_eq!(without_id(&elsewhere), without_id(&answer));
     // A declared origin may read why it is refused; nobody is told that the call itself may be made.
     for (origin, method, path, may_read) in [
         ("https://evil.example", "GET", "/orders", false),
         ("https://shop.example.evil", "GET", "/orders", false),
         ("https://shop.example", "DELETE", "/orders", true),
-        ("https://shop.example", "GET", "/nowhere", true),
+        ("https://shop.example", "DELETE", "/nowhere", true),
     ] {
         let answer = ask(origin, method, path);
         assert_eq!((answer.status, answer.field("access-control-allow-methods")), (401, None), "{answer:?}");

@@ -326,7 +326,7 @@ fn a_hidden_operation_looks_like_one_that_is_not_there() {
     looks_like_unknown(&Setup { per_key: Some("2/m"), per_api: Some("3/h"), ..enforced() });
     check(
         &enforced(),
-        "PUT orders.example/orders/7\nX-Api-Key: $whole",
+        "PUT orders.example/public\nX-Api-Key: $whole",
         expect!["denied 405 method_not_declared [Allow: GET, HEAD] | method_not_declared | app:shop "],
     );
 }
@@ -347,6 +347,8 @@ fn looks_like_unknown(setup: &Setup) {
         ("POST orders.example/secrets/a\nX-Api-Key: $whole", DenyReason::MethodNotDeclared),
         ("DELETE orders.example/orders/7\nX-Api-Key: $whole", DenyReason::NoGrant),
         ("DELETE orders.example/orders/x\nX-Api-Key: $whole", DenyReason::BadParameter),
+        // Not declared beside the hidden one: an answer of its own would tell them apart.
+        ("PUT orders.example/orders/7\nX-Api-Key: $whole", DenyReason::MethodNotDeclared),
     ] {
         assert_eq!(answer(line), (unknown.clone(), recorded), "{line}");
     }

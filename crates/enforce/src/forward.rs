@@ -15,7 +15,7 @@ use model::request::Scheme;
 use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, Head};
 use smallvec::SmallVec;
 
-use crate::client::ClientAddress;
+use crate::client::{ClientAddress, Peer};
 use crate::limit::Budgets;
 use crate::trace::Continuity;
 use crate::{ApiRules, Evidence, HostHeader, Trace};
@@ -204,6 +204,7 @@ impl Forward {
             FieldKind::Tracestate => {
                 self.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
             }
+            FieldKind::ClientAddress => self.client.peer == Peer::Trusted && !is_own_key(field.value),
             FieldKind::ContentLength
             | FieldKind::Expect
             | FieldKind::Forwarded
@@ -350,6 +351,7 @@ pub fn trailer_use(name: &[u8]) -> TrailerUse {
         FieldKind::AccessControlRequestHeaders
         | FieldKind::AccessControlRequestMethod
         | FieldKind::Authorization
+        | FieldKind::ClientAddress
         | FieldKind::ContentLength
         | FieldKind::Expect
         | FieldKind::Forwarded

@@ -13,6 +13,8 @@ pub enum FieldKind {
     AccessControlRequestHeaders,
     /// `Authorization`: an own key, or a foreign credential.
     Authorization,
+    /// Says the client's address by a convention of some proxy (`X-Real-IP`): forwarded from trusted proxies only.
+    ClientAddress,
     /// `Content-Length`: written anew from the framing that was judged.
     ContentLength,
     /// `Expect`: answered here.
@@ -53,6 +55,22 @@ const OVERRIDES: [&[u8]; 7] = [
     b"x-rewrite-url",
 ];
 
+/// Fields in which proxies and content networks tell the client's address, beside `Forwarded` and `X-Forwarded-For`.
+/// Software behind the gateway believes them, so a client must not be the one who sets them.
+const CLIENT_ADDRESSES: [&[u8]; 11] = [
+    b"cf-connecting-ip",
+    b"cf-connecting-ipv6",
+    b"fastly-client-ip",
+    b"proxy-client-ip",
+    b"true-client-ip",
+    b"wl-proxy-client-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-original-forwarded-for",
+    b"x-real-ip",
+    b"x-remote-addr",
+];
+
 impl FieldKind {
     /// Classifies a field name.
     #[must_use]
@@ -88,23 +106,24 @@ impl FieldKind {
             [b'c', ..] => match name {
                 b"connection" => Self::HopByHop,
                 b"content-length" => Self::ContentLength,
-                _ => Self::Plain,
+                _ => Self::of_address(name),
             },
             b"expect" => Self::Expect,
             b"forwarded" => Self::Forwarded,
+            b"fastly-client-ip" | b"wl-proxy-client-ip" => Self::ClientAddress,
             b"host" => Self::Host,
             b"keep-alive" => Self::HopByHop,
             b"origin" => Self::Origin,
             [b'p', ..] => match name {
                 b"proxy-connection" | b"proxy-authenticate" | b"proxy-authorization" => Self::HopByHop,
-                _ => Self::Plain,
+                _ => Self::of_address(name),
             },
             [b's', ..] if name.starts_with(b"sallyport-") || name == b"sallyport" => Self::Managed,
             [b't', ..] => match name {
                 b"te" | b"trailer" | b"transfer-encoding" => Self::HopByHop,
                 b"traceparent" => Self::Traceparent,
                 b"tracestate" => Self::Tracestate,
-                _ => Self::Plain,
+                _ => Self::of_address(name),
             },
             b"upgrade" => Self::HopByHop,
             [b'x', b'-', ..] => Self::of_extension(name, whole_length),
@@ -120,7 +139,11 @@ impl FieldKind {
             || name.starts_with(b"x-forwarded-")
             || name.starts_with(b"x-envoy-")
             || (whole_length <= COMPARED_BYTES && OVERRIDES.contains(&name));
-        if managed { Self::Managed } else { Self::Plain }
+        if managed { Self::Managed } else { Self::of_address(name) }
+    }
+
+    fn of_address(name: &[u8]) -> Self {
+        if CLIENT_ADDRESSES.contains(&name) { Self::ClientAddress } else { Self::Plain }
     }
 }
 
@@ -147,14 +170,15 @@ const fn may_be_special(name: &[u8]) -> bool {
     let [first, ..] = name else { return false };
     match (first.to_ascii_lowercase(), name.len()) {
         (b'a', 13 | 29 | 30)
-        | (b'c', 10 | 14)
+        | (b'c', 10 | 14 | 16 | 18)
         | (b'e' | b'o', 6)
-        | (b'f', 9)
+        | (b'f', 9 | 16)
         | (b'h', 4)
         | (b'k', 10)
-        | (b'p', 16 | 18 | 19)
-        | (b't', 2 | 7 | 10 | 11 | 17)
-        | (b'u', 7) => true,
+        | (b'p', 15 | 16 | 18 | 19)
+        | (b't', 2 | 7 | 10 | 11 | 14 | 17)
+        | (b'u', 7)
+        | (b'w', 18) => true,
         (b's', length) => 9 <= length && matches!(name, [_, b'a' | b'A', ..]),
         (b'x', _) => matches!(name, [_, separator, ..] if !separator.is_ascii_alphanumeric()),
         _ => false,
@@ -171,7 +195,8 @@ mod tests {
     const SPECIAL: &str = "(authorization|access-control-request-(method|headers)|connection|content-length|expect|\
         forwarded|host|keep-alive|origin|proxy-(connection|authenticate|authorization)|sallyport(-[a-z]{0,3})?|te|\
         trailer|transfer-encoding|traceparent|tracestate|upgrade|x-forwarded-(for|a)|x-(sallyport|envoy)-[a-z]?|\
-        x-http-method(-override)?|x-method-override|x-original-(method|uri|url)|x-rewrite-url)";
+        x-http-method(-override)?|x-method-override|x-original-(method|uri|url)|x-rewrite-url|cf-connecting-ip(v6)?|\
+        (fastly|true|(wl-)?proxy|x|x-cluster)-client-ip|x-original-forwarded-for|x-real-ip|x-remote-addr)";
 
     proptest! {
         #[test]
@@ -180,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn a_name_that_is_not_plain_is_never_missed(name in SPECIAL, other in "[acefhkopstux][-_a-z]{0,31}") {
+        fn a_name_that_is_not_plain_is_never_missed(name in SPECIAL, other in "[acefhkopstuwx][-_a-z]{0,31}") {
             let name: String = name.split_whitespace().collect();
             for name in [name.clone(), name.to_ascii_uppercase(), name.replace('-', "_"), other] {
                 let compared: Vec<u8> =
@@ -223,6 +248,15 @@ mod tests {
             ("X-Envoy-Original-Path", FieldKind::Managed),
             ("X-HTTP-Method-Override", FieldKind::Managed),
             ("X-Original-URL", FieldKind::Managed),
+            ("X-Original-Forwarded-For", FieldKind::ClientAddress),
+            ("X-Real-IP", FieldKind::ClientAddress),
+            ("X_Real_IP", FieldKind::Managed),
+            ("X-Real-IPs", FieldKind::Plain),
+            ("CF-Connecting-IP", FieldKind::ClientAddress),
+            ("CF-Ray", FieldKind::Plain),
+            ("Fastly-Client-IP", FieldKind::ClientAddress),
+            ("True-Client-Ip", FieldKind::ClientAddress),
+            ("WL-Proxy-Client-IP", FieldKind::ClientAddress),
             ("Connection", FieldKind::HopByHop),
             ("Keep-Alive", FieldKind::HopByHop),
             ("TE", FieldKind::HopByHop),

@@ -162,6 +162,7 @@ pub(crate) fn passes_response_trailer(name: &[u8]) -> bool {
         FieldKind::AccessControlRequestMethod
         | FieldKind::AccessControlRequestHeaders
         | FieldKind::Authorization
+        | FieldKind::ClientAddress
         | FieldKind::ContentLength
         | FieldKind::Expect
         | FieldKind::Forwarded

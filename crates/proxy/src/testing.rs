@@ -304,7 +304,7 @@ impl Served {
     }
 
     /// A gateway whose upstream is itself, under the name `host`.
-    pub(crate) fn before_itself(host: &str, _placeholder: SocketAddr) -> Self {
+    pub(crate) fn before_itself(host: &str) -> Self {
         let listener = crate::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         Self::on(listener, &format!("{host}:{port}"), Choices::STANDARD)

@@ -171,6 +171,28 @@ fn case_25_only_a_listed_proxy_says_where_a_call_comes_from() {
 }
 
 #[test]
+fn case_25_fields_by_which_proxies_tell_an_address_are_taken_from_listed_proxies_only() {
+    const NAMES: [&str; 5] =
+        ["X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-Forwarded-For"];
+    let send = |world: &World, names: &[&str]| {
+        let call = world.call("GET /orders").key(&world.keys.reader);
+        let call = names.iter().fold(call, |call, name| call.field(name, "203.0.113.9"));
+        assert_eq!(call.send().status, 200);
+        world.upstream.last()
+    };
+    let trusting = World::with(|place| {
+        place.edit("sallyport.yaml", "trusted_proxies: []", "trusted_proxies: [127.0.0.1]")
+    });
+    let request = send(&trusting, &NAMES);
+    for name in NAMES {
+        assert_eq!(request.all(&name.to_ascii_lowercase()), ["203.0.113.9"], "{name}: {}", request.head);
+    }
+    // A twin of such a field is never kept: what maps fields to variables cannot tell it from the field.
+    assert!(!send(&trusting, &["X_Real_IP", "X.Client.IP"]).head.contains("203.0.113.9"));
+    assert!(!send(&World::start(), &NAMES).head.contains("203.0.113.9"));
+}
+
+#[test]
 fn case_26_trusting_everybody_is_refused() {
     let world = World::start();
     for networks in ["10.2.0.0/0", "'::/0'", "0.0.0.0/0", "0.0.0.0/1, 128.0.0.0/1"] {

@@ -15,14 +15,22 @@ impl Input {
         self.actor.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
-    /// The body as `T`; unknown fields are refused, so that a misspelt option is not silently left out.
+    /// The body as `T`. A field that is unknown or stands twice is refused, so that a misspelt option is not silently
+    /// left out and no two readers take different values.
     fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_value(self.body.clone()).map_err(|error| {
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid",
-                format!("the body does not fit: {error}"),
-            )
+        let body = if self.body.is_empty() { b"{}".as_slice() } else { &self.body };
+        // A list would be taken for the fields in their order.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            let detail = "the body does not fit: it must be a JSON object";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
+        }
+        serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() {
+                let detail = format!("the body does not fit: {error}");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+            } else {
+                Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}"))
+            }
         })
     }
 
@@ -110,9 +118,11 @@ pub(crate) fn add_api(input: Input) -> Answer {
         owner: Option<String>,
         /// The text of the OpenAPI document.
         document: Option<String>,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { name, upstream, host, owner, document } = input.read()?;
-    let new = NewApi { name, upstream, host, owner, document: document.map(String::into_bytes) };
+    let Body { name, upstream, host, owner, document, reason } = input.read()?;
+    let new = NewApi { name, upstream, host, owner, document: document.map(String::into_bytes), reason };
     created(&input.control.add_api(input.actor()?, &new)?)
 }
 
@@ -122,10 +132,12 @@ pub(crate) fn regroup(input: Input) -> Answer {
     struct Body {
         #[serde(default)]
         dry_run: bool,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { dry_run } = input.read()?;
+    let Body { dry_run, reason } = input.read()?;
     let act = if dry_run { RegroupAct::DryRun } else { RegroupAct::Write };
-    ok(&input.control.regroup(input.actor()?, &input.name, act)?)
+    ok(&input.control.regroup(input.actor()?, &input.name, act, &reason)?)
 }
 
 pub(crate) fn observe_api(input: Input) -> Answer {
@@ -152,9 +164,11 @@ pub(crate) fn create_team(input: Input) -> Answer {
     #[serde(deny_unknown_fields)]
     struct Body {
         name: String,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { name } = input.read()?;
-    created(&input.control.create_team(input.actor()?, &name)?)
+    let Body { name, reason } = input.read()?;
+    created(&input.control.create_team(input.actor()?, &name, &reason)?)
 }
 
 pub(crate) fn applications(input: Input) -> Answer {
@@ -174,9 +188,11 @@ pub(crate) fn create_application(input: Input) -> Answer {
         /// `NAME=VALUE` each.
         #[serde(default)]
         attributes: Vec<String>,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { name, team, attributes } = input.read()?;
-    created(&input.control.create_application(input.actor()?, &name, &team, &attributes)?)
+    let Body { name, team, attributes, reason } = input.read()?;
+    created(&input.control.create_application(input.actor()?, &name, &team, &attributes, &reason)?)
 }
 
 pub(crate) fn disable_application(input: Input) -> Answer {
@@ -208,12 +224,14 @@ pub(crate) fn create_keys(input: Input) -> Answer {
         expires: Option<String>,
         #[serde(default = "one")]
         count: u32,
+        #[serde(default)]
+        reason: String,
     }
     const fn one() -> u32 {
         1
     }
-    let Body { app, scopes, expires, count } = input.read()?;
-    let order = KeyOrder { application: app, scopes, expires, count };
+    let Body { app, scopes, expires, count, reason } = input.read()?;
+    let order = KeyOrder { application: app, scopes, expires, count, reason };
     created(&input.control.create_keys(input.actor()?, &order)?)
 }
 
@@ -227,10 +245,12 @@ pub(crate) fn rotate_key(input: Input) -> Answer {
     #[serde(deny_unknown_fields)]
     struct Body {
         overlap_seconds: u64,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { overlap_seconds } = input.read()?;
+    let Body { overlap_seconds, reason } = input.read()?;
     let overlap = Duration::from_secs(overlap_seconds);
-    created(&input.control.rotate_key(input.actor()?, &input.name, overlap)?)
+    created(&input.control.rotate_key(input.actor()?, &input.name, overlap, &reason)?)
 }
 
 pub(crate) fn administrators(input: Input) -> Answer {
@@ -243,9 +263,11 @@ pub(crate) fn create_administrator(input: Input) -> Answer {
     struct Body {
         name: String,
         role: String,
+        #[serde(default)]
+        reason: String,
     }
-    let Body { name, role } = input.read()?;
-    created(&input.control.create_administrator(input.actor()?, &name, &role)?)
+    let Body { name, role, reason } = input.read()?;
+    created(&input.control.create_administrator(input.actor()?, &name, &role, &reason)?)
 }
 
 pub(crate) fn revoke_administrator(input: Input) -> Answer {

@@ -60,7 +60,7 @@ impl Fixture {
     }
 
     fn token(&self, role: &str) -> String {
-        let made = self.control.create_administrator(&Actor::gateway(), role, role).unwrap();
+        let made = self.control.create_administrator(&Actor::gateway(), role, role, "").unwrap();
         made.token
     }
 
@@ -199,6 +199,27 @@ async fn what_is_not_there_is_said_in_the_same_form() {
     assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     let (status, body, _) = fixture.send(fixture.request("GET", "/problems/no_grant", None)).await;
     assert_eq!((status, body["status"].as_u64()), (StatusCode::OK, Some(403)));
+}
+
+#[tokio::test]
+async fn a_body_has_one_reading_or_is_refused() {
+    let fixture = Fixture::new("readings");
+    let token = fixture.token("admin");
+    for (body, expected) in [
+        (r#"{"name":"guests","name":"partners"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"name":"guests","nam":"partners"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"["guests"]"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (r#""guests""#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("", StatusCode::UNPROCESSABLE_ENTITY),
+        (r#"{"name":"guests"} {}"#, StatusCode::BAD_REQUEST),
+        (r#"{"name":"guests""#, StatusCode::BAD_REQUEST),
+        (r#" {"name":"guests","reason":"they come on Monday"}"#, StatusCode::CREATED),
+    ] {
+        let mut request = fixture.request("POST", "/v1/teams", Some(&token));
+        *request.body_mut() = Body::from(body);
+        let (status, answer, _) = fixture.send(request).await;
+        assert_eq!(status, expected, "{body}: {answer}");
+    }
 }
 
 /// A body that never ends is refused by its token, and behind a right one by its size.

@@ -93,6 +93,7 @@ impl Control {
         actor: &Actor,
         name: &str,
         role: &str,
+        reason: &str,
     ) -> Result<NewToken, ControlError> {
         self.demand(actor, Needs::Admin)?;
         let name = person(name)?;
@@ -112,7 +113,7 @@ impl Control {
         if state.store.administrator(&name)?.is_some() {
             return Err(ControlError::Exists { what: "administrator", name: name.to_string() });
         }
-        self.record(actor, "administrator.create", &object, "")?;
+        self.record(actor, "administrator.create", &object, reason)?;
         self.carried(actor, "administrator.create", &object, state.store.add_administrator(&new))?;
         Ok(NewToken { name: name.to_string(), role: role.as_str(), token })
     }

@@ -1,18 +1,13 @@
-//! APIs: declare one more, show, regroup, observe for longer.
+//! APIs: declare one more, show, observe for longer.
 
-use std::collections::BTreeMap;
-
-use catalog::{Catalog, GroupsLock, Regrouped, regroup};
-use config::{ApiConfig, ConfigError, Repository};
+use catalog::Catalog;
+use config::{ApiConfig, Repository};
 use model::{ApiName, Mode, TeamName, Timestamp};
-use policy::PolicySummary;
 use serde::Serialize;
 use store::Act;
 
 use crate::actor::{Actor, Needs};
-use crate::applications::is_live;
-use crate::check::{Checked, check_with};
-use crate::declarations::{lock_of, operations_of};
+use crate::check::check_with;
 use crate::files;
 use crate::publish::Rebuild;
 use crate::state::State;
@@ -44,38 +39,6 @@ pub struct OperationView {
     pub deprecated: bool,
 }
 
-/// What `api regroup` did, or would do.
-#[derive(Clone, Debug, Serialize)]
-pub struct RegroupView {
-    pub api: String,
-    pub joined: Vec<Membership>,
-    pub left: Vec<Membership>,
-    /// Who may do more than before, by which policy.
-    pub gains: Vec<Gain>,
-    /// Whether the lock was written.
-    pub written: bool,
-}
-
-/// An operation in a group.
-#[derive(Clone, Debug, Serialize)]
-pub struct Membership {
-    pub group: String,
-    pub operation: String,
-}
-
-/// A policy that reaches an operation it did not reach before.
-#[derive(Clone, Debug, Serialize)]
-pub struct Gain {
-    pub policy: String,
-    /// `permit` or `forbid`.
-    pub effect: &'static str,
-    pub operation: String,
-    /// Through which group.
-    pub group: String,
-    /// Live keys whose scopes name a group that the operation joins, so that they cover it as well.
-    pub keys: usize,
-}
-
 /// What declares a new API.
 #[derive(Clone, Debug)]
 pub struct NewApi {
@@ -86,6 +49,8 @@ pub struct NewApi {
     pub owner: Option<String>,
     /// The document's bytes, and whether they are JSON.
     pub document: Option<Vec<u8>>,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 impl Control {
@@ -138,41 +103,11 @@ impl Control {
         };
         all.extend(added.iter().cloned());
         let checked = check_with(&all, &mut known).map_err(ControlError::Files)?;
-        self.record(actor, "api.add", &object, "")?;
+        self.record(actor, "api.add", &object, &new.reason)?;
         self.carried(actor, "api.add", &object, files::create_all(&self.folder, &added))?;
         self.reload_holding(&mut known, Rebuild::IfChanged, actor, "api added")?;
         // With `reload: on_publish` it is not in force yet, so it is shown as its files say.
         self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name.as_str())?)
-    }
-
-    /// Brings `groups.lock` up to the document and says who gains what by it.
-    pub fn regroup(&self, actor: &Actor, name: &str, act: RegroupAct) -> Result<RegroupView, ControlError> {
-        self.demand(actor, Needs::Owner)?;
-        let mut known = self.files();
-        let all = files::read_all(&self.folder)?;
-        let before = check_with(&all, &mut known).map_err(ControlError::Files)?;
-        let regrouped = regrouped(find(&before.repository.apis, name)?)?;
-        let path = format!("apis/{name}/groups.lock");
-        let lock = regrouped.lock.render().into_bytes();
-        let mut all = all;
-        all.insert(path.clone(), lock.clone());
-        let after = check_with(&all, &mut known).map_err(ControlError::Files)?;
-        let gains = gains(name, &before, &after, &regrouped, &self.live_keys()?);
-        let changed = !regrouped.changes.joined.is_empty() || !regrouped.changes.left.is_empty();
-        let written = changed && act == RegroupAct::Write;
-        if written {
-            let object = format!("api {name}");
-            self.record(actor, "api.regroup", &object, &summary(&regrouped))?;
-            self.carried(actor, "api.regroup", &object, files::replace(&self.folder, &path, &lock))?;
-            self.reload_holding(&mut known, Rebuild::IfChanged, actor, "api regrouped")?;
-        }
-        Ok(RegroupView {
-            api: name.to_owned(),
-            joined: memberships(&regrouped.changes.joined),
-            left: memberships(&regrouped.changes.left),
-            gains,
-            written,
-        })
     }
 
     /// Moves the end of an API's observation: a named act with a reason, 30 days at most from now.
@@ -223,13 +158,6 @@ impl Control {
         self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name)?)
     }
 
-    fn live_keys(&self) -> Result<Vec<store::KeyRow>, ControlError> {
-        let now = self.now();
-        let mut keys = self.state().store.keys()?;
-        keys.retain(|key| is_live(key, now));
-        Ok(keys)
-    }
-
     fn view_api(&self, state: &State, catalog: &Catalog, api: &ApiConfig) -> Result<ApiView, ControlError> {
         let prefix = format!("{}:", api.name);
         let operations = catalog
@@ -263,51 +191,6 @@ impl Control {
     }
 }
 
-/// Whether `api regroup` writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegroupAct {
-    DryRun,
-    Write,
-}
-
-/// Which policies reach operations through groups that these operations join, and how many keys cover them then.
-fn gains(
-    name: &str,
-    before: &Checked,
-    after: &Checked,
-    regrouped: &Regrouped,
-    live_keys: &[store::KeyRow],
-) -> Vec<Gain> {
-    let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (group, key) in &regrouped.changes.joined {
-        joined.entry(key.as_str()).or_default().push(group.as_str());
-    }
-    let mut gains = Vec::new();
-    for (key, groups) in joined {
-        let operation = format!("{name}:{key}");
-        let covers = |row: &&store::KeyRow| row.scopes.iter().any(|scope| groups.contains(&scope.as_str()));
-        let keys = live_keys.iter().filter(covers).count();
-        let known: Vec<&str> = reaching(before, &operation).map(|policy| policy.id.as_str()).collect();
-        for policy in reaching(after, &operation).filter(|policy| !known.contains(&policy.id.as_str())) {
-            // A policy that reaches it only now names one of the groups.
-            let named = groups.iter().find(|group| policy.text.contains(&format!("Action::\"{group}\"")));
-            gains.push(Gain {
-                policy: policy.id.to_string(),
-                effect: policy.effect.as_str(),
-                operation: operation.clone(),
-                group: named.map_or_else(|| groups.join(", "), |group| (*group).to_owned()),
-                keys,
-            });
-        }
-    }
-    gains.sort_by(|one, other| (&one.policy, &one.operation).cmp(&(&other.policy, &other.operation)));
-    gains
-}
-
-fn reaching<'a>(checked: &'a Checked, operation: &str) -> impl Iterator<Item = PolicySummary<'a>> {
-    checked.catalog.by_id(operation).into_iter().flat_map(|index| checked.policies.reaching(index))
-}
-
 pub(crate) fn mode_name(mode: Mode, now: Timestamp) -> &'static str {
     if mode.observes(now) { "observe" } else { "enforce" }
 }
@@ -319,37 +202,8 @@ pub(crate) fn observe_until(mode: Mode) -> Option<String> {
     }
 }
 
-/// The lock in which every operation of the document is in its built-in groups.
-pub(crate) fn regrouped(api: &ApiConfig) -> Result<Regrouped, ControlError> {
-    let one = |error: ConfigError| ControlError::Files(vec![error]);
-    let lock: GroupsLock = lock_of(api).map_err(one)?;
-    let operations = operations_of(api, &lock, &mut Vec::new()).map_err(one)?;
-    Ok(regroup(&api.name, &operations, &lock))
-}
-
-fn find<'a>(apis: &'a [ApiConfig], name: &str) -> Result<&'a ApiConfig, ControlError> {
+pub(crate) fn find<'a>(apis: &'a [ApiConfig], name: &str) -> Result<&'a ApiConfig, ControlError> {
     apis.iter()
         .find(|api| api.name.as_str() == name)
         .ok_or_else(|| ControlError::Absent { what: "api", name: name.to_owned() })
-}
-
-fn memberships(changes: &[(model::GroupName, String)]) -> Vec<Membership> {
-    changes
-        .iter()
-        .map(|(group, operation)| Membership { group: group.to_string(), operation: operation.clone() })
-        .collect()
-}
-
-/// One line for the log: how many operations joined which group.
-fn summary(regrouped: &Regrouped) -> String {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for (group, _) in &regrouped.changes.joined {
-        *counts.entry((group.as_str(), "joined")).or_default() += 1;
-    }
-    for (group, _) in &regrouped.changes.left {
-        *counts.entry((group.as_str(), "left")).or_default() += 1;
-    }
-    let parts: Vec<String> =
-        counts.into_iter().map(|((group, verb), count)| format!("{count} {verb} {group}")).collect();
-    parts.join(", ")
 }

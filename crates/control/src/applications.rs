@@ -44,6 +44,7 @@ impl Control {
         name: &str,
         team: &str,
         attributes: &[String],
+        reason: &str,
     ) -> Result<ApplicationView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let name = self.application_name(name)?;
@@ -66,7 +67,7 @@ impl Control {
         if state.store.application(&name)?.is_some() {
             return Err(ControlError::Exists { what: "application", name: name.to_string() });
         }
-        self.record(actor, "application.create", &object, "")?;
+        self.record(actor, "application.create", &object, reason)?;
         let row = self.carried(actor, "application.create", &object, state.store.add_application(&new))?;
         self.view_application(&state, &row)
     }
@@ -145,7 +146,7 @@ impl Control {
     }
 
     /// Adds a team to `teams.yaml`, comments kept. Members are written into the file by hand.
-    pub fn create_team(&self, actor: &Actor, name: &str) -> Result<TeamView, ControlError> {
+    pub fn create_team(&self, actor: &Actor, name: &str, reason: &str) -> Result<TeamView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let team = TeamName::parse(name)
             .map_err(|error| ControlError::invalid(error.to_string(), "choose another name"))?;
@@ -161,7 +162,7 @@ impl Control {
         })?;
         all.insert("teams.yaml".to_owned(), edited.clone().into_bytes());
         crate::check::check_with(&all, &mut known).map_err(ControlError::Files)?;
-        self.record(actor, "team.create", &object, "")?;
+        self.record(actor, "team.create", &object, reason)?;
         let written = files::replace(&self.folder, "teams.yaml", edited.as_bytes());
         self.carried(actor, "team.create", &object, written)?;
         self.reload_holding(&mut known, Rebuild::IfChanged, actor, "team created")?;

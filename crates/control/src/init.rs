@@ -7,8 +7,8 @@ use config::template::{self, NewApi, NewFile, Start};
 use config::{Hosts, Repository, Upstream};
 use model::{ApiName, HostName, TeamName, Timestamp};
 
-use crate::apis::regrouped;
 use crate::files::Files;
+use crate::regroup::regrouped;
 use crate::{ControlError, chain, check};
 
 /// How long an API without a document is observed to begin with.

@@ -30,6 +30,8 @@ pub struct KeyOrder {
     /// A date or time; [`LIFETIME`] from now when absent.
     pub expires: Option<String>,
     pub count: u32,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 /// A key as it was just made, the only time that its text is seen.
@@ -37,8 +39,10 @@ pub struct KeyOrder {
 pub struct IssuedKey {
     pub id: String,
     pub key: String,
-    /// The header field to send it in.
+    /// The header field to send it in, at the API of the first scope.
     pub header: String,
+    /// The header field of each API that the scopes name.
+    pub headers: BTreeMap<String, String>,
     pub app: String,
     pub scopes: Vec<String>,
     pub expires: String,
@@ -93,19 +97,19 @@ impl Control {
         if state.store.application(&application)?.is_none() {
             return Err(ControlError::Absent { what: "application", name: application.to_string() });
         }
-        let (environment, header) = (state.environment(), state.key_header(&scopes));
+        let (environment, headers) = (state.environment(), state.key_headers(&scopes));
         let mut issued = Vec::new();
         let mut rows = Vec::new();
         for _ in 0..order.count {
             let (row, text) = self.make_key(actor, &application, &scopes, &environment, expires, now)?;
-            issued.push(issue(&row, text, header.clone()));
+            issued.push(issue(&row, text, &headers));
             rows.push(row);
         }
         let object = match issued.as_slice() {
             [only] => format!("key {} of {application}", only.id),
             several => format!("{} keys of {application}", several.len()),
         };
-        self.record(actor, "key.create", &object, "")?;
+        self.record(actor, "key.create", &object, &order.reason)?;
         self.carried(actor, "key.create", &object, state.store.add_keys(&rows))?;
         let ids: Vec<KeyId> = rows.iter().map(|row| row.id).collect();
         state.refresh_keys(&self.live, &ids)?;
@@ -113,7 +117,13 @@ impl Control {
     }
 
     /// Makes a successor of a key, with its scopes and as long a life; the old key counts until the overlap ends.
-    pub fn rotate_key(&self, actor: &Actor, id: &str, overlap: Duration) -> Result<IssuedKey, ControlError> {
+    pub fn rotate_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        overlap: Duration,
+        reason: &str,
+    ) -> Result<IssuedKey, ControlError> {
         self.demand(actor, Needs::Owner)?;
         if OVERLAP_MAX < overlap {
             return Err(ControlError::invalid(
@@ -127,13 +137,13 @@ impl Control {
         let life = old.expires.since(old.created).clamp(Duration::from_secs(60), LIFETIME_MAX);
         let (row, text) =
             self.make_key(actor, &old.application, &old.scopes, &old.environment, now.plus(life), now)?;
-        let header = state.key_header(&row.scopes);
+        let headers = state.key_headers(&row.scopes);
         let object = format!("key {} by {}", old.id, row.id);
-        self.record(actor, "key.rotate", &object, "")?;
+        self.record(actor, "key.rotate", &object, reason)?;
         let rotated = state.store.rotate_key(old.id, &row, now.plus(overlap));
         self.carried(actor, "key.rotate", &object, rotated)?;
         state.refresh_keys(&self.live, &[old.id, row.id])?;
-        Ok(issue(&row, text, header))
+        Ok(issue(&row, text, &headers))
     }
 
     /// Refuses a key from the next request on, for good. Revoking twice is no error.
@@ -279,11 +289,12 @@ fn view(row: &KeyRow, team: Option<String>, live: &KeyTable, now: Timestamp) -> 
     }
 }
 
-fn issue(row: &NewKey, key: String, header: String) -> IssuedKey {
+fn issue(row: &NewKey, key: String, headers: &[(String, String)]) -> IssuedKey {
     IssuedKey {
         id: row.id.to_string(),
         key,
-        header,
+        header: headers.first().map(|(_, header)| header.clone()).unwrap_or_default(),
+        headers: headers.iter().cloned().collect(),
         app: row.application.to_string(),
         scopes: row.scopes.clone(),
         expires: row.expires.to_string(),

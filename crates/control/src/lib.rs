@@ -24,6 +24,7 @@ pub mod live;
 mod observe;
 mod open;
 mod publish;
+mod regroup;
 mod revision;
 mod rollups;
 mod search;
@@ -48,7 +49,7 @@ use store::DirectoryLock;
 
 pub use actor::{Actor, Needs};
 pub use administrators::{AdministratorView, NewToken};
-pub use apis::{ApiView, NewApi, RegroupAct, RegroupView};
+pub use apis::{ApiView, NewApi};
 pub use applications::{ApplicationView, TeamView};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
@@ -57,7 +58,8 @@ pub use keys::{IssuedKey, KeyOrder, KeyView};
 pub use live::Live;
 pub use observe::Readiness;
 pub use open::{OpenOptions, Opened, Outside, master_key_of};
-pub use publish::RevisionView;
+pub use publish::{Published, RevisionView};
+pub use regroup::{RegroupAct, RegroupView};
 pub use search::{ErasedView, SearchOrder, search_log, subject};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
 

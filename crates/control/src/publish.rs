@@ -10,6 +10,7 @@ use store::{NewRevision, RevisionRow};
 use crate::actor::{Actor, Needs};
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
+use crate::regroup::RegroupView;
 use crate::state::{Loaded, State};
 use crate::{Control, ControlError, revision};
 
@@ -25,6 +26,15 @@ pub struct RevisionView {
     pub reason: String,
     /// Whether requests are judged by it.
     pub in_force: bool,
+}
+
+/// What a publish did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Published {
+    #[serde(flatten)]
+    pub revision: RevisionView,
+    /// The APIs whose groups changed, with who gains what.
+    pub regrouped: Vec<RegroupView>,
 }
 
 impl Control {
@@ -53,19 +63,27 @@ impl Control {
         state.loaded.as_ref().is_some_and(|loaded| loaded.repository.gateway.reload == Reload::OnPublish)
     }
 
-    /// Makes the files as they are now the next revision.
-    pub fn publish(&self, actor: &Actor, reason: &str) -> Result<RevisionView, ControlError> {
+    /// Makes the files as they are now the next revision. Operations that are in no group yet join theirs, and the answer
+    /// says who gains them.
+    pub fn publish(&self, actor: &Actor, reason: &str) -> Result<Published, ControlError> {
         self.demand(actor, Needs::Owner)?;
         if reason.trim().is_empty() {
             return Err(ControlError::invalid("a publish needs a reason", "say why with --reason"));
         }
         let mut known = self.files();
-        let read = files::read_all(&self.folder)?;
+        let mut read = files::read_all(&self.folder)?;
+        let mut plan = self.plan_groups(&mut known, &mut read, None).inspect_err(|error| {
+            if let ControlError::Files(errors) = error {
+                self.state().refused.clone_from(errors);
+            }
+        })?;
+        self.write_groups(actor, &mut plan, reason)?;
         self.bring_into_force(&mut known, Rebuild::IfChanged, actor, reason, &read)?;
         let number = self.live.load().names().revision;
         let row = self.state().store.revision(number)?;
-        row.map(|row| view(&row, number))
-            .ok_or(ControlError::Absent { what: "revision", name: number.to_string() })
+        let row = row.ok_or(ControlError::Absent { what: "revision", name: number.to_string() })?;
+        plan.views.retain(|regrouped| regrouped.written);
+        Ok(Published { revision: view(&row, number), regrouped: plan.views })
     }
 
     /// The newest revisions first.
@@ -86,9 +104,7 @@ impl Control {
                 .map(|_| ());
         };
         let published = self.state().store.revision_files(latest.number)?;
-        let on_publish = config::Repository::load(&published)
-            .is_ok_and(|repository| repository.gateway.reload == Reload::OnPublish);
-        if on_publish {
+        if waits(&published) {
             return self
                 .bring_into_force(&mut known, Rebuild::IfChanged, actor, "start", &published)
                 .map(|_| ());
@@ -183,6 +199,20 @@ impl Control {
     }
 }
 
+/// Whether published files say that nothing but a publish replaces them. Where they do not load any more, under a newer
+/// program, the word decides: what nobody published must not come into force because of that.
+fn waits(published: &Files) -> bool {
+    match config::Repository::load(published) {
+        Ok(repository) => repository.gateway.reload == Reload::OnPublish,
+        Err(_) => {
+            let text = published.get("sallyport.yaml").map(|bytes| String::from_utf8_lossy(bytes));
+            let text = text.unwrap_or_default();
+            let mut uncommented = text.lines().filter_map(|line| line.split('#').next());
+            uncommented.any(|line| line.contains("on_publish"))
+        }
+    }
+}
+
 /// Whether files that have not changed are built once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rebuild {
@@ -228,6 +258,19 @@ fn hex(hash: &[u8; 32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn published_files_that_no_longer_load_still_wait_for_a_publish() {
+        let files = |text: &str| Files::from([("sallyport.yaml".to_owned(), text.as_bytes().to_vec())]);
+        for (text, expected) in [
+            ("version: 1\nreload: on_publish\nremoved_field: 1\n", true),
+            ("{ version: 9, 'reload': \"on_publish\" }\n", true),
+            ("version: 1\nreload: on_change   # or on_publish\nremoved_field: 1\n", false),
+            ("version: 1\nremoved_field: 1\n", false),
+        ] {
+            assert_eq!(waits(&files(text)), expected, "{text}");
+        }
+    }
 
     #[test]
     fn no_two_sets_of_files_share_a_hash() {

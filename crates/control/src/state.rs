@@ -63,13 +63,21 @@ impl State {
         }
     }
 
-    /// The header field in which the API of these scopes takes keys, as people write it.
-    pub(crate) fn key_header(&self, scopes: &[String]) -> String {
-        let api = scopes.first().and_then(|scope| scope.split(':').next()).unwrap_or_default();
-        let found = self.loaded.iter().flat_map(|loaded| &loaded.repository.apis);
-        let header =
-            found.filter(|known| known.name.as_str() == api).map(|api| api.key_header.as_str()).next();
-        header.map_or_else(|| KEY_HEADER.to_owned(), title_case)
+    /// The header fields in which the APIs of these scopes take keys, by API in the order of the scopes, as people write
+    /// them.
+    pub(crate) fn key_headers(&self, scopes: &[String]) -> Vec<(String, String)> {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for scope in scopes {
+            let api = scope.split(':').next().unwrap_or_default();
+            if headers.iter().any(|(known, _)| known == api) {
+                continue;
+            }
+            let mut found = self.loaded.iter().flat_map(|loaded| &loaded.repository.apis);
+            let header = found.find(|known| known.name.as_str() == api).map(|api| api.key_header.as_str());
+            let header = header.map_or_else(|| KEY_HEADER.to_owned(), title_case);
+            headers.push((api.to_owned(), header));
+        }
+        headers
     }
 
     pub(crate) fn key(&self, id: &str) -> Result<KeyRow, ControlError> {

@@ -180,7 +180,7 @@ impl Open {
 
     /// An application of the partners with a key for everything.
     fn shop(&self) -> IssuedKey {
-        self.control.create_application(&ann(), "shop", "partners", &["customer=42".to_owned()]).unwrap();
+        self.control.create_application(&ann(), "shop", "partners", &["customer=42".to_owned()], "").unwrap();
         self.key("shop", &["orders"])
     }
 
@@ -259,6 +259,7 @@ impl Open {
 
 fn order(application: &str, scopes: &[&str]) -> KeyOrder {
     KeyOrder {
+        reason: String::new(),
         application: application.to_owned(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
         expires: None,

@@ -149,6 +149,14 @@ pub(crate) struct NewApi {
     pub(crate) openapi: Option<PathBuf>,
 }
 
+/// Why a change is made.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Why; kept in the log
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct UpArguments {
     /// Listen here instead of where sallyport.yaml says; port 0 takes a free one
@@ -188,6 +196,8 @@ Example:
         /// Team that owns it; the first team of teams.yaml if absent
         #[arg(long, value_name = "TEAM")]
         owner: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// List APIs
     #[command(after_help = "Example:\n  sallyport api list")]
@@ -202,6 +212,8 @@ Example:
         /// Print only
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        why: Why,
     },
     /// Observe for longer; 30 days at most from today
     #[command(
@@ -220,7 +232,11 @@ Example:
 pub(crate) enum TeamCommand {
     /// Add a team to teams.yaml
     #[command(after_help = "Example:\n  sallyport team create partners")]
-    Create { name: String },
+    Create {
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// List teams
     #[command(after_help = "Example:\n  sallyport team list")]
     List,
@@ -240,6 +256,8 @@ pub(crate) enum AppCommand {
         /// An attribute declared in sallyport.yaml, NAME=VALUE; may be repeated
         #[arg(long = "attr", value_name = "NAME=VALUE")]
         attributes: Vec<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// List applications
     #[command(after_help = "Example:\n  sallyport app list")]
@@ -251,15 +269,15 @@ pub(crate) enum AppCommand {
     #[command(after_help = "Example:\n  sallyport app disable web --reason \"contract ended\"")]
     Disable {
         name: String,
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Accept its keys again
     #[command(after_help = "Example:\n  sallyport app enable web --reason \"contract renewed\"")]
     Enable {
         name: String,
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -284,6 +302,8 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
         /// Make this many
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         count: u32,
+        #[command(flatten)]
+        why: Why,
     },
     /// List keys; secrets are never shown
     #[command(after_help = "Example:\n  sallyport key list --app web")]
@@ -300,8 +320,8 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
     )]
     Revoke {
         id: String,
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Make a successor; the old key still works for the overlap
     #[command(after_help = "Example:\n  sallyport key rotate 7Q2mX9aBcD3f --overlap 24h")]
@@ -310,6 +330,8 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
         /// How long the old key still works, for example 24h or 0s
         #[arg(long, value_name = "D", default_value = "24h", value_parser = parse_duration)]
         overlap: Duration,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -321,6 +343,8 @@ pub(crate) enum AdminCommand {
         name: String,
         #[arg(long, value_parser = ["viewer", "analyst", "owner", "admin"])]
         role: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// List administrators
     #[command(after_help = "Example:\n  sallyport admin list")]
@@ -329,8 +353,8 @@ pub(crate) enum AdminCommand {
     #[command(after_help = "Example:\n  sallyport admin revoke ann --reason \"left the company\"")]
     Revoke {
         name: String,
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
 }
 

@@ -45,7 +45,15 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
             let revision =
                 reach::client(global).await?.ask(Method::POST, "/v1/revisions", Some(&body)).await?;
             print_one(output, &revision, |revision| {
-                format!("revision {} is in force: {}", text(revision, "number"), text(revision, "reason"))
+                let mut lines = format!(
+                    "revision {} is in force: {}",
+                    text(revision, "number"),
+                    text(revision, "reason")
+                );
+                for regrouped in items(revision, "regrouped") {
+                    lines.push_str(&format!("\n\n{}", apis::describe_regroup(regrouped)));
+                }
+                lines
             })?;
             Ok(Verdict::Done)
         }

@@ -156,13 +156,16 @@ async fn answer_all(samples: &[Sample]) -> anyhow::Result<Vec<samples::Answered<
     Ok(answered)
 }
 
+/// Why whatever it makes is made.
+const REASON: &str = "demo";
+
 /// Two teams, three applications, their keys.
 fn people(control: &Control) -> anyhow::Result<Keys> {
     let actor = Actor::gateway();
     let create = |name: &str, team: &str, attributes: &[String]| match control.application(&actor, name) {
         Ok(_) => Ok(()),
         Err(control::ControlError::Absent { .. }) => {
-            control.create_application(&actor, name, team, attributes).map(|_| ())
+            control.create_application(&actor, name, team, attributes, REASON).map(|_| ())
         }
         Err(error) => Err(error),
     };
@@ -174,6 +177,7 @@ fn people(control: &Control) -> anyhow::Result<Keys> {
             scopes: vec!["orders".to_owned()],
             expires: None,
             count: 1,
+            reason: REASON.to_owned(),
         };
         let issued = control.create_keys(&actor, &order)?;
         Ok(issued.into_iter().next().context("no key was made")?.key)
@@ -193,7 +197,7 @@ fn administrator(control: &Control, folder: &Path) -> anyhow::Result<String> {
     let mut bytes = [0_u8; 4];
     system::random(&mut bytes)?;
     let name = format!("demo-{:08x}", u32::from_be_bytes(bytes));
-    let token = control.create_administrator(&actor, &name, "admin")?.token;
+    let token = control.create_administrator(&actor, &name, "admin", REASON)?.token;
     system::write_private(&path, format!("{token}\n").as_bytes())?;
     // None is offered any more once there is an administrator.
     drop(std::fs::remove_file(folder.join(STATE).join("bootstrap")));

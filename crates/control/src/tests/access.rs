@@ -13,7 +13,7 @@ fn an_application_has_attributes_of_the_declared_types_or_is_none() {
     let open = fixture.up();
     let create = |name: &str, team: &str, attributes: &[&str]| {
         let attributes: Vec<String> = attributes.iter().map(|&text| text.to_owned()).collect();
-        open.control.create_application(&ann(), name, team, &attributes)
+        open.control.create_application(&ann(), name, team, &attributes, "")
     };
     for (name, team, attributes, part) in [
         ("shop", "partners", &["level=high"][..], "no Long"),
@@ -102,9 +102,10 @@ fn a_rotated_key_counts_until_the_overlap_ends() {
     let mut open = fixture.up();
     let old = open.shop();
     assert!(
-        error(open.control.rotate_key(&ann(), &old.id, Duration::from_secs(31 * 86_400))).contains("30 days")
+        error(open.control.rotate_key(&ann(), &old.id, Duration::from_secs(31 * 86_400), ""))
+            .contains("30 days")
     );
-    let new = open.control.rotate_key(&ann(), &old.id, Duration::from_secs(3_600)).unwrap();
+    let new = open.control.rotate_key(&ann(), &old.id, Duration::from_secs(3_600), "").unwrap();
     assert_eq!((&new.scopes, new.app.as_str()), (&old.scopes, "shop"));
     assert_ne!(new.key, old.key);
     assert_eq!(open.control.key(&ann(), &new.id).unwrap().rotated_from.as_deref(), Some(old.id.as_str()));
@@ -114,7 +115,7 @@ fn a_rotated_key_counts_until_the_overlap_ends() {
     let later = now.plus(Duration::from_secs(3_600));
     assert_eq!(open.call(later, Some(&old.key), "GET", "/orders").0, "denied expired_credential");
     assert_eq!(open.call(later, Some(&new.key), "GET", "/orders").0, "allowed");
-    let at_once = open.control.rotate_key(&ann(), &new.id, Duration::ZERO).unwrap();
+    let at_once = open.control.rotate_key(&ann(), &new.id, Duration::ZERO, "").unwrap();
     assert!(open.call(now, Some(&new.key), "GET", "/orders").0.starts_with("denied"));
     assert_eq!(open.call(now, Some(&at_once.key), "GET", "/orders").0, "allowed");
 }
@@ -135,7 +136,7 @@ fn a_revoked_key_is_refused_at_once_and_for_good() {
     assert_eq!(open.call(now, Some(&second.key), "GET", "/orders").0, "allowed");
     // Again is no error and no second change; a successor of it is refused.
     open.control.revoke_key(&ann(), &first.id, "again").unwrap();
-    assert!(open.control.rotate_key(&ann(), &first.id, Duration::ZERO).is_err());
+    assert!(open.control.rotate_key(&ann(), &first.id, Duration::ZERO, "").is_err());
     assert_eq!(fixture.changes().iter().filter(|change| change.starts_with("key.revoke")).count(), 1);
     open.control.close().unwrap();
     let mut open = fixture.up();
@@ -148,7 +149,7 @@ fn a_disabled_application_has_no_key_that_counts() {
     let fixture = Fixture::new("disable");
     let mut open = fixture.up();
     let key = open.shop();
-    open.control.create_application(&ann(), "other", "partners", &[]).unwrap();
+    open.control.create_application(&ann(), "other", "partners", &[], "").unwrap();
     let other = open.key("other", &["orders"]);
     let now = fixture.now();
     assert_eq!(open.control.disable_application(&ann(), "shop", "contract ended").unwrap().state, "disabled");
@@ -195,11 +196,11 @@ fn teams_are_added_to_the_file_and_comments_stay() {
     let fixture = Fixture::new("team");
     fixture.write("teams.yaml", &format!("# who owns what\n{}", super::TEAMS));
     let open = fixture.up();
-    open.control.create_team(&ann(), "guests").unwrap();
+    open.control.create_team(&ann(), "guests", "").unwrap();
     assert!(fixture.read("teams.yaml").starts_with("# who owns what\n"));
     assert_eq!(open.control.team(&ann(), "guests").unwrap().name, "guests");
     let ops = open.control.team(&ann(), "ops").unwrap();
     assert_eq!((ops.members, ops.apis), (vec!["ola@example.com".to_owned()], vec!["orders".to_owned()]));
-    assert!(error(open.control.create_team(&ann(), "guests")).contains("exists already"));
-    assert!(error(open.control.create_team(&ann(), "Bad Name")).contains("choose another name"));
+    assert!(error(open.control.create_team(&ann(), "guests", "")).contains("exists already"));
+    assert!(error(open.control.create_team(&ann(), "Bad Name", "")).contains("choose another name"));
 }

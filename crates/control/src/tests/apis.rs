@@ -19,6 +19,7 @@ pub(super) fn billing() -> NewApi {
         document: Some(
             b"openapi: 3.1.0\ninfo: { title: B, version: '1' }\npaths:\n  /bills:\n    get: {}\n".to_vec(),
         ),
+        reason: String::new(),
     }
 }
 
@@ -171,7 +172,7 @@ fn an_edited_document_widens_no_grant_until_it_is_regrouped() {
     assert!(added.groups.is_empty(), "{added:?}");
 
     let before = files_of(&fixture.folder);
-    let planned = open.control.regroup(&ann(), "orders", RegroupAct::DryRun).unwrap();
+    let planned = open.control.regroup(&ann(), "orders", RegroupAct::DryRun, "").unwrap();
     assert!(!planned.written);
     assert_eq!(files_of(&fixture.folder), before, "a dry run writes nothing");
     let joined: Vec<_> =
@@ -186,14 +187,67 @@ fn an_edited_document_widens_no_grant_until_it_is_regrouped() {
         "the keys of `orders` and of `orders:read`, neither the revoked one nor `orders:write`"
     );
 
-    let done = open.control.regroup(&ann(), "orders", RegroupAct::Write).unwrap();
+    let done = open.control.regroup(&ann(), "orders", RegroupAct::Write, "").unwrap();
     assert!(done.written && done.gains.len() == 1);
     assert!(fixture.read("apis/orders/groups.lock").contains("GET /secrets"));
     assert_eq!(open.call(now, Some(&key.key), "GET", "/secrets").0, "allowed");
-    let again = open.control.regroup(&ann(), "orders", RegroupAct::Write).unwrap();
+    let again = open.control.regroup(&ann(), "orders", RegroupAct::Write, "").unwrap();
     assert!(!again.written && again.joined.is_empty() && again.gains.is_empty());
     let acts = fixture.changes();
     assert_eq!(acts.iter().filter(|change| change.starts_with("api.regroup")).count(), 1, "{acts:?}");
+}
+
+#[test]
+fn a_key_for_two_apis_says_how_each_takes_it() {
+    let fixture = Fixture::new("two-headers");
+    let open = fixture.up();
+    open.control.add_api(&ann(), &billing()).unwrap();
+    let billing = fixture.read("apis/billing/api.yaml");
+    fixture
+        .write("apis/billing/api.yaml", &billing.replace("key_header: X-Api-Key", "key_header: X-Bill-Key"));
+    open.control.reload(&Actor::gateway(), "file").unwrap();
+    open.control.create_application(&ann(), "two", "partners", &[], "").unwrap();
+    let key =
+        open.control.create_keys(&ann(), &super::order("two", &["billing", "orders"])).unwrap().remove(0);
+    assert_eq!(key.header, "X-Bill-Key");
+    let headers: Vec<(&str, &str)> = key.headers.iter().map(|(api, name)| (&**api, &**name)).collect();
+    assert_eq!(headers, [("billing", "X-Bill-Key"), ("orders", "X-Api-Key")]);
+}
+
+#[test]
+fn a_publish_groups_what_is_new_in_every_document_and_names_who_gains() {
+    let fixture = Fixture::new("publish-groups");
+    fixture.write("policies/orders.cedar", GROUP_POLICY);
+    let mut open = fixture.up();
+    open.control.add_api(&ann(), &billing()).unwrap();
+    let key = open.shop();
+    fixture.write("apis/orders/openapi.yaml", &format!("{DOCUMENT}  /secrets:\n    get: {{}}\n"));
+    open.control.reload(&Actor::gateway(), "file").unwrap();
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/secrets").0, "denied out_of_scope");
+    let lock = fixture.read("apis/orders/groups.lock");
+
+    // What does not load is not published, and no group grows.
+    fixture.write("policies/broken.cedar", "permit (");
+    assert!(error(open.control.publish(&ann(), "r")).contains("broken.cedar:1"));
+    assert!(error(open.control.publish(&ann(), "r")).contains("broken.cedar:1"));
+    assert_eq!(fixture.read("apis/orders/groups.lock"), lock);
+    assert!(open.control.readiness().reasons.iter().any(|reason| reason.contains("broken.cedar")));
+    std::fs::remove_file(fixture.folder.join("policies/broken.cedar")).unwrap();
+
+    let done = open.control.publish(&ann(), "secrets are for partners").unwrap();
+    let named: Vec<&str> = done.regrouped.iter().map(|regrouped| regrouped.api.as_str()).collect();
+    assert_eq!(named, ["orders"], "{done:?}");
+    let gains = &done.regrouped[0].gains;
+    assert_eq!(gains.len(), 1, "{gains:?}");
+    assert_eq!((gains[0].policy.as_str(), gains[0].operation.as_str()), ("all-reads", "orders:GET /secrets"));
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/secrets").0, "allowed");
+    let acts = fixture.changes();
+    let regroups = acts.iter().filter(|act| act.starts_with("api.regroup")).collect::<Vec<_>>();
+    assert_eq!(
+        regroups,
+        ["api.regroup api orders by ann: secrets are for partners (1 joined orders, 1 joined orders:read)"]
+    );
+    assert!(open.control.publish(&ann(), "again").unwrap().regrouped.is_empty());
 }
 
 #[test]
@@ -204,7 +258,7 @@ fn an_operation_that_no_policy_reaches_is_gained_by_nobody() {
     open.key("shop", &["orders:write"]);
     fixture.write("apis/orders/openapi.yaml", &format!("{DOCUMENT}  /secrets:\n    get: {{}}\n"));
     open.control.reload(&Actor::gateway(), "file").unwrap();
-    let planned = open.control.regroup(&ann(), "orders", RegroupAct::DryRun).unwrap();
+    let planned = open.control.regroup(&ann(), "orders", RegroupAct::DryRun, "").unwrap();
     assert!(planned.gains.is_empty(), "{:?}", planned.gains);
 }
 
@@ -215,7 +269,7 @@ fn what_left_the_document_leaves_its_groups() {
     let open = fixture.up();
     fixture.write("apis/orders/openapi.yaml", &DOCUMENT.replace("  /customers/{id}:\n    get: {}\n", ""));
     open.control.reload(&Actor::gateway(), "file").unwrap();
-    let done = open.control.regroup(&ann(), "orders", RegroupAct::Write).unwrap();
+    let done = open.control.regroup(&ann(), "orders", RegroupAct::Write, "").unwrap();
     assert_eq!((done.joined.len(), done.left.len(), done.gains.len()), (0, 2, 0));
     assert!(!fixture.read("apis/orders/groups.lock").contains("customers"));
     assert_ne!(fixture.read("apis/orders/groups.lock"), LOCK);

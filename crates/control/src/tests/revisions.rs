@@ -147,7 +147,9 @@ fn on_publish_edits_wait_for_the_act() {
     for reason in ["", "  "] {
         assert!(error(open.control.publish(&ann(), reason)).contains("needs a reason"));
     }
-    let published = open.control.publish(&ann(), "nobody needs it, OPS-1").unwrap();
+    let done = open.control.publish(&ann(), "nobody needs it, OPS-1").unwrap();
+    assert!(done.regrouped.is_empty(), "{done:?}");
+    let published = done.revision;
     assert_eq!((published.number, published.in_force), (2, true));
     assert_eq!((published.author.as_str(), published.reason.as_str()), ("ann", "nobody needs it, OPS-1"));
     assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "denied no_grant");

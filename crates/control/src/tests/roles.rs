@@ -27,21 +27,21 @@ const ACTS: &[(&str, Needs, Act)] = &[
     }),
     ("revoke", Needs::Analyst, |control, actor, key| control.revoke_key(actor, key, "r").map(drop)),
     ("create application", Needs::Owner, |control, actor, _| {
-        control.create_application(actor, "new", "partners", &[]).map(drop)
+        control.create_application(actor, "new", "partners", &[], "").map(drop)
     }),
     ("disable", Needs::Owner, |control, actor, _| control.disable_application(actor, "shop", "r").map(drop)),
     ("enable", Needs::Owner, |control, actor, _| control.enable_application(actor, "shop", "r").map(drop)),
-    ("create team", Needs::Owner, |control, actor, _| control.create_team(actor, "new").map(drop)),
+    ("create team", Needs::Owner, |control, actor, _| control.create_team(actor, "new", "").map(drop)),
     ("create key", Needs::Owner, |control, actor, _| {
         control.create_keys(actor, &order("shop", &["orders"])).map(drop)
     }),
     ("rotate", Needs::Owner, |control, actor, _| {
         let made = control.create_keys(actor, &order("shop", &["orders"]))?;
-        control.rotate_key(actor, &made[0].id, Duration::ZERO).map(drop)
+        control.rotate_key(actor, &made[0].id, Duration::ZERO, "").map(drop)
     }),
     ("add api", Needs::Owner, |control, actor, _| control.add_api(actor, &super::apis::billing()).map(drop)),
     ("regroup", Needs::Owner, |control, actor, _| {
-        control.regroup(actor, "orders", RegroupAct::DryRun).map(drop)
+        control.regroup(actor, "orders", RegroupAct::DryRun, "").map(drop)
     }),
     ("observe", Needs::Owner, |control, actor, _| {
         control.observe(actor, "orders", "2026-12-01", "r").map(drop)
@@ -49,7 +49,7 @@ const ACTS: &[(&str, Needs, Act)] = &[
     ("publish", Needs::Owner, |control, actor, _| control.publish(actor, "r").map(drop)),
     ("administrators", Needs::Admin, |control, actor, _| control.administrators(actor).map(drop)),
     ("create administrator", Needs::Admin, |control, actor, _| {
-        control.create_administrator(actor, "eve", "viewer").map(drop)
+        control.create_administrator(actor, "eve", "viewer", "").map(drop)
     }),
     ("revoke administrator", Needs::Admin, |control, actor, _| {
         control.revoke_administrator(actor, "eve", "r").map(drop)
@@ -62,7 +62,7 @@ fn every_use_case_is_denied_to_the_role_below() {
     let fixture = Fixture::new("roles");
     let open = fixture.up();
     let key = open.shop();
-    open.control.create_administrator(&ann(), "root", "admin").unwrap();
+    open.control.create_administrator(&ann(), "root", "admin", "").unwrap();
     for &(name, needs, act) in ACTS {
         let below = match needs {
             Needs::Viewer => None,
@@ -93,8 +93,8 @@ fn every_use_case_is_denied_to_the_role_below() {
 fn a_token_is_good_until_it_is_revoked_and_the_last_admin_stays() {
     let fixture = Fixture::new("tokens");
     let open = fixture.up();
-    let root = open.control.create_administrator(&ann(), "root", "admin").unwrap();
-    let bob = open.control.create_administrator(&ann(), "bob", "owner").unwrap();
+    let root = open.control.create_administrator(&ann(), "root", "admin", "").unwrap();
+    let bob = open.control.create_administrator(&ann(), "bob", "owner", "").unwrap();
     assert_eq!(open.control.authenticate(&bob.token).unwrap(), Actor::administrator("bob", Role::Owner));
     for wrong in
         ["", "spadm_", bob.token.get(1..).unwrap(), &bob.token.to_uppercase(), &format!("{}0", bob.token)]
@@ -105,8 +105,8 @@ fn a_token_is_good_until_it_is_revoked_and_the_last_admin_stays() {
     assert!(matches!(open.control.authenticate(&bob.token), Err(ControlError::Unauthenticated)));
     assert!(super::error(open.control.revoke_administrator(&ann(), "root", "r")).contains("last one"));
     assert!(open.control.authenticate(&root.token).is_ok());
-    assert!(super::error(open.control.create_administrator(&ann(), "bob", "admin")).contains("exists"));
-    assert!(super::error(open.control.create_administrator(&ann(), "eve", "god")).contains("no role"));
+    assert!(super::error(open.control.create_administrator(&ann(), "bob", "admin", "")).contains("exists"));
+    assert!(super::error(open.control.create_administrator(&ann(), "eve", "god", "")).contains("no role"));
 }
 
 #[test]

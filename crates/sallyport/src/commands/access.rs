@@ -22,8 +22,8 @@ pub(super) async fn team(client: &Client, command: &TeamCommand, output: Output)
             let head = ["team", "members", "applications", "owns"];
             return show_list(client, "/v1/teams", output, &head, "no teams", row).await;
         }
-        TeamCommand::Create { name } => {
-            let body = json!({ "name": name });
+        TeamCommand::Create { name, why } => {
+            let body = json!({ "name": name, "reason": why.reason });
             let team = client.ask(Method::POST, "/v1/teams", Some(&body)).await?;
             print_one(output, &team, |team| format!("team {} added to teams.yaml", text(team, "name")))?;
         }
@@ -68,8 +68,10 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
             })
             .await;
         }
-        AppCommand::Create { name, team, attributes } => {
-            let body = json!({ "name": name, "team": team, "attributes": attributes });
+        AppCommand::Create { name, team, attributes, why } => {
+            let body = json!({
+                "name": name, "team": team, "attributes": attributes, "reason": why.reason,
+            });
             let app = client.ask(Method::POST, "/v1/applications", Some(&body)).await?;
             print_one(output, &app, |app| {
                 let name = text(app, "name");
@@ -93,16 +95,16 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
                 )
             })?;
         }
-        AppCommand::Disable { name, reason } => {
-            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+        AppCommand::Disable { name, why } => {
+            let body = json!({ "reason": why.reason });
             print_one(
                 output,
                 &client.ask(Method::POST, &path(name, "disable"), Some(&body)).await?,
                 changed,
             )?;
         }
-        AppCommand::Enable { name, reason } => {
-            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+        AppCommand::Enable { name, why } => {
+            let body = json!({ "reason": why.reason });
             print_one(output, &client.ask(Method::POST, &path(name, "enable"), Some(&body)).await?, changed)?;
         }
     }
@@ -126,22 +128,24 @@ pub(super) async fn key(client: &Client, command: &KeyCommand, output: Output) -
             })
             .await;
         }
-        KeyCommand::Create { app, scopes, expires, count } => {
-            let body = json!({ "app": app, "scopes": scopes, "expires": expires, "count": count });
+        KeyCommand::Create { app, scopes, expires, count, why } => {
+            let body = json!({
+                "app": app, "scopes": scopes, "expires": expires, "count": count, "reason": why.reason,
+            });
             print_issued(output, &client.ask(Method::POST, "/v1/keys", Some(&body)).await?)?;
         }
         KeyCommand::Show { id } => {
             let key = client.ask(Method::GET, &format!("/v1/keys/{}", escape(id)), None).await?;
             print_one(output, &key, describe_key)?;
         }
-        KeyCommand::Revoke { id, reason } => {
-            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+        KeyCommand::Revoke { id, why } => {
+            let body = json!({ "reason": why.reason });
             let key =
                 client.ask(Method::POST, &format!("/v1/keys/{}/revoke", escape(id)), Some(&body)).await?;
             print_one(output, &key, |key| format!("key {} is {}", text(key, "id"), text(key, "state")))?;
         }
-        KeyCommand::Rotate { id, overlap } => {
-            let body = json!({ "overlap_seconds": overlap.as_secs() });
+        KeyCommand::Rotate { id, overlap, why } => {
+            let body = json!({ "overlap_seconds": overlap.as_secs(), "reason": why.reason });
             let key =
                 client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
             print_issued(output, &Value::Array(vec![key]))?;
@@ -158,15 +162,27 @@ fn print_issued(output: Output, keys: &Value) -> anyhow::Result<()> {
     for key in keys.as_array().map(Vec::as_slice).unwrap_or_default() {
         output.line(&output.tone(Tone::Strong, &text(key, "key")))?;
         output.note(&format!(
-            "  key {} of {}, scopes {}, expires {}; send it as `{}: KEY`. It is shown this once.",
+            "  key {} of {}, scopes {}, expires {}; send it as {}. It is shown this once.",
             text(key, "id"),
             text(key, "app"),
             list(key, "scopes", ", "),
             minute(&text(key, "expires")),
-            text(key, "header")
+            how_to_send(key)
         ));
     }
     Ok(())
+}
+
+/// One field where all APIs of the key take the same; else each with its API.
+fn how_to_send(key: &Value) -> String {
+    let header = text(key, "header");
+    let headers = key.get("headers").and_then(Value::as_object);
+    let mut differing = headers.into_iter().flatten().filter_map(|(api, name)| Some((api, name.as_str()?)));
+    if differing.clone().all(|(_, name)| name == header) {
+        return format!("`{header}: KEY`");
+    }
+    let each: Vec<String> = differing.by_ref().map(|(api, name)| format!("`{name}: KEY` to {api}")).collect();
+    each.join(", ")
 }
 
 fn describe_key(key: &Value) -> String {
@@ -221,16 +237,16 @@ pub(super) async fn admin(
             })
             .await;
         }
-        AdminCommand::Create { name, role } => {
-            let body = json!({ "name": name, "role": role });
+        AdminCommand::Create { name, role, why } => {
+            let body = json!({ "name": name, "role": role, "reason": why.reason });
             let made = client.ask(Method::POST, "/v1/administrators", Some(&body)).await?;
             print_one(output, &made, |made| text(made, "token"))?;
             if output.format == Format::Human {
                 output.note(&format!("  the token of {name}, {role}. It is shown this once."));
             }
         }
-        AdminCommand::Revoke { name, reason } => {
-            let body = json!({ "reason": reason.as_deref().unwrap_or_default() });
+        AdminCommand::Revoke { name, why } => {
+            let body = json!({ "reason": why.reason });
             let path = format!("/v1/administrators/{}/revoke", escape(name));
             let row = client.ask(Method::POST, &path, Some(&body)).await?;
             print_one(output, &row, |row| {

@@ -24,11 +24,12 @@ pub(super) async fn run(client: &Client, command: &ApiCommand, output: Output) -
             })
             .await;
         }
-        ApiCommand::Add { name, api, host, owner } => {
+        ApiCommand::Add { name, api, host, owner, why } => {
             let NewApi { upstream, openapi } = api;
             let document = openapi.as_ref().map(|path| super::files::read_document(path)).transpose()?;
             let body = json!({
                 "name": name, "upstream": upstream, "host": host, "owner": owner, "document": document,
+                "reason": why.reason,
             });
             let api = client.ask(Method::POST, "/v1/apis", Some(&body)).await?;
             print_one(output, &api, |api| {
@@ -40,8 +41,8 @@ pub(super) async fn run(client: &Client, command: &ApiCommand, output: Output) -
             let api = client.ask(Method::GET, &format!("/v1/apis/{}", escape(name)), None).await?;
             print_one(output, &api, describe)?;
         }
-        ApiCommand::Regroup { name, dry_run } => {
-            let body = json!({ "dry_run": dry_run });
+        ApiCommand::Regroup { name, dry_run, why } => {
+            let body = json!({ "dry_run": dry_run, "reason": why.reason });
             let path = format!("/v1/apis/{}/regroup", escape(name));
             let regrouped = client.ask(Method::POST, &path, Some(&body)).await?;
             print_one(output, &regrouped, describe_regroup)?;
@@ -84,7 +85,7 @@ fn describe(api: &Value) -> String {
     lines
 }
 
-fn describe_regroup(regrouped: &Value) -> String {
+pub(super) fn describe_regroup(regrouped: &Value) -> String {
     let mut lines = Vec::new();
     for (name, verb) in [("joined", "joins"), ("left", "leaves")] {
         for change in items(regrouped, name) {

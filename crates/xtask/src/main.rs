@@ -17,6 +17,7 @@ mod args;
 mod bench;
 mod clock;
 mod fuzz;
+mod mutants;
 mod shell;
 mod soak;
 mod system;
@@ -40,6 +41,7 @@ usage: cargo xtask COMMAND
   soak [--minutes M]         the release gateway under load: flat memory, no loss, log verified
   fuzz [--target T] [--seconds S | --count N] [--seed X]
                              the fuzz functions over the committed corpus, mutated
+  mutants [--only WORDS]     breaks named lines in a copy of the tree; a named test must fail for each
   ensure                     install the system programs that the commands above use
 ";
 
@@ -61,6 +63,7 @@ fn run() -> anyhow::Result<()> {
         Some("bench") => bench::run(args),
         Some("soak") => soak::run(args),
         Some("fuzz") => fuzz::run(args),
+        Some("mutants") => mutants::run(args),
         Some("ensure") => {
             args.finish()?;
             system::ensure_all()

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 
 use crate::args::Args;
-use crate::{bench, clock, shell, system, tidy};
+use crate::{bench, clock, mutants, shell, system, tidy};
 
 /// How many tests ran, summed over test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ fn steps(tally: &mut Tally) -> anyhow::Result<()> {
         let mut command = shell::cargo(&args)?;
         tests(command.env("SALLYPORT_PARTNERS", partners), tally)
     })?;
+    shell::step("mutants", || mutants::check(None))?;
     shell::step("release build", || cargo(&["build", "--release", "--locked", "--package", "sallyport"]))?;
     shell::step("bench gate", bench::check)
 }

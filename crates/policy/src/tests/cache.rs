@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use catalog::Catalog;
-use model::{AttributeType, DataClass, Exposure};
+use model::{AttributeType, AttributeValue, DataClass, Exposure, Strength};
 use proptest::prelude::*;
 
 use super::world::*;
+use crate::cache::{Key, StoredKey};
 use crate::reads::AddressTest;
 use crate::{CacheCounters, DecisionCache, Directory, Mfa, ValidationCache, compile};
 
@@ -33,6 +34,57 @@ fn facts_that_no_policy_reads_share_one_answer() {
     ];
     let counters = counters("@id(\"p\") permit (principal, action, resource);", &asks);
     assert_eq!(counters, CacheCounters { hits: 2, misses: 1, uncacheable: 0 });
+}
+
+/// A hash only chooses where to look: with two questions under one hash, this comparison alone keeps them apart.
+#[test]
+fn a_stored_key_equals_no_other_question() {
+    let policies = policies(
+        r#"@id("p") @expires("2026-07-01") permit (principal is Application, action == Action::"orders:GET /orders/{id}", resource) when {
+            principal has customer && context.params has id && context.params.id == principal.customer &&
+            2 <= context.strength && context.mfa && context.scopes.contains("orders") &&
+            context has user && context.user.name == "ada" &&
+            context has sourceIp && context.sourceIp.isInRange(ip("203.0.113.0/24")) };
+           @id("t") permit (principal in Team::"partners", action, resource) when { context.mfa };"#,
+    );
+    let plain = Ask::new("shop", READ);
+    let renamed = |name: &str, team: &str, customer: &str| Ask {
+        caller: caller(&application(name, team, &[("customer", AttributeValue::String(customer.into()))])),
+        ..plain.clone()
+    };
+    let mut asks = vec![
+        plain.clone(),
+        plain.clone().param("43"),
+        plain.clone().from("198.51.100.1"),
+        plain.clone().from("none"),
+        plain.clone().at("2026-07-01"),
+        plain.clone().user("ada"),
+        plain.clone().user("bob"),
+        Ask { mfa: Mfa::Used, ..plain.clone() },
+        Ask { scopes: Vec::new(), ..plain.clone() },
+        Ask { scopes: vec!["orders:".into(), "read".into()], ..plain.clone() },
+        renamed("shop", "partners", "43"),
+        renamed("shop", "staff", "42"),
+        renamed("shop2", "partners", "42"),
+        Ask::new("anonymous", READ),
+    ];
+    let mut weaker = plain;
+    weaker.caller.strength = Strength::Claimed;
+    asks.push(weaker);
+    let key_of = |ask: &Ask, other: Option<&StoredKey>| {
+        ask.with(|facts| {
+            let operation = policies.operation(facts.operation).unwrap();
+            let slice = policies.slice(operation, &facts.caller.client).unwrap();
+            let key = Key::new(operation, &slice, facts).unwrap();
+            (key.store(), other.map(|other| other.equals(&key)))
+        })
+    };
+    for (place, ask) in asks.iter().enumerate() {
+        let stored = key_of(ask, None).0;
+        for (other_place, other) in asks.iter().enumerate() {
+            assert_eq!(key_of(other, Some(&stored)).1, Some(place == other_place), "{ask:?}\n{other:?}");
+        }
+    }
 }
 
 #[test]

@@ -315,6 +315,12 @@ fn a_guard_that_fails_denies_and_an_observed_one_changes_nothing() {
         assert!(cache.is_empty(), "a decision with an error is never remembered");
         assert_eq!(broken.with(|facts| policies.explain(facts)).ruling, ruling);
     }
+    // Whatever else is granted: a fault is never outweighed.
+    let granted = policies(
+        r#"@id("g") permit (principal, action, resource);
+           @id("o") forbid (principal, action, resource) when { principal has tier && principal.tier < 2 };"#,
+    );
+    assert_eq!(word(&broken.decide(&granted)), "fault o");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A reader sees whole frames only. What is behind the last one of the active segment may be in the making, so
 //! there it is the end; anywhere else it is a fault with its place.
 
+mod recount;
 pub mod search;
 pub mod verify;
 

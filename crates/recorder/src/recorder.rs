@@ -1,5 +1,6 @@
 //! The recorder: opens the log, runs the sequencer thread, and answers what others ask of it.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,13 +19,15 @@ use crate::sequencer::{Board, Command, Parts, Progress, Sequencer};
 use crate::storage::{Disk, Lock, Storage};
 use crate::unheeded;
 use crate::worker::{Shared, ring};
-use crate::{Clock, EraseError, Erased, NotDurable, Options, Rollups, Subject, WorkerLog};
+use crate::{Clock, EraseError, Erased, NotDurable, Options, Rollups, Subject, Tallied, WorkerLog};
 
 /// How often the rings are looked at while entries come.
 const POLL_BUSY: Duration = Duration::from_millis(4);
 /// How often when none came for [`IDLE_ROUNDS`] rounds.
 const POLL_IDLE: Duration = Duration::from_millis(50);
 const IDLE_ROUNDS: u32 = 250;
+/// What is wrong where nothing takes entries from the workers any more.
+const ENDED: &str = "the recorder's thread has ended; restart the gateway";
 /// Commands that can wait for the sequencer.
 const COMMANDS_MAX: usize = 64;
 
@@ -149,19 +152,26 @@ impl Recorder {
         let mut leaf = Vec::new();
         put_change_leaf(&mut leaf, change);
         let time = change.time;
-        self.ask(|reply| Command::Change { leaf, time, reply })
+        self.done(|reply| Command::Change { leaf, time, reply })
     }
 
     /// Waits until everything that workers wrote before the call is in the log's files.
     pub fn flush(&self) -> Result<(), NotDurable> {
-        self.ask(|reply| Command::Flush { reply })
+        self.done(|reply| Command::Flush { reply })
     }
 
     /// Erases the personal parts of a subject, those recorded up to now included.
     pub fn erase(&self, subject: &Subject) -> Result<Erased, EraseError> {
         self.flush().map_err(|_| EraseError::NotSealed)?;
-        self.ask(|reply| Command::Seal { reply }).map_err(|_| EraseError::NotSealed)?;
+        self.done(|reply| Command::Seal { reply }).map_err(|_| EraseError::NotSealed)?;
         retention::erase(&self.maintenance, subject)
+    }
+
+    /// What happened per API since the log was opened, and up to where that is durable in the log; `None` where it is
+    /// not known what the log's files hold. Blocks for a sync of the disk.
+    #[must_use]
+    pub fn counts(&self) -> Option<Tallied> {
+        self.ask(|reply| Command::Count { reply })?
     }
 
     /// What happened per API since the log was opened.
@@ -173,25 +183,38 @@ impl Recorder {
     /// The metrics in Prometheus' text format.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.board.lock().map_or_else(|_| String::new(), |board| board.metrics.render())
+        let (ended, lost) = (self.has_ended(), self.lost_in_rings());
+        self.board.lock().map_or_else(
+            |_| String::new(),
+            |mut board| {
+                board.metrics.log.lost_ring = lost;
+                if ended {
+                    board.metrics.log.faulty = 1;
+                }
+                board.metrics.render()
+            },
+        )
     }
 
     /// Whether the log takes entries, and how many were lost.
     #[must_use]
     pub fn health(&self) -> Health {
-        let ended = || Health {
-            fault: Some("the recorder's thread has ended".into()),
-            lost: 0,
-            continued: self.continued.clone(),
+        let lost = self.lost_in_rings();
+        let (fault, lost) = match self.board.lock() {
+            Ok(board) if !self.has_ended() => (board.fault.clone(), lost + board.metrics.log.lost_write),
+            Ok(board) => (Some(ENDED.to_owned()), lost + board.metrics.log.lost_write),
+            Err(_) => (Some(ENDED.to_owned()), lost),
         };
-        self.board.lock().map_or_else(
-            |_| ended(),
-            |board| {
-                let log = &board.metrics.log;
-                let lost = log.lost_ring + log.lost_write;
-                Health { fault: board.fault.clone(), lost, continued: self.continued.clone() }
-            },
-        )
+        Health { fault, lost, continued: self.continued.clone() }
+    }
+
+    /// Whether nothing drains the rings any more. Only a fault of the program ends the thread before the log is closed.
+    fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn lost_in_rings(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// The last signed checkpoint, as a note: what to keep elsewhere as [`Options::known`]. Empty if the recorder's
@@ -215,7 +238,7 @@ impl Recorder {
 
     /// Writes what is left, signs a last checkpoint and ends the thread.
     pub fn close(mut self) -> Result<(), CloseLogError> {
-        let closed = self.ask(|reply| Command::Close { reply });
+        let closed = self.done(|reply| Command::Close { reply });
         let joined = self.thread.take().map(JoinHandle::join);
         match (closed, joined) {
             (Ok(()), Some(Ok(()))) => Ok(()),
@@ -224,23 +247,29 @@ impl Recorder {
         }
     }
 
-    fn ask(
+    /// Asks for something that is done or not.
+    fn done(
         &self,
         command: impl FnOnce(SyncSender<Result<(), NotDurable>>) -> Command,
     ) -> Result<(), NotDurable> {
+        self.ask(command).unwrap_or(Err(NotDurable))
+    }
+
+    /// Asks the sequencer; `None` where it has ended.
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Option<T> {
         let (reply, answer) = sync_channel(1);
-        self.commands.send(command(reply)).map_err(|_| NotDurable)?;
+        self.commands.send(command(reply)).ok()?;
         if let Some(thread) = self.shared.thread.get() {
             thread.unpark();
         }
-        answer.recv().unwrap_or(Err(NotDurable))
+        answer.recv().ok()
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            unheeded(self.ask(|reply| Command::Close { reply }));
+            unheeded(self.done(|reply| Command::Close { reply }));
             drop(thread.join());
         }
     }

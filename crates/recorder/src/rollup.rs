@@ -52,6 +52,14 @@ pub struct Rollups {
     pub overflow: u64,
 }
 
+/// Roll-ups, and what of the log is in them: where a recount after a crash has to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tallied {
+    pub rollups: Rollups,
+    /// The number behind the last entry that is durable; every decision before it is counted.
+    pub next: u64,
+}
+
 /// One request, as roll-ups see it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen<'a> {

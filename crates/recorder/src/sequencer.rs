@@ -3,6 +3,8 @@
 //! [`Sequencer::step`] does one round and never waits but for the disk; the thread around it is in `recorder`.
 //! Every entry that leaves a ring either reaches the log or is counted as lost.
 
+mod parts;
+
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -15,18 +17,17 @@ use record::encode::{
 };
 use record::segment::index::Indexed;
 use record::{
-    Checkpoint, Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened, PersonalView,
-    Pruned, Stored,
+    Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened, PersonalView, Pruned, Stored,
 };
 
 use crate::join::{Held, Join, id_of};
 use crate::log::{Log, WriteLogError};
-use crate::metrics::Metrics;
 use crate::retention::Maintenance;
-use crate::rollup::{Seen, Tally};
+use crate::rollup::{Seen, Tallied};
 use crate::salts::{NOTHING, Salts, commit};
 use crate::unheeded;
 use crate::worker::{Cell, Message, NotDurable, Shared, WorkerEnd, split_message};
+pub(crate) use parts::{Board, Command, Parts, Progress};
 
 /// How often a checkpoint is signed while there is something to sign.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
@@ -36,40 +37,6 @@ const SEGMENT_AGE: Duration = Duration::from_secs(24 * 3_600);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How often retention looks for something to prune.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
-
-/// What others ask of the sequencer.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Records the change in these bytes, durably.
-    Change { leaf: Vec<u8>, time: Timestamp, reply: SyncSender<Result<(), NotDurable>> },
-    /// Signs a last checkpoint and ends.
-    Close { reply: SyncSender<Result<(), NotDurable>> },
-    /// Writes everything that the rings hold.
-    Flush { reply: SyncSender<Result<(), NotDurable>> },
-    /// Seals the active segment, so that it can be rewritten.
-    Seal { reply: SyncSender<Result<(), NotDurable>> },
-}
-
-/// The figures that are read while the sequencer works.
-#[derive(Debug)]
-pub(crate) struct Board {
-    pub(crate) metrics: Metrics,
-    pub(crate) tally: Tally,
-    /// Why the log takes no entries; `None` while it does.
-    pub(crate) fault: Option<String>,
-    /// The last checkpoint as a signed note.
-    pub(crate) note: String,
-}
-
-/// Whether the sequencer goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Something was drained.
-    Busy,
-    Idle,
-    /// The log was closed.
-    Ended,
-}
 
 #[derive(Debug)]
 pub(crate) struct Sequencer {
@@ -96,20 +63,6 @@ pub(crate) struct Sequencer {
     retry_at: Option<Timestamp>,
     checkpoint_at: Timestamp,
     prune_at: Timestamp,
-}
-
-/// What a sequencer is made of.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) log: Log,
-    pub(crate) workers: Vec<WorkerEnd>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) commands: Receiver<Command>,
-    pub(crate) board: Arc<Mutex<Board>>,
-    pub(crate) maintenance: Arc<Maintenance>,
-    pub(crate) keep: Option<Duration>,
-    /// The log that a new one continues.
-    pub(crate) continues: Option<Checkpoint>,
 }
 
 impl Sequencer {
@@ -161,6 +114,7 @@ impl Sequencer {
     pub(crate) fn step(&mut self, now: Timestamp) -> Progress {
         let mut progress = Progress::Idle;
         let mut closing = Vec::new();
+        let mut counting = Vec::new();
         let mut sealing = Vec::new();
         let mut whole = Vec::new();
         while let Ok(command) = self.commands.try_recv() {
@@ -171,6 +125,7 @@ impl Sequencer {
                     self.replies.push(reply);
                 }
                 Command::Close { reply } => closing.push(reply),
+                Command::Count { reply } => counting.push(reply),
                 Command::Flush { reply } => whole.push(reply),
                 Command::Seal { reply } => sealing.push(reply),
             }
@@ -183,6 +138,7 @@ impl Sequencer {
         self.tell_losses(now);
         let outcome = self.commit(now);
         whole.iter().for_each(|reply| unheeded(reply.try_send(outcome)));
+        counting.iter().for_each(|reply| unheeded(reply.try_send(self.count(now))));
         if !sealing.is_empty() {
             let sealed = self.attempt(now, |log| log.seal(now));
             sealing.iter().for_each(|reply| unheeded(reply.try_send(sealed)));
@@ -250,6 +206,14 @@ impl Sequencer {
                 None => self.completed_alone(board, id, public),
             },
         }
+    }
+
+    /// What was counted, and up to where it is durable in the log. Behind a failed write the files may hold more than
+    /// the log believes, and a crash would leave that to be counted again; so they are cut back and synced first.
+    fn count(&mut self, now: Timestamp) -> Option<Tallied> {
+        self.attempt(now, Log::sync).ok()?;
+        let rollups = self.board.lock().ok()?.tally.rollups();
+        Some(Tallied { rollups, next: self.log.durable_size() })
     }
 
     /// Appends decisions that have waited long enough for their endings.
@@ -375,22 +339,36 @@ impl Sequencer {
         }
         let waited = !self.awaited.is_empty() || !self.replies.is_empty();
         let due = self.checkpoint_at <= now || now.plus(CHECKPOINT_EVERY) < self.checkpoint_at;
-        // Behind a failure there is nothing to sign, and finding nothing to do would look like having recovered.
+        let probes = self.retry_at.is_some();
         self.attempt(now, |log| if waited { log.sync() } else { log.write() })?;
         self.untold_ring = 0;
         self.untold_write = 0;
         self.awaited.drain(..).for_each(|cell| cell.settle(Ok(())));
         self.replies.drain(..).for_each(|reply| unheeded(reply.try_send(Ok(()))));
-        if due {
+        let mut kept = Ok(());
+        if due || probes {
             self.checkpoint_at = now.plus(CHECKPOINT_EVERY);
-            unheeded(self.attempt(now, Log::checkpoint));
-            if self.log.is_full(now, SEGMENT_AGE) {
-                unheeded(self.attempt(now, |log| log.seal(now)));
-            }
-        } else if self.log.is_full(now, SEGMENT_AGE) {
-            unheeded(self.attempt(now, |log| log.seal(now)));
+            kept = self.attempt(now, Log::checkpoint);
+        }
+        if self.log.is_full(now, SEGMENT_AGE) {
+            let sealed = self.attempt(now, |log| log.seal(now));
+            kept = kept.and(sealed);
+        }
+        // A write that found nothing to do says nothing; with the checkpoint, whatever failed before was tried again.
+        if probes && kept.is_ok() {
+            self.recovered();
         }
         Ok(())
+    }
+
+    /// The log takes entries again.
+    fn recovered(&mut self) {
+        self.retry_at = None;
+        if let Ok(mut board) = self.board.lock()
+            && board.fault.take().is_some()
+        {
+            tracing::info!("the log takes entries again");
+        }
     }
 
     /// Runs an operation on the log; where it fails, counts what went back and rests.
@@ -401,20 +379,17 @@ impl Sequencer {
     ) -> Result<(), NotDurable> {
         let before = self.log.size();
         match operation(&mut self.log) {
-            Ok(()) => {
-                if self.retry_at.take().is_some()
-                    && let Ok(mut board) = self.board.lock()
-                {
-                    board.fault = None;
-                }
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(error) => {
                 self.retry_at = Some(now.plus(RETRY_AFTER));
                 let text = crate::error_text(&error);
-                tracing::error!(error = %text, "the log takes no entries");
-                if let Ok(mut board) = self.board.lock() {
-                    board.fault = Some(text);
+                let known = match self.board.lock() {
+                    Ok(mut board) => board.fault.replace(text.clone()),
+                    Err(_) => None,
+                };
+                // Said once: it is tried twice a second, and nobody reads the same line a thousand times.
+                if known.as_ref() != Some(&text) {
+                    tracing::error!(error = %text, "the log takes no entries");
                 }
                 let lost = before.saturating_sub(self.log.size());
                 self.fail(lost);

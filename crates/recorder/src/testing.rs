@@ -19,6 +19,8 @@ pub(crate) enum Trouble {
     None,
     /// Writes fail after half of their bytes.
     Full,
+    /// No file can be replaced; those that are open take everything.
+    Names,
     /// Everything but reading fails.
     ReadOnly,
     /// Syncs fail.
@@ -181,8 +183,12 @@ impl Append for MemoryFile {
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.disk.mutate(|state| {
+            let syncs = state.trouble != Trouble::Sync;
             let file = state.files.get_mut(&self.name).unwrap();
             file.current.truncate(usize::try_from(length).unwrap());
+            if !syncs {
+                return Err(failed());
+            }
             file.durable = file.current.clone();
             Ok(())
         })

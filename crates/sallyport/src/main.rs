@@ -113,8 +113,13 @@ fn log(cli: &Cli) {
     let level = system::variable("SALLYPORT_LOG").and_then(|level| level.into_string().ok());
     let level = level.unwrap_or_else(|| if quiet { "warn" } else { "info" }.to_owned());
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(level);
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Without a word about lines that cannot be written: it would go to standard error as well, where failing to
+    // write it ends the thread. Standard error is often a file on the disk that is full.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .log_internal_errors(false);
     if system::variable("SALLYPORT_LOG_FORMAT").is_some_and(|format| format == "json") {
         builder.json().init();
     } else {

@@ -5,13 +5,11 @@ use std::collections::VecDeque;
 use model::{DecisionId, Timestamp, Verdict};
 use record::segment::index::Footer;
 use record::segment::scan::{FaultKind, Part, Scan};
-use record::{ClientRef, PersonalView, json};
+use record::{PersonalView, json};
 
 use super::{Entry, LogReader, ReadLogError, follows};
-use crate::Rollups;
 use crate::layout;
 use crate::retention::footer;
-use crate::rollup::{Seen, Tally};
 
 /// What to look for; `None` does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,29 +100,6 @@ impl LogReader {
             found: VecDeque::new(),
             read_bytes: 0,
         })
-    }
-
-    /// What happened per API from `from` on, counted from the log; for `status` when nothing runs.
-    pub fn rollups(&self, from: Timestamp) -> Result<Rollups, ReadLogError> {
-        let mut tally = Tally::default();
-        for entry in self.search(&Filter { from: Some(from), ..Filter::default() })? {
-            let entry = entry?;
-            let Ok(leaf) = entry.leaf() else { continue };
-            let Some(decided) = leaf.decided() else { continue };
-            let client = entry.personal.as_ref().and_then(|(_, bytes)| PersonalView::client_of(bytes).ok());
-            tally.count(&Seen {
-                api: decided.api,
-                operation: decided.operation,
-                application: match client {
-                    Some(ClientRef::Application(name)) => Some(name),
-                    Some(ClientRef::Anonymous) | None => None,
-                },
-                verdict: decided.verdict,
-                reason: decided.reason,
-                time: decided.time,
-            });
-        }
-        Ok(tally.rollups())
     }
 
     /// Everything recorded under one id: the decision, its ending, or both in one, in the order of the log.

@@ -128,6 +128,34 @@ fn nobody_else_may_read_the_log() {
     }
 }
 
+#[test]
+fn a_recorder_whose_thread_has_ended_says_so_and_counts_nothing_as_kept() {
+    use std::sync::atomic::AtomicBool;
+    let folder = Folder::new("ended");
+    let broken = Arc::new(AtomicBool::new(false));
+    let (clock, breaks) = (HandClock::new(), Arc::clone(&broken));
+    let now = clock.now();
+    let ticking: Clock = Arc::new(move || {
+        assert!(!breaks.load(Ordering::Relaxed), "the clock breaks, as the test wants");
+        clock.now()
+    });
+    let (recorder, mut workers) = Recorder::open(Options { clock: ticking, ..options(&folder) }).unwrap();
+    assert_eq!(recorder.health().fault, None);
+    assert!(recorder.metrics().contains("\nsallyport_record_faulty 0\n"));
+    broken.store(true, Ordering::Relaxed);
+    // Who waits is told at the latest when the thread has gone.
+    let required = workers.first_mut().unwrap().decided(&decided(1, "shop", now), Durability::Required);
+    assert_eq!(block_on(required.unwrap().durable()), Err(NotDurable));
+    while !recorder.has_ended() {
+        std::thread::yield_now();
+    }
+    assert!(recorder.health().fault.is_some_and(|fault| fault.contains("thread has ended")));
+    assert!(recorder.metrics().contains("\nsallyport_record_faulty 1\n"));
+    assert_eq!(recorder.counts(), None);
+    assert_eq!(recorder.flush(), Err(NotDurable));
+    assert!(matches!(recorder.close(), Err(CloseLogError::Ended)));
+}
+
 /// Opens with what is known, records one request, and closes; returns the checkpoint, and what was said of the log before.
 fn session(folder: &Folder, known: Option<&str>) -> Result<(String, Option<String>), OpenLogError> {
     let mut options = options(folder);

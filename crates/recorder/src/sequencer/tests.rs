@@ -1,5 +1,7 @@
 //! The whole way of an entry, with a disk that fails wherever it can.
 
+mod counts;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use model::{DecisionId, Verdict};
 use proptest::prelude::*;
-use record::{Change, Leaf, encode::put_change_leaf};
+use record::{Change, Checkpoint, Leaf, encode::put_change_leaf};
 
 use super::*;
 use crate::reader::{ReadLogError, search::Filter};
@@ -56,10 +58,7 @@ impl Rig {
         self.step();
     }
 
-    fn ask(
-        &mut self,
-        command: impl FnOnce(SyncSender<Result<(), NotDurable>>) -> Command,
-    ) -> Result<(), NotDurable> {
+    fn ask<T>(&mut self, command: impl FnOnce(SyncSender<T>) -> Command) -> T {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.handles.commands.send(command(reply)).unwrap();
         self.step();
@@ -208,6 +207,30 @@ fn a_disk_that_takes_nothing_denies_what_is_required_and_counts_the_rest() {
         assert!(
             reader(&disk).find(id(1)).unwrap().len() == 1 && reader(&disk).find(id(5)).unwrap().is_empty()
         );
+    }
+}
+
+#[test]
+fn a_fault_is_named_until_what_failed_was_tried_again_however_idle_the_log_is() {
+    for trouble in [Trouble::Full, Trouble::Names, Trouble::ReadOnly, Trouble::Sync] {
+        let mut rig = rig();
+        rig.disk.set(trouble);
+        rig.request(1, "shop");
+        rig.settle();
+        rig.settle();
+        let fault = |rig: &Rig| rig.handles.board.lock().unwrap().fault.clone();
+        for _ in 0..10 {
+            assert!(fault(&rig).is_some(), "{trouble:?}");
+            assert_eq!(rig.handles.board.lock().unwrap().metrics.log.faulty, 1, "{trouble:?}");
+            rig.clock.forward_ms(200);
+            rig.step();
+        }
+        rig.disk.set(Trouble::None);
+        rig.clock.forward_ms(600);
+        rig.step();
+        assert_eq!(fault(&rig), None, "{trouble:?}");
+        assert_eq!(rig.handles.board.lock().unwrap().metrics.log.faulty, 0, "{trouble:?}");
+        assert!(verify(&rig.close()).ok, "{trouble:?}");
     }
 }
 
@@ -473,8 +496,11 @@ fn the_log_counts_what_the_sequencer_counted() {
     (0..20).for_each(|number| rig.request(number, "shop"));
     rig.settle();
     let live = rig.handles.board.lock().unwrap().tally.rollups();
-    let read = reader(&rig.close()).rollups(Timestamp::MIN).unwrap();
-    assert!(live == read && live.apis[0].denied == 2 && live.apis[0].rows[0].caller == "app:shop");
+    let (read, next) = reader(&rig.close()).recount(0, |_| Some(())).unwrap();
+    assert!(
+        Some(&live) == read.get(&()) && live.apis[0].denied == 2 && live.apis[0].rows[0].caller == "app:shop"
+    );
+    assert_eq!(next, 22);
 }
 
 /// A closed log whose oldest segments retention removed.
@@ -749,6 +775,6 @@ fn a_search_over_a_gap_says_that_there_is_one() {
         missing(reader.prove(id(1)).unwrap_err());
         missing(reader.tail(usize::MAX).unwrap_err());
         missing(reader.export(0, &mut Vec::new()).unwrap_err());
-        missing(reader.rollups(Timestamp::MIN).unwrap_err());
+        missing(reader.recount(0, |_| Some(())).unwrap_err());
     }
 }

@@ -12,13 +12,14 @@ use config::Repository;
 use identity::MasterKey;
 use model::Timestamp;
 use policy::ValidationCache;
-use recorder::{Options, Recorder, WorkerLog};
+use recorder::{LogReader, Options, Recorder, WorkerLog};
 use store::{DirectoryLock, Store};
 
 use crate::actor::Actor;
 use crate::files;
 use crate::known_log;
 use crate::live::Live;
+use crate::rollups;
 use crate::secrets;
 use crate::state::State;
 use crate::upkeep::KEEP;
@@ -85,6 +86,7 @@ impl Control {
         let (recorder, logs) =
             Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
         known_log::keep(&mut store, &recorder.checkpoint(), now)?;
+        rollups::rebuild(&mut store, &recorder, &LogReader::open(&log_folder), now)?;
         let known = ValidationCache::from_hashes(store.validated()?);
         let jwks = ArcSwap::from_pointee(secrets.signing.jwks());
         let state = State {

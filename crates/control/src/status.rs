@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
-use crate::{Control, ControlError};
+use crate::{Control, ControlError, chain};
 
 /// One API's state.
 #[derive(Clone, Debug, Serialize)]
@@ -55,11 +55,15 @@ impl Control {
     pub fn status(&self, actor: &Actor) -> Result<GatewayStatus, ControlError> {
         self.demand(actor, Needs::Viewer)?;
         let now = self.now();
-        self.flush_rollups()?;
-        let state = self.state();
+        let mut state = self.state();
+        let carrying = self.carry_rollups(&mut state);
+        if let Err(error) = carrying.outcome {
+            tracing::warn!(error = %chain(&error), "counts are shown and not stored");
+        }
         let health = self.recorder().health();
         let mut statuses = Vec::new();
-        let rollups = state.store.rollups_since(day_of(now))?;
+        let stored = state.store.rollups_since(day_of(now))?;
+        let rollups: Vec<_> = stored.into_iter().chain(carrying.left).collect();
         if let Ok(repository) = state.repository() {
             for api in &repository.apis {
                 let mode = state.effective_mode(api, now)?;

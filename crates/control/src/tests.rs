@@ -142,6 +142,14 @@ impl Fixture {
         open
     }
 
+    /// A copy of everything as it is now, which is what a process that is killed leaves.
+    fn as_if_killed(&self, name: &str) -> Self {
+        let copy = Self::new(name);
+        copy.clock.store(self.clock.load(Ordering::Relaxed), Ordering::Relaxed);
+        copy_folder(&self.folder, &copy.folder);
+        copy
+    }
+
     /// Every change in the log as `action object by actor: reason`, oldest first.
     fn changes(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -254,6 +262,19 @@ impl Open {
             (verdict, Some(reason)) => format!("{} {}", verdict.as_str(), reason.code()),
         };
         (verdict, evidence.id.to_string())
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::status::day_of;
 use crate::{Control, ControlError, chain, known_log, secrets};
 
 /// For how many days counts are kept.
-const ROLLUP_DAYS: i64 = 31;
+pub(crate) const ROLLUP_DAYS: i64 = 31;
 /// For how long records are kept where no revision says.
 pub(crate) const KEEP: Duration = Duration::from_secs(90 * 86_400);
 

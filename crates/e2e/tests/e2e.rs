@@ -19,6 +19,7 @@ mod e2e {
     mod policy;
     mod record;
     mod refusals;
+    mod storage;
     mod targets;
     mod threats;
     mod wire;

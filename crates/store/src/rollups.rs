@@ -29,10 +29,42 @@ pub struct Rollup {
     pub last: Timestamp,
 }
 
+/// Up to where a log has been counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The log's name in its checkpoints.
+    pub origin: String,
+    /// The number of the first of its entries that is not counted.
+    pub next: u64,
+}
+
 impl Store {
-    /// Adds counts to what is stored, all or none.
-    pub fn add_rollups(&mut self, rollups: &[Rollup]) -> Result<(), StoreError> {
-        self.change(|transaction| rollups.iter().try_for_each(|rollup| add(transaction, rollup)))
+    /// Adds counts to what is stored, and says up to where the log is counted then: all of it or none.
+    pub fn add_rollups(&mut self, rollups: &[Rollup], counted: &Counted) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            rollups.iter().try_for_each(|rollup| add(transaction, rollup))?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO counted (only, origin, next) VALUES (1, ?1, ?2) \
+                     ON CONFLICT DO UPDATE SET origin = excluded.origin, next = excluded.next",
+                )?
+                .execute((&counted.origin, value::integer(counted.next)))?;
+            Ok(())
+        })
+    }
+
+    /// Up to where a log is counted; `None` in a store that was written before this was kept.
+    pub fn counted(&self) -> Result<Option<Counted>, StoreError> {
+        let found: Option<(String, i64)> = self
+            .connection
+            .prepare_cached("SELECT origin, next FROM counted")?
+            .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        found
+            .map(|(origin, next)| {
+                Ok(Counted { origin, next: value::unsigned(next, "the number of an entry")? })
+            })
+            .transpose()
     }
 
     /// The counts of `day` and later, by API, largest first.

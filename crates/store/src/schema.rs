@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -128,6 +128,15 @@ CREATE TABLE validated (
     hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
     seen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Up to where a log is in `rollups`, so that what a crash left out can be counted again, once.
+const COUNTED: &str = "
+CREATE TABLE counted (
+    only   INTEGER PRIMARY KEY CHECK (only = 1),
+    origin TEXT NOT NULL,
+    next   INTEGER NOT NULL CHECK (next >= 0)
+) STRICT;
 ";
 
 /// What a file holds.

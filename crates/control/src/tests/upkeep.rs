@@ -82,6 +82,78 @@ fn status_counts_today_over_restarts_and_each_call_once() {
     assert_eq!(count(&open), (0, 0), "a new day");
 }
 
+/// Allowed and denied, today.
+fn count(open: &super::Open) -> (u64, u64) {
+    let status = open.control.status(&ann()).unwrap().apis.remove(0);
+    (status.allowed, status.denied)
+}
+
+#[test]
+fn calls_are_counted_once_when_the_process_was_killed_before_or_after_they_were_stored() {
+    let fixture = Fixture::new("killed");
+    let mut open = fixture.up();
+    let key = open.shop();
+    let now = fixture.now();
+    for _ in 0..3 {
+        open.call(now, Some(&key.key), "GET", "/orders");
+    }
+    open.call(now, Some(&key.key), "POST", "/orders");
+    open.control.recorder().flush().unwrap();
+    let before = fixture.as_if_killed("killed-before");
+    open.control.flush_rollups().unwrap();
+    let stored = fixture.as_if_killed("killed-stored");
+    open.call(now, Some(&key.key), "GET", "/orders");
+    open.call(now, None, "GET", "/orders");
+    open.control.recorder().flush().unwrap();
+    let part = fixture.as_if_killed("killed-part");
+    for (killed, expected) in [(&before, (3, 1)), (&stored, (3, 1)), (&part, (4, 2))] {
+        // Killed again, with nothing new, before anything was stored by upkeep: the start itself has stored it.
+        let again = {
+            let open = killed.up();
+            assert_eq!(count(&open), expected);
+            killed.as_if_killed("killed-again")
+        };
+        let mut open = again.up();
+        assert_eq!(count(&open), expected);
+        open.call(now, Some(&key.key), "GET", "/orders");
+        open.control.recorder().flush().unwrap();
+        assert_eq!(count(&open), (expected.0 + 1, expected.1));
+        assert!(open.control.status(&ann()).unwrap().apis[0].denials.iter().any(|row| {
+            (row.caller.as_str(), row.operation.as_str(), row.count) == ("app:shop", "orders:POST /orders", 1)
+        }));
+    }
+    // What is counted anew is counted for its own day.
+    let late = fixture.as_if_killed("killed-late");
+    late.pass_days(1);
+    let open = late.up();
+    assert_eq!(count(&open), (0, 0));
+    let yesterday = open.control.state().store.rollups_since(0).unwrap();
+    assert_eq!(yesterday.iter().map(|row| row.count).sum::<u64>(), 6);
+}
+
+#[test]
+fn a_store_that_does_not_say_what_of_the_log_it_has_counted_counts_nothing_twice() {
+    let fixture = Fixture::new("not-said");
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.call(fixture.now(), Some(&key.key), "GET", "/orders");
+    open.control.recorder().flush().unwrap();
+    let reader = recorder::LogReader::open(&fixture.state().join("log"));
+    let rebuild = |store: &mut store::Store| {
+        crate::rollups::rebuild(store, open.control.recorder(), &reader, fixture.now()).unwrap();
+        store.rollups_since(0).unwrap().iter().map(|row| row.count).sum::<u64>()
+    };
+    let mut store = store::Store::in_memory().unwrap();
+    assert_eq!(rebuild(&mut store), 0);
+    let counted = store.counted().unwrap().unwrap();
+    assert_eq!(counted.next, open.control.recorder().counts().unwrap().next);
+    // Counts of another log say nothing of this one.
+    let other = store::Counted { origin: "sallyport.local/log/1".to_owned(), ..counted };
+    store.add_rollups(&[], &other).unwrap();
+    assert_eq!(rebuild(&mut store), 1);
+    assert_eq!(rebuild(&mut store), 1, "and only once");
+}
+
 #[test]
 fn the_observed_are_told_what_stands_in_the_way() {
     let fixture = Fixture::new("in-the-way");

@@ -102,18 +102,36 @@ fn rollup(caller: &str, count: u64) -> Rollup {
 #[test]
 fn counts_add_up_and_overflow_into_one_row() {
     let mut store = Store::in_memory().unwrap();
-    store.add_rollups(&[rollup("app:a", 2), rollup("app:b", 1), rollup("app:a", 3)]).unwrap();
+    let counted = Counted { origin: "example.com/log".to_owned(), next: 6 };
+    store.add_rollups(&[rollup("app:a", 2), rollup("app:b", 1), rollup("app:a", 3)], &counted).unwrap();
     let rows = store.rollups_since(7).unwrap();
     let seen: Vec<_> = rows.iter().map(|row| (row.caller.as_str(), row.count, row.last)).collect();
     assert_eq!(seen, [("app:a", 5, at(3)), ("app:b", 1, at(1))]);
     let many: Vec<Rollup> = (0..ROLLUP_ROWS_MAX).map(|number| rollup(&format!("app:{number}"), 1)).collect();
-    store.add_rollups(&many).unwrap();
+    store.add_rollups(&many, &counted).unwrap();
     let rows = store.rollups_since(0).unwrap();
     assert_eq!(rows.len(), ROLLUP_ROWS_MAX + 1);
     assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), 6 + u64::try_from(ROLLUP_ROWS_MAX).unwrap());
     assert_eq!(rows.iter().find(|row| row.caller == OTHER).map(|row| row.count), Some(2));
     store.remove_rollups_before(8).unwrap();
     assert_eq!(store.rollups_since(0).unwrap(), []);
+}
+
+#[test]
+fn counts_and_what_of_the_log_they_are_change_together() {
+    let mut store = Store::in_memory().unwrap();
+    assert_eq!(store.counted().unwrap(), None, "a store of before says nothing");
+    let counted = |next| Counted { origin: "example.com/log".to_owned(), next };
+    store.add_rollups(&[rollup("app:a", 1)], &counted(7)).unwrap();
+    store.add_rollups(&[], &counted(9)).unwrap();
+    assert_eq!(store.counted().unwrap(), Some(counted(9)));
+    // A count that the table refuses takes the position with it.
+    assert!(store.add_rollups(&[rollup("app:b", 1), rollup("app:c", 0)], &counted(11)).is_err());
+    assert_eq!(store.counted().unwrap(), Some(counted(9)));
+    assert_eq!(store.rollups_since(0).unwrap().len(), 1);
+    let other = Counted { origin: "example.com/log/2".to_owned(), next: 1 };
+    store.add_rollups(&[], &other).unwrap();
+    assert_eq!(store.counted().unwrap(), Some(other));
 }
 
 #[test]

@@ -89,9 +89,10 @@ impl From<ControlError> for Problem {
             ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            ErrorKind::Stopped => (StatusCode::INTERNAL_SERVER_ERROR, "stopped"),
             ErrorKind::Unauthenticated => return Self::unauthenticated(),
         };
-        if error.kind() == ErrorKind::Internal {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error = %control::chain(&error), "an admin request failed");
         }
         let errors = match &error {

@@ -6,18 +6,20 @@ use config::Repository;
 use model::{ApplicationName, AttributeValue, TeamName, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{ApplicationRow, ApplicationState, KeyRow, NewApplication};
+use store::{Act, ApplicationRow, ApplicationState, KeyRow, NewApplication};
 
 use crate::actor::{Actor, Needs};
+use crate::owed::Stop;
 use crate::publish::Rebuild;
-use crate::{Control, ControlError, files};
+use crate::state::State;
+use crate::{Control, ControlError, files, unheeded};
 
 /// An application as it is shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct ApplicationView {
     pub name: String,
     pub team: String,
-    /// `enabled` or `disabled`.
+    /// `enabled` or `disabled`; the latter also while that is not stored yet.
     pub state: &'static str,
     pub attributes: Map<String, Value>,
     pub created: String,
@@ -72,14 +74,26 @@ impl Control {
         self.view_application(&state, &row)
     }
 
-    /// Refuses every key of an application from the next request on.
+    /// Refuses every key of an application from the next request on. Where log or store do not take it, its keys are
+    /// refused all the same, and the error says what is missing.
     pub fn disable_application(
         &self,
         actor: &Actor,
         name: &str,
         reason: &str,
     ) -> Result<ApplicationView, ControlError> {
-        self.set_application_state(actor, name, ApplicationState::Disabled, reason)
+        self.demand(actor, Needs::Owner)?;
+        let mut state = self.state();
+        let name = self.known_application(&state, name)?;
+        let stop = Stop::Application(name.clone());
+        // Stopped first: a full disk must not keep an application going.
+        state.stop_application(&self.live, &name);
+        let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+        state.owed.add(stop.clone(), act);
+        // What fails stays owed, and the answer says so.
+        unheeded(self.settle(&mut state));
+        state.owed.answer(&stop)?;
+        self.refresh_application(&mut state, &name)
     }
 
     /// Accepts its keys again.
@@ -89,38 +103,39 @@ impl Control {
         name: &str,
         reason: &str,
     ) -> Result<ApplicationView, ControlError> {
-        self.set_application_state(actor, name, ApplicationState::Enabled, reason)
+        self.demand(actor, Needs::Owner)?;
+        let mut state = self.state();
+        let name = self.known_application(&state, name)?;
+        // Where it was disabled and that is still owed, the log has to say so first.
+        unheeded(self.settle(&mut state));
+        let object = format!("application {name}");
+        self.record(actor, "application.enable", &object, reason)?;
+        let changed = state.store.set_application_state(&name, ApplicationState::Enabled);
+        self.carried(actor, "application.enable", &object, changed)?;
+        state.owed.forgive(&name);
+        self.refresh_application(&mut state, &name)
     }
 
-    fn set_application_state(
-        &self,
-        actor: &Actor,
-        name: &str,
-        wanted: ApplicationState,
-        reason: &str,
-    ) -> Result<ApplicationView, ControlError> {
-        self.demand(actor, Needs::Owner)?;
+    fn known_application(&self, state: &State, name: &str) -> Result<ApplicationName, ControlError> {
         let name = self.application_name(name)?;
-        let action = match wanted {
-            ApplicationState::Disabled => "application.disable",
-            ApplicationState::Enabled => "application.enable",
-        };
-        let object = format!("application {name}");
-        let mut state = self.state();
-        if state.store.application(&name)?.is_none() {
-            return Err(ControlError::Absent { what: "application", name: name.to_string() });
+        match state.store.application(&name)? {
+            Some(_) => Ok(name),
+            None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
         }
-        let recorded = self.record(actor, action, &object, reason);
-        // A full log must not keep an application going that is to be stopped; starting one again can wait.
-        if wanted == ApplicationState::Enabled {
-            recorded.as_ref().map_err(|_| ControlError::NotRecorded)?;
-        }
-        let changed = state.store.set_application_state(&name, wanted);
-        let row = self.carried(actor, action, &object, changed)?;
-        let ids: Vec<_> = state.store.keys_of(&name)?.iter().map(|key| key.id).collect();
+    }
+
+    /// Brings an application's keys up to the store, and shows it.
+    fn refresh_application(
+        &self,
+        state: &mut State,
+        name: &ApplicationName,
+    ) -> Result<ApplicationView, ControlError> {
+        let ids: Vec<_> = state.store.keys_of(name)?.iter().map(|key| key.id).collect();
         state.refresh_keys(&self.live, &ids)?;
-        recorded?;
-        self.view_application(&state, &row)
+        match state.store.application(name)? {
+            Some(row) => self.view_application(state, &row),
+            None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
+        }
     }
 
     pub fn applications(&self, actor: &Actor) -> Result<Vec<ApplicationView>, ControlError> {
@@ -128,11 +143,13 @@ impl Control {
         let state = self.state();
         let now = self.now();
         let mut live: BTreeMap<ApplicationName, usize> = BTreeMap::new();
-        for key in state.store.keys()?.iter().filter(|key| is_live(key, now)) {
+        let keys = state.store.keys()?.into_iter().map(|key| state.with_stop(key));
+        for key in keys.filter(|key| is_live(key, now)) {
             *live.entry(key.application.clone()).or_default() += 1;
         }
         let rows = state.store.applications()?;
-        Ok(rows.iter().map(|row| view(row, live.get(&row.name).copied().unwrap_or_default())).collect())
+        let keys = |row: &ApplicationRow| live.get(&row.name).copied().unwrap_or_default();
+        Ok(rows.iter().map(|row| view(row, state.state_of(row), keys(row))).collect())
     }
 
     pub fn application(&self, actor: &Actor, name: &str) -> Result<ApplicationView, ControlError> {
@@ -199,14 +216,10 @@ impl Control {
             .map_err(|error| ControlError::invalid(error.to_string(), "see `sallyport app list`"))
     }
 
-    fn view_application(
-        &self,
-        state: &crate::state::State,
-        row: &ApplicationRow,
-    ) -> Result<ApplicationView, ControlError> {
+    fn view_application(&self, state: &State, row: &ApplicationRow) -> Result<ApplicationView, ControlError> {
         let now = self.now();
-        let keys = state.store.keys_of(&row.name)?;
-        Ok(view(row, keys.iter().filter(|key| is_live(key, now)).count()))
+        let keys = state.store.keys_of(&row.name)?.into_iter().map(|key| state.with_stop(key));
+        Ok(view(row, state.state_of(row), keys.filter(|key| is_live(key, now)).count()))
     }
 }
 
@@ -214,14 +227,11 @@ pub(crate) fn is_live(key: &KeyRow, now: Timestamp) -> bool {
     key.state == store::KeyState::Active && now < key.ends()
 }
 
-fn view(row: &ApplicationRow, live_keys: usize) -> ApplicationView {
+fn view(row: &ApplicationRow, state: ApplicationState, live_keys: usize) -> ApplicationView {
     ApplicationView {
         name: row.name.to_string(),
         team: row.team.to_string(),
-        state: match row.state {
-            ApplicationState::Disabled => "disabled",
-            ApplicationState::Enabled => "enabled",
-        },
+        state: state.as_str(),
         attributes: row.attributes.iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
         created: row.created.to_string(),
         created_by: row.created_by.clone(),

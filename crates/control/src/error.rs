@@ -6,7 +6,8 @@ use store::StoreError;
 use crate::actor::Needs;
 use crate::files::FilesError;
 
-/// Why a use case did not happen. Whatever the kind, nothing was half done.
+/// Why a use case did not happen. Whatever the kind, nothing was half done, but for the three that say that something
+/// is stopped: it is, at once.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     #[error("this needs the role `{}`; yours is `{role}`", .needs.as_str())]
@@ -28,13 +29,17 @@ pub enum ControlError {
     #[error("the change could not be recorded, so it was not made")]
     NotRecorded,
     #[error(
-        "{what} is stopped now, but that could not be stored: after a restart it would go on; run the command again when the store takes changes"
+        "{what} is stopped, in this process alone: neither the log nor the store took it ({cause}); both are tried again every few seconds, and as long as `/readyz` names it a restart would undo it"
     )]
-    StoppedNotStored {
-        what: String,
-        #[source]
-        cause: StoreError,
-    },
+    StoppedNotKept { what: String, cause: String },
+    #[error(
+        "{what} is stopped, for good, and not recorded: the log took no entry; it is recorded as soon as the log takes entries"
+    )]
+    StoppedNotRecorded { what: String },
+    #[error(
+        "{what} is stopped and recorded, and not stored: the store did not take it ({cause}); it is tried again every few seconds, and at the next start from the log"
+    )]
+    StoppedNotStored { what: String, cause: String },
     #[error("a secret could not be made or opened: {what}")]
     Secret { what: String },
     #[error("the log could not be read: {what}")]
@@ -49,6 +54,8 @@ pub enum ErrorKind {
     Forbidden,
     Invalid,
     Internal,
+    /// It was stopped; that is not kept as it should be.
+    Stopped,
     Unauthenticated,
 }
 
@@ -67,11 +74,12 @@ impl ControlError {
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
             Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,
-            Self::Folder(_)
-            | Self::NotRecorded
-            | Self::StoppedNotStored { .. }
-            | Self::Secret { .. }
-            | Self::Log { .. } => ErrorKind::Internal,
+            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => {
+                ErrorKind::Internal
+            }
+            Self::StoppedNotKept { .. } | Self::StoppedNotRecorded { .. } | Self::StoppedNotStored { .. } => {
+                ErrorKind::Stopped
+            }
             Self::Store(error) => match error {
                 StoreError::Absent { .. } => ErrorKind::Absent,
                 StoreError::Exists { .. } | StoreError::Refused { .. } => ErrorKind::Conflict,

@@ -7,11 +7,12 @@ use identity::KeyTable;
 use identity::key::ENTROPY_BYTES;
 use model::{ApplicationName, KeyId, TeamName, Timestamp};
 use serde::Serialize;
-use store::{Act, Digest, KeyChange, KeyRow, NewKey};
+use store::{Act, Digest, KeyRow, NewKey};
 
 use crate::actor::{Actor, Needs};
+use crate::owed::Stop;
 use crate::state::State;
-use crate::{Control, ControlError, chain};
+use crate::{Control, ControlError, unheeded};
 
 /// How long a key lives when nobody says.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -146,25 +147,23 @@ impl Control {
         Ok(issue(&row, text, &headers))
     }
 
-    /// Refuses a key from the next request on, for good. Revoking twice is no error.
+    /// Refuses a key from the next request on, for good. Revoking twice is no error. Where log or store do not take
+    /// it, the key is refused all the same, and the error says what is missing.
     pub fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
         self.demand(actor, Needs::Analyst)?;
         let mut state = self.state();
         let old = state.key(id)?;
+        let stop = Stop::Key(old.id);
         if old.state != store::KeyState::Revoked {
-            let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
-            let object = format!("key {}", old.id);
             // Stopped first: a full log must not keep a leaked key alive.
             state.stop_key(&self.live, old.id);
-            let recorded = self.record(actor, "key.revoke", &object, reason);
-            if let Err(cause) = state.store.change_key(old.id, KeyChange::Revoke, &act) {
-                // The log may be as full as the store; the answer says what matters.
-                drop(self.record(actor, "key.revoke.failed", &object, &chain(&cause)));
-                return Err(ControlError::StoppedNotStored { what: object, cause });
-            }
-            state.refresh_keys(&self.live, &[old.id])?;
-            recorded?;
+            let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+            state.owed.add(stop.clone(), act);
         }
+        // What fails stays owed, and the answer says so.
+        unheeded(self.settle(&mut state));
+        state.owed.answer(&stop)?;
+        state.refresh_keys(&self.live, &[old.id])?;
         let row = state.key(id)?;
         self.view_key(&state, &row)
     }
@@ -188,7 +187,8 @@ impl Control {
             owners.iter().map(|owner| (&owner.name, &owner.team)).collect();
         let (live, now) = (self.live.load(), self.now());
         let team = |row: &KeyRow| teams.get(&row.application).map(ToString::to_string);
-        Ok(rows.iter().map(|row| view(row, team(row), live.keys(), now)).collect())
+        let rows = rows.into_iter().map(|row| state.with_stop(row));
+        Ok(rows.map(|row| view(&row, team(&row), live.keys(), now)).collect())
     }
 
     /// One key.

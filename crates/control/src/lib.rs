@@ -23,6 +23,7 @@ mod known_log;
 pub mod live;
 mod observe;
 mod open;
+mod owed;
 mod publish;
 mod regroup;
 mod revision;
@@ -199,6 +200,9 @@ impl Control {
         })
     }
 }
+
+/// Lets go of a result whose failure is told in another way.
+pub(crate) fn unheeded<T, E>(_result: Result<T, E>) {}
 
 /// A finding about a file, with the fields that `config check --json` documents.
 #[must_use]

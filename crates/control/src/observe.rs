@@ -33,6 +33,7 @@ impl Control {
         }
         reasons.extend(health.continued.map(|what| format!("a log was removed or rolled back: {what}")));
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
+        reasons.extend(state.owed.reasons());
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
     }
 

@@ -19,6 +19,7 @@ use crate::actor::Actor;
 use crate::files;
 use crate::known_log;
 use crate::live::Live;
+use crate::owed::Owed;
 use crate::rollups;
 use crate::secrets;
 use crate::state::State;
@@ -98,6 +99,7 @@ impl Control {
             signing_due: secrets.signing.due,
             removed_on: None,
             flushed: BTreeMap::new(),
+            owed: Owed::default(),
         };
         let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));

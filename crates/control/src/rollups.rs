@@ -12,7 +12,7 @@ use store::{Counted, OTHER, Rollup, Store};
 use crate::state::State;
 use crate::status::day_of;
 use crate::upkeep::ROLLUP_DAYS;
-use crate::{Control, ControlError, chain};
+use crate::{Control, ControlError, chain, owed};
 
 /// What a count is about: API, verdict, caller, operation, reason.
 pub(crate) type Place = (String, &'static str, String, String, String);
@@ -40,7 +40,8 @@ impl Control {
             return Carrying { left, outcome: Err(ControlError::Log { what }) };
         };
         let (rows, seen) = fresh(&counts.rollups, &state.flushed, (day_of(now), now));
-        if rows.is_empty() {
+        // A stop that the store lacks is found in the log at the next start, from where the counts end.
+        if rows.is_empty() || state.owed.lacks_any() {
             return Carrying { left: rows, outcome: Ok(()) };
         }
         let counted = Counted { origin: self.origin(), next: counts.next };
@@ -56,7 +57,7 @@ impl Control {
     }
 }
 
-/// Counts what the log holds and the store does not, before anything new is recorded. A log that cannot be read there
+/// Takes over what the log holds and the store does not, before anything new is recorded. A log that cannot be read there
 /// is counted from its end on, and that is said.
 pub(crate) fn rebuild(
     store: &mut Store,
@@ -73,6 +74,7 @@ pub(crate) fn rebuild(
         // A store of a version that did not keep it: its counts go as far as its last flush, wherever that was.
         None => end,
     };
+    owed::redo(store, reader, from)?;
     let today = day_of(now);
     let oldest = today.saturating_sub(ROLLUP_DAYS);
     // A clock that was ahead must not count for a day that is still to come.

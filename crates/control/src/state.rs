@@ -10,6 +10,7 @@ use store::{ApplicationRow, KeyRow, Store};
 
 use crate::ControlError;
 use crate::live::Live;
+use crate::owed::{Owed, Stop};
 
 /// The key header where no API says otherwise.
 const KEY_HEADER: &str = "X-Api-Key";
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) removed_on: Option<i64>,
     /// What of the recorder's counts has been added to the store.
     pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
+    /// Stops in force that log or store lack.
+    pub(crate) owed: Owed,
 }
 
 impl State {
@@ -83,7 +86,23 @@ impl State {
     pub(crate) fn key(&self, id: &str) -> Result<KeyRow, ControlError> {
         let absent = || ControlError::Absent { what: "key", name: id.to_owned() };
         let parsed = KeyId::parse(id.as_bytes()).map_err(|_| absent())?;
-        self.store.key(parsed)?.ok_or_else(absent)
+        self.store.key(parsed)?.map(|row| self.with_stop(row)).ok_or_else(absent)
+    }
+
+    /// A key as it counts: revoked also while that is not stored yet.
+    pub(crate) fn with_stop(&self, row: KeyRow) -> KeyRow {
+        match self.owed.unstored(&Stop::Key(row.id)) {
+            Some(act) => KeyRow { state: store::KeyState::Revoked, changed: Some(act.clone()), ..row },
+            None => row,
+        }
+    }
+
+    /// The state of an application as it counts: disabled also while that is not stored yet.
+    pub(crate) fn state_of(&self, row: &ApplicationRow) -> store::ApplicationState {
+        match self.owed.unstored(&Stop::Application(row.name.clone())) {
+            Some(_) => store::ApplicationState::Disabled,
+            None => row.state,
+        }
     }
 
     /// The mode that counts: an observation ends where it was stored to end, whatever the file says later.
@@ -102,8 +121,11 @@ impl State {
         let applications = self.applications()?;
         let rows = self.store.keys()?;
         let entries: Vec<KeyEntry> = rows
-            .iter()
-            .filter_map(|row| applications.get(&row.application).map(|owner| entry(row, owner, None)))
+            .into_iter()
+            .filter_map(|row| {
+                let owner = applications.get(&row.application)?;
+                Some(entry(&self.with_stop(row), owner, None))
+            })
             .collect();
         let versions = self.store.versions()?;
         Ok(KeyTable::empty().with_all(entries).at_version(versions.keys))
@@ -113,7 +135,7 @@ impl State {
         &self,
     ) -> Result<BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)>, ControlError> {
         let rows = self.store.applications()?;
-        Ok(rows.into_iter().map(|row| (row.name.clone(), application(&row))).collect())
+        Ok(rows.into_iter().map(|row| (row.name.clone(), self.owner(&row))).collect())
     }
 
     /// Brings these keys of the live table up to the store; the others are untouched.
@@ -122,10 +144,10 @@ impl State {
         let mut owners: BTreeMap<ApplicationName, (Arc<Application>, ApplicationState)> = BTreeMap::new();
         let mut entries = Vec::with_capacity(ids.len());
         for &id in ids {
-            let Some(row) = self.store.key(id)? else { continue };
+            let Some(row) = self.store.key(id)?.map(|row| self.with_stop(row)) else { continue };
             if !owners.contains_key(&row.application) {
                 let Some(owner) = self.store.application(&row.application)? else { continue };
-                owners.insert(row.application.clone(), application(&owner));
+                owners.insert(row.application.clone(), self.owner(&owner));
             }
             if let Some(owner) = owners.get(&row.application) {
                 entries.push(entry(&row, owner, before.keys().find(id)));
@@ -142,19 +164,33 @@ impl State {
         live.set_stops(before.stops().with_key(id));
     }
 
+    /// Stops every key of an application at once, before anything is written.
+    pub(crate) fn stop_application(&self, live: &Live, name: &ApplicationName) {
+        let before = live.load();
+        let keys = before.keys().iter().filter(|key| key.application.name == *name);
+        let stopped: Vec<KeyEntry> = keys
+            .map(|key| KeyEntry { application_state: ApplicationState::Disabled, ..KeyEntry::clone(key) })
+            .collect();
+        live.set_keys(before.keys().with_all(stopped));
+    }
+
+    fn owner(&self, row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {
+        application(row, self.state_of(row))
+    }
+
     pub(crate) fn api_limit(&mut self, api: &ApiName) -> Arc<LimitCell> {
         Arc::clone(self.api_limits.entry(api.clone()).or_insert_with(|| Arc::new(LimitCell::unused())))
     }
 }
 
-fn application(row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {
+fn application(row: &ApplicationRow, state: store::ApplicationState) -> (Arc<Application>, ApplicationState) {
     let application = Application {
         name: row.name.clone(),
         team: row.team.clone(),
         attributes: row.attributes.clone(),
         version: row.version,
     };
-    let state = match row.state {
+    let state = match state {
         store::ApplicationState::Disabled => ApplicationState::Disabled,
         store::ApplicationState::Enabled => ApplicationState::Enabled,
     };

@@ -6,6 +6,7 @@ mod changes;
 mod explanations;
 mod revisions;
 mod roles;
+mod stops;
 mod upkeep;
 
 use std::collections::BTreeMap;

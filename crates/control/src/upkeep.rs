@@ -1,4 +1,4 @@
-//! What is due from time to time while a gateway runs, and at its end: counts and last uses go into the store, a
+//! What is due from time to time while a gateway runs, and at its end: stops, counts and last uses go into the store, a
 //! signing key is replaced when it is old, and what outlived the records is removed.
 
 use std::sync::{Arc, PoisonError};
@@ -19,13 +19,14 @@ pub(crate) const KEEP: Duration = Duration::from_secs(90 * 86_400);
 impl Control {
     /// What is done every few seconds. A part that fails is tried again and keeps none of the others from being done.
     pub fn keep_up(&self) -> Result<(), ControlError> {
-        let kept = [self.flush_rollups(), self.flush_usage(), self.keep_checkpoint()];
+        let kept = [self.settle_stops(), self.flush_rollups(), self.flush_usage(), self.keep_checkpoint()];
         kept.into_iter().chain([self.renew_signing_key(), self.remove_old()]).collect()
     }
 
     /// Carries what is left into the store and closes the log.
     pub fn close(self) -> Result<(), ControlError> {
-        let kept: Result<(), ControlError> = [self.flush_rollups(), self.flush_usage()].into_iter().collect();
+        let kept: Result<(), ControlError> =
+            [self.settle_stops(), self.flush_rollups(), self.flush_usage()].into_iter().collect();
         let closed = self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) });
         let now = (self.outside.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,6 +35,12 @@ impl Control {
             .map_err(|error| ControlError::Log { what: chain(&error) })
             .and_then(|note| known_log::keep(&mut state.store, &note, now));
         kept.and(closed).and(known)
+    }
+
+    /// Stops that log or store did not take are carried there before anything else: what is counted up to an entry is
+    /// taken for stored up to it.
+    fn settle_stops(&self) -> Result<(), ControlError> {
+        self.settle(&mut self.state())
     }
 
     fn flush_usage(&self) -> Result<(), ControlError> {

@@ -13,10 +13,15 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
+use crate::NotKept;
+
 /// The longest answer that a command reads.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// How long a command waits for the admin API.
 const ANSWER_WAIT: Duration = Duration::from_secs(120);
+
+/// The type of a problem that tells of a stop that is in force and not kept.
+const STOPPED: &str = "urn:sallyport:admin-problem:stopped";
 
 /// How commands reach the use cases.
 #[derive(Debug)]
@@ -103,6 +108,9 @@ impl Client {
             body.get("errors").and_then(Value::as_array).into_iter().flatten().map(finding).collect();
         if !errors.is_empty() {
             bail!("the files do not load\n{}", errors.join("\n"));
+        }
+        if text("type") == STOPPED {
+            return Err(NotKept(detail).into());
         }
         match (detail.is_empty(), next.is_empty()) {
             (false, false) => bail!("{detail}\n  {next}"),

@@ -42,6 +42,18 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// Something was stopped and is not kept as it should be: neither done nor a mistake.
+#[derive(Debug)]
+pub(crate) struct NotKept(pub String);
+
+impl std::fmt::Display for NotKept {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotKept {}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -73,7 +85,7 @@ fn main() -> ExitCode {
                     ));
                 }
             }
-            ExitCode::from(MISTAKE)
+            ExitCode::from(if error.is::<NotKept>() { NO } else { MISTAKE })
         }
     }
 }

@@ -35,7 +35,7 @@ pub use revisions::{NewRevision, RevisionRow};
 pub use rollups::{Counted, OTHER, ROLLUP_ROWS_MAX, Rollup};
 pub use schema::SCHEMA_KNOWN;
 pub use secrets::SEALED_BYTES_MAX;
-pub use store::{Opened, Store};
+pub use store::{Access, Opened, Store};
 pub use validated::VALIDATED_MAX;
 pub use value::{Act, Digest};
 

@@ -21,6 +21,13 @@ pub struct Store {
     pub(crate) connection: Connection,
 }
 
+/// Whether a store takes changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
 /// What opening did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -85,6 +92,12 @@ impl Store {
             }
         };
         Ok((store, opened))
+    }
+
+    /// Has the store refuse changes from now on, as on a disk that is read-only, or take them again; for tests of what
+    /// happens then.
+    pub fn set_access(&self, access: Access) -> Result<(), StoreError> {
+        Ok(self.connection.pragma_update(None, "query_only", access == Access::ReadOnly)?)
     }
 
     /// Writes a whole copy of the store to `path`, which must not exist; readable by its owner alone.

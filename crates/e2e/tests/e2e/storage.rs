@@ -88,6 +88,49 @@ fn case_92_where_a_durable_record_is_required_and_cannot_be_made_nothing_passes(
     assert_eq!(world.cli().run(&["audit", "verify"]).line()["ok"], true);
 }
 
+#[test]
+fn on_a_full_disk_what_is_stopped_is_stopped_and_what_would_open_is_not_made() {
+    let mut world = World::that_survives_full_files(|_| ());
+    let id = |key: &str| key.split('_').nth(2).unwrap().to_owned();
+    let leaked = id(&world.keys.narrow);
+    let with = |world: &World, key: &str| world.call("GET /orders").key(key).send().summary();
+    assert_eq!(world.call("GET /orders").key(&world.keys.narrow).send().status, 200);
+    // The first command makes its administrator, which is a change as well.
+    assert_eq!(world.cli().run(&["key", "list"]).lines().len(), 4);
+    world.fill_files();
+    let ran = world.cli().try_run(&["key", "revoke", &leaked, "--reason", "found in a repository"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains(&format!("key {leaked} is stopped")), "{ran:?}");
+    assert_eq!(with(&world, &world.keys.narrow), "401 revoked_credential");
+    assert_eq!(world.call("GET /orders").key(&world.keys.reader).send().status, 200, "the others go on");
+    let ran = world.cli().try_run(&["app", "disable", "stranger", "--reason", "ended"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(with(&world, &world.keys.stranger), "401 disabled_application");
+    assert!(world.reasons().contains("stops in force"), "{}", world.reasons());
+    for command in
+        [&["key", "create", "--app", "reader", "--scope", "orders"][..], &["app", "enable", "stranger"]]
+    {
+        let ran = world.cli().try_run(command);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains("so it was not made"), "{ran:?}");
+    }
+    assert_eq!(with(&world, &world.keys.stranger), "401 disabled_application");
+    world.free_files();
+    until("stops that are kept", || (!world.reasons().contains("stops in force")).then_some(()));
+    world.kill();
+    world.start_again();
+    assert_eq!(with(&world, &world.keys.narrow), "401 revoked_credential");
+    assert_eq!(with(&world, &world.keys.stranger), "401 disabled_application");
+    let changes = world.cli().run(&["audit", "export"]).lines();
+    let told = |action: &str, object: &str| {
+        changes.iter().any(|entry| entry["action"] == action && entry["object"] == object)
+    };
+    assert!(
+        told("key.revoke", &format!("key {leaked}")) && told("application.disable", "application stranger")
+    );
+    assert!(world.cli().run(&["key", "list"]).lines().len() == 4);
+}
+
 /// What `/readyz` says of a log that takes no entries.
 const FULL: &str = "the log takes no entries";
 

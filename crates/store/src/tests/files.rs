@@ -294,3 +294,14 @@ fn a_place_that_cannot_hold_a_store_is_named() {
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }
+
+#[test]
+fn a_store_without_access_refuses_every_change_and_reads_on() {
+    let mut store = Store::in_memory().unwrap();
+    store.add_application(&application("shop")).unwrap();
+    store.set_access(Access::ReadOnly).unwrap();
+    assert!(matches!(store.add_application(&application("till")), Err(StoreError::ReadOnly)));
+    assert_eq!(store.applications().unwrap().len(), 1);
+    store.set_access(Access::ReadWrite).unwrap();
+    store.add_application(&application("till")).unwrap();
+}

@@ -44,6 +44,10 @@ pub enum ControlError {
     Secret { what: String },
     #[error("the log could not be read: {what}")]
     Log { what: String },
+    #[error(
+        "the log is damaged and was left as it is: {what}; `audit verify` says what of it is sound. Restore `{folder}` from a backup, or move it away to keep it: the gateway then begins a new log, which names the last checkpoint that is known of this one"
+    )]
+    DamagedLog { what: String, folder: String },
 }
 
 /// What kind of failure it is, for exit codes and HTTP.
@@ -74,9 +78,11 @@ impl ControlError {
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
             Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,
-            Self::Folder(_) | Self::NotRecorded | Self::Secret { .. } | Self::Log { .. } => {
-                ErrorKind::Internal
-            }
+            Self::Folder(_)
+            | Self::NotRecorded
+            | Self::Secret { .. }
+            | Self::Log { .. }
+            | Self::DamagedLog { .. } => ErrorKind::Internal,
             Self::StoppedNotKept { .. } | Self::StoppedNotRecorded { .. } | Self::StoppedNotStored { .. } => {
                 ErrorKind::Stopped
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use config::Repository;
 use identity::MasterKey;
 use model::Timestamp;
 use policy::ValidationCache;
-use recorder::{LogReader, Options, Recorder, WorkerLog};
+use recorder::{LogReader, OpenLogError, Options, Recorder, WorkerLog};
 use store::{DirectoryLock, Store};
 
 use crate::actor::Actor;
@@ -84,8 +84,7 @@ impl Control {
             Options::new(log_folder.clone(), origin(&store)?, seed, workers, Arc::clone(&outside.clock));
         log.keep = Some(keep(&read));
         let log = known_log::with_known(log, &store)?;
-        let (recorder, logs) =
-            Recorder::open(log).map_err(|error| ControlError::Log { what: crate::chain(&error) })?;
+        let (recorder, logs) = Recorder::open(log).map_err(|error| refused_log(&error, &log_folder))?;
         known_log::keep(&mut store, &recorder.checkpoint(), now)?;
         rollups::rebuild(&mut store, &recorder, &LogReader::open(&log_folder), now)?;
         let known = ValidationCache::from_hashes(store.validated()?);
@@ -119,6 +118,15 @@ impl Control {
         let refused = control.start(&Actor::gateway(), &read).err();
         Ok(Opened { control, logs, refused })
     }
+}
+
+/// Why the log is not opened, and for a damaged one how to go on.
+fn refused_log(error: &OpenLogError, folder: &Path) -> ControlError {
+    let what = crate::chain(error);
+    if error.is_damage() {
+        return ControlError::DamagedLog { what, folder: folder.display().to_string() };
+    }
+    ControlError::Log { what }
 }
 
 /// The log's name in checkpoints: stable for a store, and no two stores share it.

@@ -18,6 +18,7 @@ pub mod recorder;
 mod retention;
 pub mod rollup;
 mod salts;
+mod sealed;
 mod sequencer;
 pub mod storage;
 pub mod worker;

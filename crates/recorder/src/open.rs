@@ -11,14 +11,10 @@ use record::segment::scan::{Fault, FaultKind, Part, Recovered, Scan, SegmentStat
 use record::tree::{Frontier, leaf_hash};
 use record::{Checkpoint, CheckpointError, DecodeError, Ending, Leaf, NoteError, Signer};
 
-use crate::LogReader;
 use crate::layout::{self, Listing};
 use crate::log::{Log, Resumed};
 use crate::storage::{LockError, Storage};
-
-/// How many bytes of sealed segments are read anew when a log is opened, the newest first; the rest is for
-/// `audit verify`.
-const CHECKED_BYTES: u64 = 64 << 20;
+use crate::{LogReader, sealed};
 
 /// Why a log cannot be opened for writing.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +35,7 @@ pub enum OpenLogError {
     },
     #[error("the log belongs to `{found}`; a new key or origin needs a folder of its own")]
     OtherKey { found: String },
-    #[error("the last checkpoint is not sound; restore it or begin a new log")]
+    #[error("the last checkpoint, in the file `checkpoint`, is not sound")]
     Checkpoint(#[source] CheckpointError),
     #[error("the segment `{segment}` is corrupt at byte {}; entries before the last checkpoint are lost", .fault.offset)]
     Corrupt {
@@ -54,7 +50,9 @@ pub enum OpenLogError {
         #[source]
         cause: DecodeError,
     },
-    #[error("the log holds {found} entries in order, but its last checkpoint covers {signed}")]
+    #[error(
+        "the log ends at entry {found}, and its last checkpoint covers {signed}: what is behind is missing"
+    )]
     Truncated { found: u64, signed: u64 },
     #[error(
         "the entries up to the last checkpoint are not those it was signed over; see segment `{segment}`"
@@ -66,7 +64,9 @@ pub enum OpenLogError {
     Forked { found: u64, signed: u64 },
     #[error("the segment `{segment}` is missing, and retention did not remove it")]
     Missing { segment: String },
-    #[error("the file of the last checkpoint is missing; restore it or begin a new log")]
+    #[error("the hashes in `{name}` are not all of those of a segment that retention removed")]
+    Hashes { name: String },
+    #[error("the file of the last checkpoint, `checkpoint`, is missing")]
     NoCheckpoint,
     #[error("the checkpoint that is known of the log is not sound")]
     Known(#[source] CheckpointError),
@@ -84,7 +84,35 @@ pub enum OpenLogError {
     Thread(#[source] io::Error),
 }
 
-fn io_of(name: &str) -> impl FnOnce(io::Error) -> OpenLogError + '_ {
+impl OpenLogError {
+    /// Whether the log's files are not what was written: then nothing was changed, and a restored copy or a new log is
+    /// the way on.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Checkpoint(_)
+            | Self::Corrupt { .. }
+            | Self::Entry { .. }
+            | Self::Truncated { .. }
+            | Self::OtherTree { .. }
+            | Self::Hashes { .. }
+            | Self::Missing { .. }
+            | Self::NoCheckpoint => true,
+            Self::Signer { .. }
+            | Self::Lock(_)
+            | Self::Io { .. }
+            | Self::OtherKey { .. }
+            | Self::Forked { .. }
+            | Self::Known(_)
+            | Self::OtherLine { .. }
+            | Self::SetAside { .. }
+            | Self::Start(_)
+            | Self::Thread(_) => false,
+        }
+    }
+}
+
+pub(crate) fn io_of(name: &str) -> impl FnOnce(io::Error) -> OpenLogError + '_ {
     move |cause| OpenLogError::Io { name: name.to_owned(), cause }
 }
 
@@ -112,10 +140,8 @@ pub(crate) fn open(
     check_owner(&*storage, &signer, &names)?;
     let last = last_checkpoint(&*storage, &signer, &names)?;
     let listing = Listing::of(&names);
-    if let Some(first) = listing.missing() {
-        return Err(OpenLogError::Missing { segment: layout::segment(first) });
-    }
-    let Some((&first, sealed)) = listing.segments.split_last() else {
+    sealed::check(&*storage, &listing, last.size())?;
+    let Some(&first) = listing.segments.last() else {
         if 0 < last.size() {
             return Err(OpenLogError::Truncated { found: 0, signed: last.size() });
         }
@@ -125,7 +151,6 @@ pub(crate) fn open(
         let log = Log::begin(storage, signer, segment_bytes, begun, (0, String::new()));
         return Ok((log.map_err(io_of(&layout::segment(0)))?, Ending::New));
     };
-    check_sealed(&*storage, sealed, first)?;
     let name = layout::segment(first);
     let bytes = storage.read(&name).map_err(io_of(&name))?;
     let recovered =
@@ -250,32 +275,6 @@ fn last_checkpoint(storage: &dyn Storage, signer: &Signer, names: &[String]) -> 
     let note = storage.read(layout::CHECKPOINT).map_err(io_of(layout::CHECKPOINT))?;
     let checkpoint = Checkpoint::verify(&note, signer.verifier()).map_err(OpenLogError::Checkpoint)?;
     Ok(Last { checkpoint: Some(checkpoint), note: String::from_utf8_lossy(&note).into_owned() })
-}
-
-/// Reads the newest sealed segments anew and looks whether they follow one another.
-fn check_sealed(storage: &dyn Storage, sealed: &[u64], active: u64) -> Result<(), OpenLogError> {
-    let (mut next, mut read) = (active, 0);
-    for &first in sealed.iter().rev() {
-        if CHECKED_BYTES <= read {
-            break;
-        }
-        let name = layout::segment(first);
-        let bytes = storage.read(&name).map_err(io_of(&name))?;
-        read += bytes.len() as u64;
-        let corrupt = |fault| OpenLogError::Corrupt { segment: name.clone(), fault };
-        let recovered = recover(&bytes).map_err(corrupt)?;
-        if let Some(fault) = recovered.fault {
-            return Err(corrupt(fault));
-        }
-        if recovered.state == SegmentState::Active || recovered.header.before.size() != first {
-            return Err(corrupt(Fault { offset: recovered.whole_bytes, what: FaultKind::Trailer }));
-        }
-        if first + recovered.entries != next {
-            return Err(OpenLogError::Truncated { found: first + recovered.entries, signed: next });
-        }
-        next = first;
-    }
-    Ok(())
 }
 
 /// How the last entry of a log reads.

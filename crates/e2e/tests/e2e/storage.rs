@@ -1,5 +1,8 @@
 //! The record where storage fails: full disks, kills, and files that are not what was written.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
 use testkit::until;
 
@@ -131,10 +134,143 @@ fn on_a_full_disk_what_is_stopped_is_stopped_and_what_would_open_is_not_made() {
     assert!(world.cli().run(&["key", "list"]).lines().len() == 4);
 }
 
+/// A stopped gateway whose log has several sealed segments and an active one.
+fn with_segments() -> World {
+    let mut world = World::start();
+    for _ in 0..4 {
+        let answer = world.call("GET /orders").key(&world.keys.reader).send();
+        world.entries(&answer.decision());
+        // An erasure of nobody seals the segment on its way.
+        world.cli().run(&["audit", "erase", "--subject", "app:nobody", "--reason", "seals"]);
+    }
+    world.stop();
+    assert!(4 < world.segments().len(), "{:?}", world.segments());
+    world
+}
+
+/// Checks that the gateway does not start and says which file, which place and how to go on; that `audit verify` names
+/// the same file; and that nothing was changed.
+fn refuses_to_start(world: &World, file: &Path, place: &str) {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let before = world.log_contents();
+    let ran = world.cli().try_run(&UP);
+    assert_eq!(ran.code, 2, "{name}: {ran:?}");
+    for part in [name, place, "Restore", "move it away", ".state/log", "audit verify"] {
+        assert!(ran.stderr.contains(part), "{name}, {part}: {ran:?}");
+    }
+    let verified = world.cli().try_run(&["audit", "verify"]);
+    assert_eq!((verified.code, &verified.line()["ok"]), (1, &Value::Bool(false)), "{name}: {verified:?}");
+    assert_eq!(verified.line()["first_fault"]["segment"], name, "{verified:?}");
+    assert!(world.log_contents() == before, "{name}: the log was changed");
+}
+
+#[test]
+fn a_log_with_a_segment_missing_is_named_and_not_gone_on_with() {
+    let mut world = with_segments();
+    let segments = world.segments();
+    let sealed = &segments[..segments.len() - 1];
+    for segment in [&sealed[0], &sealed[sealed.len() / 2], sealed.last().unwrap(), segments.last().unwrap()] {
+        let bytes = std::fs::read(segment).unwrap();
+        std::fs::remove_file(segment).unwrap();
+        refuses_to_start(&world, segment, "is missing");
+        std::fs::write(segment, bytes).unwrap();
+    }
+    world.start_again();
+    assert_eq!(world.call("GET /orders").key(&world.keys.reader).send().status, 200);
+    world.stop();
+    assert_eq!(world.cli().run(&["audit", "verify"]).line()["ok"], true);
+}
+
+#[test]
+fn a_flipped_byte_before_the_last_checkpoint_is_named_with_its_place_and_not_gone_on_with() {
+    let mut world = with_segments();
+    let segments = world.segments();
+    for segment in [&segments[0], &segments[segments.len() / 2], segments.last().unwrap()] {
+        let bytes = std::fs::read(segment).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 3] ^= 1;
+        std::fs::write(segment, flipped).unwrap();
+        refuses_to_start(&world, segment, "at byte ");
+        std::fs::write(segment, bytes).unwrap();
+    }
+    world.start_again();
+    world.stop();
+}
+
+#[test]
+fn a_log_that_was_restored_or_moved_away_is_continued_under_a_new_origin_that_names_it() {
+    let mut world = with_segments();
+    let (log, backup) = (world.log_folder(), world.place.folder.path().join("backup"));
+    copy(&log, &backup);
+    let origin = |world: &World| world.cli().run(&["audit", "export"]).lines()[0]["origin"].clone();
+    let first = origin(&world);
+    world.start_again();
+    let answer = world.call("GET /orders").key(&world.keys.reader).send();
+    world.entries(&answer.decision());
+    world.stop();
+    // An older copy is whole, and it is not what was signed last.
+    std::fs::remove_dir_all(&log).unwrap();
+    copy(&backup, &log);
+    world.start_again();
+    assert!(world.reasons().contains("rolled back"), "{}", world.reasons());
+    let opened = world.cli().run(&["audit", "export"]).lines().remove(0);
+    assert_eq!(
+        (&opened["kind"], &opened["continues"]["origin"]),
+        (&Value::from("opened"), &first),
+        "{opened}"
+    );
+    assert_ne!(opened["origin"], first);
+    assert!(log.with_file_name("log.1").is_dir(), "the copy is kept");
+    world.stop();
+    assert_eq!(world.cli().run(&["audit", "verify"]).line()["ok"], true);
+    // A damaged one that was moved away, as the message says.
+    let second = origin(&world);
+    let segment = world.segments().remove(0);
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    refuses_to_start(&world, &segment, "at byte ");
+    std::fs::rename(&log, log.with_file_name("moved")).unwrap();
+    world.start_again();
+    let opened = world.cli().run(&["audit", "export"]).lines().remove(0);
+    assert_eq!(opened["continues"]["origin"], second, "{opened}");
+    assert_eq!(world.call("GET /orders").key(&world.keys.reader).send().status, 200);
+}
+
+/// A gateway that is not expected to serve.
+const UP: [&str; 5] = ["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
 /// What `/readyz` says of a log that takes no entries.
 const FULL: &str = "the log takes no entries";
 
 impl World {
+    fn log_folder(&self) -> PathBuf {
+        self.place.dir().join(".state/log")
+    }
+
+    /// The segments of the log, the oldest first.
+    fn segments(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.log_folder()).unwrap().map(|entry| entry.unwrap().path());
+        let mut segments: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|kind| kind == "seg")).collect();
+        segments.sort();
+        segments
+    }
+
+    fn log_contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let entries = std::fs::read_dir(self.log_folder()).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    }
+
     /// The reasons of `/readyz`, as text.
     pub(crate) fn reasons(&self) -> String {
         let ready = self.admin("GET /readyz").send();

@@ -381,7 +381,6 @@ fn a_log_whose_end_is_cut_off_opens_up_to_its_checkpoint_and_not_below() {
 fn corruption_before_the_last_checkpoint_refuses_to_open_with_the_place() {
     let disk = filled(40);
     let clock = HandClock::new();
-    let first = "00000000000000000000.seg";
     let names: Vec<_> = disk.list().unwrap().into_iter().filter(|name| name.ends_with(".seg")).collect();
     let last = names.last().unwrap().clone();
     for name in names {
@@ -397,8 +396,6 @@ fn corruption_before_the_last_checkpoint_refuses_to_open_with_the_place() {
             }
         }
     }
-    // An absent first segment is one that retention removed, as long as its hashes are there.
-    assert!(open(&disk.without(first), &clock, &clock.options()).is_ok());
     assert!(open(&disk.without(&last), &clock, &clock.options()).is_err());
     let other = Options { signing_seed: [8; 32], ..clock.options() };
     assert!(matches!(open(&disk, &clock, &other), Err(OpenLogError::OtherKey { .. })));
@@ -653,6 +650,48 @@ fn whoever_cannot_be_read_back_is_not_served_a_second_log() {
         open(&disk.without(name), &clock, &clock.options()),
         Err(OpenLogError::Missing { segment }) if segment == name
     ));
+}
+
+/// Why the log does not open, as text.
+fn refusal(disk: &MemoryDisk) -> String {
+    let (clock, before) = (HandClock::new(), disk.operations());
+    let refused = open(disk, &clock, &clock.options()).map(|_| ()).unwrap_err();
+    assert!(refused.is_damage(), "{refused:?}");
+    assert_eq!(disk.operations(), before, "a log that is refused is as it was");
+    crate::error_text(&refused)
+}
+
+#[test]
+fn a_log_with_a_segment_taken_away_does_not_open_and_names_it() {
+    let disk = filled(90);
+    let (segments, hashes) = (names(&disk, ".seg"), names(&disk, ".hashes"));
+    assert!(4 < segments.len());
+    for (segment, hash) in segments.iter().zip(&hashes) {
+        let alone = disk.without(segment);
+        assert!(refusal(&alone).contains(segment), "{segment}: {}", refusal(&alone));
+        let both = refusal(&alone.without(hash));
+        // Behind the last one nothing tells where it began but the checkpoint, which is over more than there is.
+        let named = if segment == segments.last().unwrap() { "its last checkpoint covers" } else { segment };
+        assert!(both.contains(named), "{segment}: {both}");
+    }
+    // Several from the oldest on look like retention, but for the entry that is not there.
+    for count in 1..segments.len() {
+        let text = refusal(&without(&disk, &segments[..count]));
+        assert!(text.contains(&segments[0]), "{count}: {text}");
+    }
+}
+
+#[test]
+fn a_log_opens_where_retention_said_what_it_removed_and_not_one_segment_further() {
+    let disk = pruned();
+    let clock = HandClock::new();
+    assert!(open(&disk, &clock, &clock.options()).is_ok());
+    let oldest = names(&disk, ".seg").remove(0);
+    assert!(refusal(&disk.without(&oldest)).contains(&oldest));
+    let removed = names(&disk, ".hashes").remove(0);
+    assert!(refusal(&disk.without(&removed)).contains(&removed.replace(".hashes", ".seg")));
+    let cut = disk.with(&removed, |bytes| bytes.truncate(bytes.len() - 32));
+    assert!(refusal(&cut).contains(&removed));
 }
 
 /// A folder's files by what they end with.

@@ -1,6 +1,8 @@
 //! Reading the log for administrators: find entries, the entries of one decision, erase a subject.
 
-use model::{DecisionId, DenyReason, Timestamp, Verdict};
+use std::collections::BTreeSet;
+
+use model::{ApplicationName, DecisionId, DenyReason, Timestamp, Verdict};
 use recorder::reader::search::Filter;
 use recorder::{LogReader, Subject};
 use serde::Serialize;
@@ -74,12 +76,14 @@ impl SearchOrder {
     }
 }
 
-/// Reads a subject as `audit erase` names it.
+/// Reads a subject as `audit erase` names it; which keys an application has is for the store to say.
 pub fn subject(text: &str) -> Result<Subject, ControlError> {
     let wrong =
         || ControlError::invalid(format!("`{text}` is no subject"), "use app:NAME, user:NAME or ip:ADDRESS");
     match text.split_once(':').ok_or_else(wrong)? {
-        ("app", name) if !name.is_empty() => Ok(Subject::Application(name.to_owned())),
+        ("app", name) if !name.is_empty() => {
+            Ok(Subject::Application { name: name.to_owned(), keys: BTreeSet::new() })
+        }
         ("user", name) if !name.is_empty() => Ok(Subject::User(name.to_owned())),
         ("ip", address) => Ok(Subject::SourceIp(address.parse().map_err(|_| wrong())?)),
         _ => Err(wrong()),
@@ -122,10 +126,12 @@ impl Control {
         Ok(entries)
     }
 
-    /// Removes a subject's personal data from the log; every proof stays valid.
+    /// Removes a subject's personal data from the log; every proof stays valid. An application takes along what was
+    /// recorded of attempts that claimed one of its keys. Changes that administrators made keep the names of what they
+    /// changed: they say who answers for it.
     pub fn erase(&self, actor: &Actor, text: &str, reason: &str) -> Result<ErasedView, ControlError> {
         self.demand(actor, Needs::Admin)?;
-        let subject = subject(text)?;
+        let subject = self.with_keys(subject(text)?)?;
         if reason.trim().is_empty() {
             return Err(ControlError::invalid("an erasure needs a reason", "say why with --reason"));
         }
@@ -134,6 +140,20 @@ impl Control {
         let erased =
             self.recorder().erase(&subject).map_err(|error| ControlError::Log { what: chain(&error) })?;
         Ok(ErasedView { subject: text.to_owned(), entries: erased.entries })
+    }
+
+    /// The subject with the ids of its keys, those included that are revoked.
+    fn with_keys(&self, subject: Subject) -> Result<Subject, ControlError> {
+        match subject {
+            Subject::Application { name, .. } => {
+                let keys = match ApplicationName::parse(&name) {
+                    Ok(name) => self.state().store.keys_of(&name)?.iter().map(|key| key.id).collect(),
+                    Err(_) => BTreeSet::new(),
+                };
+                Ok(Subject::Application { name, keys })
+            }
+            Subject::SourceIp(_) | Subject::User(_) => Ok(subject),
+        }
     }
 
     pub(crate) fn entries_of(&self, id: &str) -> Result<Vec<Value>, ControlError> {
@@ -186,7 +206,8 @@ mod tests {
 
     #[test]
     fn subjects_are_named_by_kind() {
-        assert_eq!(subject("app:web").unwrap(), Subject::Application("web".into()));
+        let web = Subject::Application { name: "web".into(), keys: BTreeSet::new() };
+        assert_eq!(subject("app:web").unwrap(), web);
         assert!(subject("ip:10.0.0.1").is_ok());
         for text in ["web", "app:", "ip:host", "key:abc", ""] {
             assert!(subject(text).is_err(), "{text}");

@@ -1,10 +1,11 @@
 //! Letting go: content after its time, and personal parts on demand. Hashes stay, so proofs of the rest stay valid.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use model::Timestamp;
+use model::{KeyId, Timestamp};
 use record::segment::index::{Footer, Indexer};
 use record::segment::scan::{self, Part, Scan, SegmentState};
 use record::segment::{TRAILER_BYTES, put_checkpoint, put_entry, put_footer, put_header};
@@ -23,8 +24,12 @@ pub(crate) struct Maintenance {
 /// Whose personal parts are to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// By the application's name.
-    Application(String),
+    /// By the application's name, and by the ids of its keys: an attempt that was refused names the key that it claimed
+    /// to have and no application, and the key leads to the application.
+    Application {
+        name: String,
+        keys: BTreeSet<KeyId>,
+    },
     SourceIp(IpAddr),
     /// The user on whose behalf a client acted.
     User(String),
@@ -244,7 +249,9 @@ fn concerns(stored: &Stored<'_>, subject: &Subject) -> Result<bool, DecodeError>
     let Some(part) = stored.personal else { return Ok(false) };
     let view = PersonalView::decode(part.bytes)?;
     Ok(match subject {
-        Subject::Application(name) => view.client == ClientRef::Application(name),
+        Subject::Application { name, keys } => {
+            view.client == ClientRef::Application(name) || view.key.is_some_and(|key| keys.contains(&key))
+        }
         Subject::SourceIp(address) => view.source_ip == Some(*address),
         Subject::User(name) => view.user == Some(name),
     })

@@ -267,3 +267,8 @@ pub(crate) fn completed(number: u64, now: Timestamp) -> Completed {
         total_us: 350,
     }
 }
+
+/// An application without keys, as the subject of an erasure.
+pub(crate) fn application(name: &str) -> crate::Subject {
+    crate::Subject::Application { name: name.to_owned(), keys: std::collections::BTreeSet::new() }
+}

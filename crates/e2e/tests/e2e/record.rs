@@ -273,7 +273,27 @@ fn an_erased_caller_is_gone_and_the_log_still_verifies() {
     let kept = world.call("GET /orders").key(&world.keys.writer).send().decision();
     world.entries(&id);
     world.entries(&kept);
+    // Refused attempts name no application, and a key that leads to one.
+    let wrong = super::own_key::with_secret_of(&world.keys.reader, &world.keys.writer);
+    let other = super::own_key::with_secret_of(&world.keys.writer, &world.keys.reader);
+    let refused = [&wrong, &other].map(|key| {
+        let answer = world.call("GET /orders").key(key).send();
+        assert_eq!(answer.status, 401);
+        answer.decision()
+    });
+    let keys = |id: &str| {
+        let entries = world.entries(id);
+        entries.iter().find_map(|entry| Some(entry.get("key")?.clone())).unwrap_or_default()
+    };
+    let [reader, writer] = [&world.keys.reader, &world.keys.writer].map(|key| super::own_key::id(key));
+    assert_eq!(refused.each_ref().map(|id| keys(id)), [reader.as_str().into(), Value::from(writer.as_str())]);
     world.cli().run(&["audit", "erase", "--subject", "app:reader", "--reason", "request 4711"]);
+    assert_eq!(refused.each_ref().map(|id| keys(id)), [Value::Null, Value::from(writer.as_str())]);
+    let named = world.cli().run(&["audit", "export"]).lines();
+    assert!(
+        named.iter().all(|entry| entry["kind"] == "change" || !entry.to_string().contains(&reader)),
+        "{named:?}"
+    );
     let decided = |id: &str| world.entries(id).into_iter().find(|entry| entry["kind"] == "decided").unwrap();
     let erased = decided(&id);
     assert_eq!(

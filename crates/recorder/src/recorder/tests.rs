@@ -11,7 +11,7 @@ use model::RevisionNumber;
 
 use super::*;
 use crate::reader::search::Filter;
-use crate::testing::{HandClock, completed, decided, id};
+use crate::testing::{HandClock, application, completed, decided, id};
 use crate::{Durability, LogReader};
 
 /// A folder that is gone when the test is over.
@@ -102,7 +102,7 @@ fn two_writers_never_share_a_folder_and_one_after_the_other_go_on_with_one_log()
         let client = if number % 2 == 0 { "till" } else { "shop" };
         drop(workers.first_mut().unwrap().decided(&decided(number, client, now), Durability::Counted));
     }
-    let erased = recorder.erase(&Subject::Application("till".into())).unwrap();
+    let erased = recorder.erase(&application("till")).unwrap();
     assert_eq!(erased.entries, 5);
     recorder.close().unwrap();
     let reader = LogReader::open(&folder.0);
@@ -110,7 +110,7 @@ fn two_writers_never_share_a_folder_and_one_after_the_other_go_on_with_one_log()
     let till = Filter { caller: Some("app:till".into()), ..Filter::default() };
     assert_eq!(reader.search(&till).unwrap().count(), 0);
     assert_eq!(reader.search(&Filter { caller: Some("app:shop".into()), ..till }).unwrap().count(), 4);
-    assert_eq!(LogReader::erase(&folder.0, &Subject::Application("shop".into())).unwrap().entries, 4);
+    assert_eq!(LogReader::erase(&folder.0, &application("shop")).unwrap().entries, 4);
     assert!(reader.verify(&reader.verifier().unwrap(), None).unwrap().ok);
 }
 

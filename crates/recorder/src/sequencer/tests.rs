@@ -9,14 +9,14 @@ use std::task::{Context, Poll, Waker};
 
 use model::{DecisionId, Verdict};
 use proptest::prelude::*;
-use record::{Change, Checkpoint, Leaf, encode::put_change_leaf};
+use record::{Change, Checkpoint, Decided, Leaf, Personal, encode::put_change_leaf};
 
 use super::*;
 use crate::reader::{ReadLogError, search::Filter};
 use crate::recorder::{Handles, prepare};
 use crate::retention;
 use crate::storage::Storage;
-use crate::testing::{HandClock, MemoryDisk, Trouble, completed, decided, id};
+use crate::testing::{HandClock, MemoryDisk, Trouble, application, completed, decided, id};
 use crate::{Durability, LogReader, OpenLogError, Options, Receipt, RecordFull, Subject, WorkerLog};
 
 struct Rig {
@@ -546,7 +546,7 @@ fn an_erased_subject_is_gone_and_every_proof_is_valid_still() {
     let proofs: Vec<_> = (0..30).map(|number| before.prove(id(number)).unwrap()).collect();
     let maintenance = Maintenance::new(Arc::new(disk.clone()));
     retention::seal_offline(&maintenance).unwrap();
-    let erased = retention::erase(&maintenance, &Subject::Application("till".into())).unwrap();
+    let erased = retention::erase(&maintenance, &application("till")).unwrap();
     assert_eq!(erased.entries, 10);
     let all: Vec<u8> = disk.list().unwrap().iter().flat_map(|name| disk.read(name).unwrap()).collect();
     assert!(!all.windows(4).any(|bytes| bytes == b"till"));
@@ -558,10 +558,40 @@ fn an_erased_subject_is_gone_and_every_proof_is_valid_still() {
         let proven = reader(&disk).prove(id(number)).unwrap().verify(&verifier).unwrap();
         assert_eq!(proven.personal.is_none(), number % 3 == 1, "{number}");
     }
-    assert_eq!(retention::erase(&maintenance, &Subject::Application("till".into())).unwrap().entries, 0);
+    assert_eq!(retention::erase(&maintenance, &application("till")).unwrap().entries, 0);
     let clock = HandClock::new();
     let rig = open(&disk, &clock, &clock.options()).unwrap();
     assert!(verify(&rig.close()).ok);
+}
+
+#[test]
+fn an_erased_application_takes_along_what_only_claimed_one_of_its_keys() {
+    let mut rig = rig();
+    let now = rig.clock.now();
+    let key = |id: &str| model::KeyId::parse(id.as_bytes()).unwrap();
+    let (ours, theirs) = (key("aaaaaaaaaaaa"), key("bbbbbbbbbbbb"));
+    // Who claims a key and does not show its secret is nobody.
+    for (number, key) in [(1, Some(ours)), (2, Some(theirs)), (3, None)] {
+        let personal = Personal { key, ..Personal::UNKNOWN };
+        let refused = Decided { personal, ..decided(number, "", now) };
+        drop(rig.worker.decided(&refused, Durability::Counted));
+    }
+    rig.request(4, "shop");
+    rig.request(5, "till");
+    rig.settle();
+    let disk = rig.close();
+    let holds = |disk: &MemoryDisk, text: &str| {
+        let all: Vec<u8> = disk.list().unwrap().iter().flat_map(|name| disk.read(name).unwrap()).collect();
+        all.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    };
+    assert!(holds(&disk, ours.as_str()) && holds(&disk, "shop"));
+    let maintenance = Maintenance::new(Arc::new(disk.clone()));
+    retention::seal_offline(&maintenance).unwrap();
+    let subject = Subject::Application { name: "shop".into(), keys: [ours].into() };
+    assert_eq!(retention::erase(&maintenance, &subject).unwrap().entries, 2);
+    assert!(!holds(&disk, ours.as_str()) && !holds(&disk, "shop"));
+    assert!(holds(&disk, theirs.as_str()) && holds(&disk, "till"), "nobody else is erased");
+    assert!(verify(&disk).ok);
 }
 
 #[test]

@@ -75,6 +75,10 @@ impl FieldKind {
     /// Classifies a field name.
     #[must_use]
     pub fn of_name(name: &[u8]) -> Self {
+        // The one special field of nearly every request.
+        if let b"Host" | b"host" = name {
+            return Self::Host;
+        }
         let underscored = holds_underscore(name);
         if !may_be_special(name) {
             return if underscored { Self::Underscored } else { Self::Plain };

@@ -26,6 +26,15 @@ impl Span {
     }
 }
 
+impl Span {
+    /// The part of a text it names; empty when it does not fit, which a checked head never has.
+    #[inline]
+    pub(crate) fn of_text(self, text: &str) -> &str {
+        let start = usize::from(self.start);
+        text.get(start..start + usize::from(self.length)).unwrap_or("")
+    }
+}
+
 /// One field as it stands in the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSpan {
@@ -57,7 +66,9 @@ pub struct Head {
     pub(crate) method: Span,
     pub(crate) target: Span,
     pub(crate) fields: Vec<FieldSpan>,
-    /// Decoded path segments; filled by admission.
+    /// The path and the host as they are compared, written by admission: once checked to be text, and read often.
+    pub(crate) text: String,
+    /// The path's segments in `text`; filled by admission.
     pub(crate) segments: SmallVec<[Span; 12]>,
 }
 
@@ -86,6 +97,7 @@ impl Head {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.fields.clear();
+        self.text.clear();
         self.segments.clear();
         self.method = Span::default();
         self.target = Span::default();
@@ -152,7 +164,7 @@ impl Head {
     }
 
     /// Writes `part` behind the head; `None` when it no longer fits.
-    pub(crate) fn append(&mut self, part: &[u8]) -> Option<Span> {
+    fn append(&mut self, part: &[u8]) -> Option<Span> {
         let start = self.bytes.len();
         if HEAD_BYTES_MAX < start + part.len() {
             return None;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::word;
+
 /// The longest host name, RFC 1035 section 2.3.4.
 pub const HOST_NAME_BYTES_MAX: usize = 253;
 
@@ -35,6 +37,9 @@ pub struct Authority<'a> {
 
 /// Splits and checks what a `Host` field holds (RFC 9110 section 7.2): `host [":" port]`.
 pub fn parse_authority(text: &[u8]) -> Result<Authority<'_>, HostNameError> {
+    if is_usual_name(text) {
+        return Ok(Authority { host: text, port: None });
+    }
     if text.is_empty() {
         return Err(HostNameError::Empty);
     }
@@ -65,6 +70,30 @@ pub fn parse_authority(text: &[u8]) -> Result<Authority<'_>, HostNameError> {
         return Err(HostNameError::EmptyLabel);
     }
     Ok(Authority { host, port })
+}
+
+/// Whether this is a name in lower case without port and final dot, which nearly all are. What is none can still be an
+/// authority.
+fn is_usual_name(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    // As if a dot stood before the first byte.
+    let mut dot_before = 0x80;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let dots = word::equal(word, b'.');
+        if word::outside_lower_names(word) != dots || dots & (dots << 8 | dot_before) != 0 {
+            return false;
+        }
+        dot_before = dots >> 56;
+    }
+    for &byte in rest {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => dot_before = 0,
+            b'.' if dot_before == 0 => dot_before = 0x80,
+            _ => return false,
+        }
+    }
+    dot_before == 0 && text.len() <= HOST_NAME_BYTES_MAX
 }
 
 fn split_port(text: &[u8]) -> Result<(&[u8], Option<u16>), HostNameError> {

@@ -78,26 +78,44 @@ impl DecisionId {
     #[must_use]
     pub fn text(self) -> [u8; DECISION_ID_CHARACTERS] {
         let mut text = [b'0'; DECISION_ID_CHARACTERS];
+        let (pairs, _) = text.as_chunks_mut::<2>();
         // Twelve characters of five bits fit a word of 64 bits, whose shifts are cheap; those of 128 are not.
         let word = |shift: u32| u64::try_from((self.0 >> shift) & ((1 << 60) - 1)).unwrap_or(0);
-        let [first, second, rest @ ..] = &mut text;
-        write_digits([first, second].into_iter(), word(120));
-        let (words, _) = rest.as_chunks_mut::<12>();
-        for (slots, shift) in words.iter_mut().zip([60, 0]) {
-            write_digits(slots.iter_mut(), word(shift));
+        let [first, rest @ ..] = pairs else { return text };
+        *first = pair(word(120));
+        let (words, _) = rest.as_chunks_mut::<6>();
+        for (pairs, shift) in words.iter_mut().zip([60, 0]) {
+            let mut left = word(shift);
+            for slots in pairs.iter_mut().rev() {
+                *slots = pair(left);
+                left >>= 10;
+            }
         }
         text
     }
 }
 
-/// Fills `slots` with the last digits of `value` in base 32.
-fn write_digits<'a>(slots: impl DoubleEndedIterator<Item = &'a mut u8>, mut value: u64) {
-    for slot in slots.rev() {
-        let [low, ..] = value.to_le_bytes();
-        *slot = CROCKFORD.get(usize::from(low & 31)).copied().unwrap_or(b'0');
-        value >>= 5;
-    }
+/// The two characters of the lowest ten bits.
+#[inline]
+fn pair(value: u64) -> [u8; 2] {
+    let place = usize::try_from(value & 1_023).unwrap_or_default();
+    PAIRS.get(place).copied().unwrap_or([b'0'; 2])
 }
+
+/// Two characters for each number of ten bits, which halves the look-ups of a text.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time; an index out of range would not compile"
+)]
+static PAIRS: [[u8; 2]; 1_024] = {
+    let mut pairs = [[0; 2]; 1_024];
+    let mut place = 0;
+    while place < pairs.len() {
+        pairs[place] = [CROCKFORD[place >> 5], CROCKFORD[place & 31]];
+        place += 1;
+    }
+    pairs
+};
 
 impl fmt::Display for DecisionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

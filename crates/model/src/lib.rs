@@ -20,6 +20,7 @@ pub mod secret;
 pub mod target;
 pub mod time;
 pub mod verdict;
+mod word;
 
 pub use api::{Audit, CredentialUse, DataClass, Exposure, Mode, Rate};
 pub use caller::{Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Strength, User};

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::head::{Head, HeadField, Span};
+use crate::head::{FieldSpan, Head, HeadField, Span};
 use crate::host::parse_authority;
 use crate::reason::{DenyReason, Refusal};
 use crate::target::{self, TargetParts};
@@ -51,6 +51,7 @@ pub struct CanonicalRequest {
     head: Head,
     method: Method,
     scheme: Scheme,
+    authority: Span,
     host: Span,
     port: Option<u16>,
     path: Span,
@@ -71,9 +72,13 @@ impl CanonicalRequest {
     pub fn admit(mut head: Head, admission: Admission) -> Result<Self, Box<NotAdmitted>> {
         match judge(&mut head) {
             Err(refusal) => Err(Box::new(NotAdmitted { refusal, head })),
-            Ok(Judged { method, host, port, parts: TargetParts { path, query } }) => {
+            Ok(Judged {
+                method,
+                host: Host { authority, host, port },
+                parts: TargetParts { path, query },
+            }) => {
                 let Admission { scheme, body, peer } = admission;
-                Ok(Self { head, method, scheme, host, port, path, query, body, peer })
+                Ok(Self { head, method, scheme, authority, host, port, path, query, body, peer })
             }
         }
     }
@@ -99,7 +104,7 @@ impl CanonicalRequest {
     #[must_use]
     #[inline]
     pub fn host(&self) -> &str {
-        std::str::from_utf8(self.host.of(&self.head.bytes)).unwrap_or("")
+        self.host.of_text(&self.head.text)
     }
 
     #[must_use]
@@ -129,24 +134,41 @@ impl CanonicalRequest {
     /// The path's segments, decoded: `/` has one empty segment, `/a/` has `a` and an empty one.
     #[inline]
     pub fn segments(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.head
-            .segments
-            .iter()
-            .map(|segment| std::str::from_utf8(segment.of(&self.head.bytes)).unwrap_or(""))
+        self.head.segments.iter().map(|segment| segment.of_text(&self.head.text))
     }
 
     /// The decoded segment at `place`.
     #[must_use]
     #[inline]
     pub fn segment(&self, place: usize) -> Option<&str> {
-        let segment = self.head.segments.get(place)?;
-        std::str::from_utf8(segment.of(&self.head.bytes)).ok()
+        Some(self.head.segments.get(place)?.of_text(&self.head.text))
     }
 
     /// The fields in their order and spelling, each with its class.
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
         self.head.fields()
+    }
+
+    /// The bytes that [`CanonicalRequest::field_spans`] are places in.
+    #[must_use]
+    #[inline]
+    pub fn head_bytes(&self) -> &[u8] {
+        &self.head.bytes
+    }
+
+    /// Where the fields stand, in their order.
+    #[must_use]
+    #[inline]
+    pub fn field_spans(&self) -> &[FieldSpan] {
+        &self.head.fields
+    }
+
+    /// What the `Host` field holds, as it was sent.
+    #[must_use]
+    #[inline]
+    pub fn authority(&self) -> &[u8] {
+        self.authority.of(&self.head.bytes)
     }
 
     /// The value of the only field of this class; `None` when there is none or more than one.
@@ -180,9 +202,15 @@ impl CanonicalRequest {
 
 struct Judged {
     method: Method,
+    host: Host,
+    parts: TargetParts,
+}
+
+/// The one `Host` field: all of it, and the name in it.
+struct Host {
+    authority: Span,
     host: Span,
     port: Option<u16>,
-    parts: TargetParts,
 }
 
 fn judge(head: &mut Head) -> Result<Judged, Refusal> {
@@ -192,7 +220,7 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
     }
     let parts = target::judge(head)
         .map_err(|fault| Refusal::new(DenyReason::MalformedRequest, fault.code(), fault.detail()))?;
-    let (host, port) = judge_host(head)?;
+    let host = judge_host(head)?;
     let authorizations = head.fields.iter().filter(|field| field.kind == FieldKind::Authorization).count();
     if 1 < authorizations {
         return Err(Refusal::new(
@@ -201,10 +229,10 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
             "the request has more than one `Authorization` field",
         ));
     }
-    Ok(Judged { method, host, port, parts })
+    Ok(Judged { method, host, parts })
 }
 
-fn judge_host(head: &mut Head) -> Result<(Span, Option<u16>), Refusal> {
+fn judge_host(head: &mut Head) -> Result<Host, Refusal> {
     let refused = |code, detail| Refusal::new(DenyReason::MalformedRequest, code, detail);
     let mut hosts = head.fields.iter().filter(|field| field.kind == FieldKind::Host);
     let field = match (hosts.next(), hosts.next()) {
@@ -214,18 +242,21 @@ fn judge_host(head: &mut Head) -> Result<(Span, Option<u16>), Refusal> {
             return Err(refused("several_hosts", "the request has more than one `Host` field"));
         }
     };
-    let authority = parse_authority(field.value.of(&head.bytes))
+    let name = parse_authority(field.value.of(&head.bytes))
         .map_err(|_| refused("invalid_host", "the `Host` field does not hold a host name"))?;
-    let port = authority.port;
-    let length = authority.host.len();
-    if authority.host.iter().any(u8::is_ascii_uppercase) {
-        let lower = authority.host.to_ascii_lowercase();
-        let host = head.append(&lower).ok_or_else(|| refused("invalid_host", "the head is too long"))?;
-        return Ok((host, port));
+    let port = name.port;
+    let start = head.text.len();
+    // INVARIANT: a host name that was parsed is ASCII.
+    head.text.push_str(std::str::from_utf8(name.host).unwrap_or(""));
+    let length = head.text.len() - start;
+    if let Some(host) = head.text.get_mut(start..) {
+        host.make_ascii_lowercase();
     }
-    // INVARIANT: `parse_authority` returns a prefix of the value, and the value fits a span.
-    let host = Span { start: field.value.start, length: u16::try_from(length).unwrap_or(0) };
-    Ok((host, port))
+    let host = match (u16::try_from(start), u16::try_from(length)) {
+        (Ok(start), Ok(length)) => Span { start, length },
+        _ => return Err(refused("invalid_host", "the head is too long")),
+    };
+    Ok(Host { authority: field.value, host, port })
 }
 
 #[cfg(test)]

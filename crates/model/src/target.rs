@@ -4,6 +4,7 @@
 //! Only the path is decoded, once, segment by segment; the query is never looked into beyond its escapes.
 
 use crate::head::{Head, Span};
+use crate::word;
 
 /// The most segments a path can have.
 pub const PATH_SEGMENTS_MAX: usize = 128;
@@ -102,18 +103,29 @@ fn class(byte: u8) -> u8 {
     PATH_BYTES.get(usize::from(byte)).copied().unwrap_or(REFUSED)
 }
 
-/// Judges the target of `head` and writes its decoded segments into it.
+/// Judges the target of `head` and writes its decoded path as text, and where the segments stand in that.
 pub(crate) fn judge(head: &mut Head) -> Result<TargetParts, TargetFault> {
-    let mut segments = std::mem::take(&mut head.segments);
-    segments.clear();
-    let judged = split(head.target, head.target.of(&head.bytes), &mut segments);
-    head.segments = segments;
-    let (parts, escapes) = judged?;
-    if escapes == Escapes::Present {
-        decode_segments(head)?;
+    head.segments.clear();
+    head.text.clear();
+    let target = head.target.of(&head.bytes);
+    let Split { path, query, escapes } = split(target, &mut head.segments)?;
+    if let Some(query) = query {
+        judge_query(target.get(query..).unwrap_or_default())?;
+    }
+    let written = target.get(..path).unwrap_or_default();
+    match escapes {
+        // INVARIANT: bytes that may stand in a path are ASCII.
+        Escapes::Absent => head.text.push_str(std::str::from_utf8(written).unwrap_or("")),
+        Escapes::Present => decode_segments(written, &mut head.segments, &mut head.text)?,
     }
     refuse_dot_segments(head)?;
-    Ok(parts)
+    let Span { start, length } = head.target;
+    // INVARIANT: both are places in the target, whose length fits.
+    let short = |place: usize| u16::try_from(place).unwrap_or(length);
+    Ok(TargetParts {
+        path: Span { start, length: short(path) },
+        query: query.map(|query| Span { start: start + short(query), length: length - short(query) }),
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,56 +136,99 @@ enum Escapes {
 
 type Segments = smallvec::SmallVec<[Span; 12]>;
 
+/// Where the parts of a target stand in it.
+struct Split {
+    /// Where the path ends.
+    path: usize,
+    /// Where the query begins.
+    query: Option<usize>,
+    escapes: Escapes,
+}
+
 /// Splits at `/` and `?`, refusing every byte that is not plain.
-fn split(span: Span, target: &[u8], segments: &mut Segments) -> Result<(TargetParts, Escapes), TargetFault> {
+fn split(target: &[u8], segments: &mut Segments) -> Result<Split, TargetFault> {
     let [b'/', path @ ..] = target else {
         return Err(TargetFault::NotOriginForm);
     };
-    let mut escapes = Escapes::Absent;
-    let mut begin = span.start + 1;
-    let mut end = span.start + span.length;
-    let mut query = None;
-    for (position, &byte) in (begin..).zip(path) {
-        let class = class(byte);
-        if class == PLAIN {
-            continue;
+    let mut cut = Cut { segments, begin: 1, escapes: Escapes::Absent };
+    let (words, rest) = path.as_chunks::<8>();
+    let mut place = 1;
+    for word in words {
+        let mut unusual = word::outside_names(u64::from_le_bytes(*word));
+        while unusual != 0 {
+            let offset = word::first(unusual) as usize;
+            if cut.at(place + offset, word.get(offset).copied().unwrap_or_default())? == Rest::Query {
+                return cut.end(place + offset, Some(place + offset + 1));
+            }
+            unusual &= unusual - 1;
         }
-        match class {
-            PERCENT => escapes = Escapes::Present,
-            SLASH if position == begin => return Err(TargetFault::DoubleSlash),
-            SLASH => {
-                push(segments, Span { start: begin, length: position - begin })?;
-                begin = position + 1;
-            }
-            QUESTION => {
-                query = Some(Span { start: position + 1, length: end - (position + 1) });
-                end = position;
-                break;
-            }
-            _ => {
-                return Err(match byte {
-                    b'\\' => TargetFault::Backslash,
-                    b'#' => TargetFault::Fragment,
-                    b';' => TargetFault::ParameterDelimiter,
-                    _ => TargetFault::Character,
-                });
-            }
+        place += word.len();
+    }
+    for &byte in rest {
+        if cut.at(place, byte)? == Rest::Query {
+            return cut.end(place, Some(place + 1));
         }
+        place += 1;
     }
-    push(segments, Span { start: begin, length: end - begin })?;
-    if let Some(query) = query {
-        let from = usize::from(query.start - span.start);
-        judge_query(target.get(from..).unwrap_or(&[]))?;
-    }
-    let path = Span { start: span.start, length: end - span.start };
-    Ok((TargetParts { path, query }, escapes))
+    cut.end(place, None)
 }
 
-fn push(segments: &mut Segments, segment: Span) -> Result<(), TargetFault> {
+/// A path that is being cut into segments.
+struct Cut<'a> {
+    segments: &'a mut Segments,
+    /// Where the present segment begins.
+    begin: usize,
+    escapes: Escapes,
+}
+
+/// What follows a byte of a path.
+#[derive(PartialEq, Eq)]
+enum Rest {
+    Path,
+    Query,
+}
+
+impl Cut<'_> {
+    /// Takes the byte at `place`.
+    #[inline]
+    fn at(&mut self, place: usize, byte: u8) -> Result<Rest, TargetFault> {
+        match class(byte) {
+            PLAIN => {}
+            PERCENT => self.escapes = Escapes::Present,
+            SLASH if place == self.begin => return Err(TargetFault::DoubleSlash),
+            SLASH => {
+                push(self.segments, self.begin, place)?;
+                self.begin = place + 1;
+            }
+            QUESTION => return Ok(Rest::Query),
+            _ => return Err(fault_of(byte)),
+        }
+        Ok(Rest::Path)
+    }
+
+    fn end(self, path: usize, query: Option<usize>) -> Result<Split, TargetFault> {
+        push(self.segments, self.begin, path)?;
+        Ok(Split { path, query, escapes: self.escapes })
+    }
+}
+
+#[cold]
+const fn fault_of(byte: u8) -> TargetFault {
+    match byte {
+        b'\\' => TargetFault::Backslash,
+        b'#' => TargetFault::Fragment,
+        b';' => TargetFault::ParameterDelimiter,
+        _ => TargetFault::Character,
+    }
+}
+
+fn push(segments: &mut Segments, begin: usize, end: usize) -> Result<(), TargetFault> {
     if PATH_SEGMENTS_MAX <= segments.len() {
         return Err(TargetFault::TooManySegments);
     }
-    segments.push(segment);
+    // INVARIANT: both are places in the target, whose length fits.
+    let short = |place: usize| u16::try_from(place).unwrap_or(u16::MAX);
+    segments.push(Span { start: short(begin), length: short(end - begin) });
     Ok(())
 }
 
@@ -194,21 +249,19 @@ fn judge_query(query: &[u8]) -> Result<(), TargetFault> {
     Ok(())
 }
 
-/// Decodes each segment that holds an escape, once, and points it at the decoded bytes behind the head.
-fn decode_segments(head: &mut Head) -> Result<(), TargetFault> {
-    let mut segments = std::mem::take(&mut head.segments);
+/// Writes the path of the segments into `text`, decoded once, and points each segment at its place there.
+#[cold]
+fn decode_segments(path: &[u8], segments: &mut Segments, text: &mut String) -> Result<(), TargetFault> {
     let mut decoded: smallvec::SmallVec<[u8; 128]> = smallvec::SmallVec::new();
-    for segment in &mut segments {
-        let written = segment.of(&head.bytes);
-        if !written.contains(&b'%') {
-            continue;
-        }
+    for segment in segments {
         decoded.clear();
-        decode(written, &mut decoded)?;
-        // A head too long to hold its own decoded path is longer than any that a door lets in.
-        *segment = head.append(&decoded).ok_or(TargetFault::TooManySegments)?;
+        decode(segment.of(path), &mut decoded)?;
+        text.push('/');
+        // INVARIANT: `decode` refuses what is no text, and no decoded path is longer than the path.
+        let start = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        text.push_str(std::str::from_utf8(&decoded).map_err(|_| TargetFault::InvalidUtf8)?);
+        *segment = Span { start, length: u16::try_from(decoded.len()).unwrap_or(u16::MAX) };
     }
-    head.segments = segments;
     Ok(())
 }
 
@@ -252,7 +305,9 @@ fn hex(byte: u8) -> Option<u8> {
 
 fn refuse_dot_segments(head: &Head) -> Result<(), TargetFault> {
     for segment in &head.segments {
-        if let b"." | b".." = segment.of(&head.bytes) {
+        if segment.length <= 2
+            && let "." | ".." = segment.of_text(&head.text)
+        {
             return Err(TargetFault::DotSegment);
         }
     }
@@ -269,7 +324,7 @@ mod tests {
         let mut head = Head::from_parts(b"GET", target, []).unwrap();
         let parts = judge(&mut head).map_err(TargetFault::code)?;
         let text = |span: Span| String::from_utf8(span.of(&head.bytes).to_vec()).unwrap();
-        let segments = head.segments.iter().map(|&segment| text(segment)).collect();
+        let segments = head.segments.iter().map(|segment| segment.of_text(&head.text).to_owned()).collect();
         Ok((text(parts.path), parts.query.map(text), segments))
     }
 

@@ -4,21 +4,21 @@
 //! the gateway may say, or that hold an own key. Then come the gateway's own. What a client nominates in
 //! `Connection` is removed before anything is added, so it can name none of these (security case 24).
 
-use std::fmt::{self, Write as _};
-use std::net::IpAddr;
+mod added;
+
+use std::fmt;
 use std::sync::Arc;
 
 use identity::holds_own_key;
-use identity::key::holds_key;
+use identity::key::{holds_key, may_hold_key};
 use model::head::HeadField;
-use model::request::Scheme;
-use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, Head};
-use smallvec::SmallVec;
+use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, FieldSpan, Head};
 
 use crate::client::{ClientAddress, Peer};
 use crate::limit::Budgets;
 use crate::trace::Continuity;
 use crate::{ApiRules, Evidence, HostHeader, Trace};
+pub use added::AddedFields;
 
 /// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up. Its `Debug`
 /// does not print the assertion, which is good as a credential while it lasts.
@@ -31,6 +31,7 @@ pub struct Forward {
     /// Boxed, as most requests have none.
     budgets: Option<Box<Budgets>>,
     nominated: Nominated,
+    own_keys: OwnKeys,
     request: CanonicalRequest,
 }
 
@@ -49,6 +50,22 @@ impl fmt::Debug for Forward {
 enum Nominated {
     No,
     Yes,
+}
+
+/// Whether any field can hold an own key: told from the whole head at once, as hardly any does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnKeys {
+    Absent,
+    Possible,
+}
+
+/// What of a client's field goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept<'a> {
+    /// The field as it stands in [`CanonicalRequest::head_bytes`].
+    Whole(FieldSpan),
+    /// Its name, with a value of the gateway's.
+    Name(&'a [u8], &'a [u8]),
 }
 
 /// Whether a trailer field goes on.
@@ -71,6 +88,7 @@ impl Forward {
                 |token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"),
             );
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
+        let own_keys = if may_hold_key(request.head_bytes()) { OwnKeys::Possible } else { OwnKeys::Absent };
         Self {
             id: evidence.id,
             rules,
@@ -79,6 +97,7 @@ impl Forward {
             assertion,
             budgets: None,
             nominated,
+            own_keys,
             request,
         }
     }
@@ -134,45 +153,29 @@ impl Forward {
     }
 
     /// The client's fields that go on, in order, `Host` in its place. Framing is for the door to write.
-    pub fn for_each_field(&self, mut write: impl FnMut(&[u8], &[u8])) {
-        for field in self.request.fields() {
-            if !self.passes(field) {
+    #[inline]
+    pub fn for_each_kept(&self, mut keep: impl FnMut(Kept<'_>)) {
+        let bytes = self.request.head_bytes();
+        for field in self.request.field_spans() {
+            if !self.passes(field, bytes) {
                 continue;
             }
-            let value = match (field.kind, self.rules.host_header) {
-                (FieldKind::Host, HostHeader::Upstream) => self.rules.upstream.host.as_bytes(),
-                (_, HostHeader::Preserve | HostHeader::Upstream) => field.value,
-            };
-            write(field.name, value);
+            match (field.kind, self.rules.host_header) {
+                (FieldKind::Host, HostHeader::Upstream) => {
+                    keep(Kept::Name(field.name.of(bytes), self.rules.upstream.host.as_bytes()));
+                }
+                (_, HostHeader::Preserve | HostHeader::Upstream) => keep(Kept::Whole(*field)),
+            }
         }
     }
 
-    /// The fields that the gateway adds.
-    pub fn for_each_added(&self, mut write: impl FnMut(&[u8], &[u8])) {
-        let mut text = String::with_capacity(96);
-        self.write_forwarded(&mut text);
-        write(b"Forwarded", text.as_bytes());
-        text.clear();
-        list(&mut text, &self.client.path, put_address);
-        write(b"X-Forwarded-For", text.as_bytes());
-        if let Some(host) = self.request.only(FieldKind::Host) {
-            write(b"X-Forwarded-Host", host);
-        }
-        let port = self.request.port().unwrap_or(match self.client.scheme {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
+    /// The same as names and values, for doors that write no lines.
+    pub fn for_each_field(&self, mut write: impl FnMut(&[u8], &[u8])) {
+        let bytes = self.request.head_bytes();
+        self.for_each_kept(|kept| match kept {
+            Kept::Whole(field) => write(field.name.of(bytes), field.value.of(bytes)),
+            Kept::Name(name, value) => write(name, value),
         });
-        let mut digits = Digits::new();
-        digits.push_number(port);
-        write(b"X-Forwarded-Port", digits.as_str().as_bytes());
-        write(b"X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
-        if let Some(trace) = &self.trace {
-            write(b"traceparent", &trace.text());
-        }
-        write(b"Sallyport-Decision-Id", &self.id.text());
-        if let Some(assertion) = &self.assertion {
-            write(b"Sallyport-Assertion", assertion.as_bytes());
-        }
     }
 
     /// Whether a trailer of this request goes on.
@@ -182,24 +185,26 @@ impl Forward {
         if is_key { TrailerUse::Drop } else { trailer_use(name) }
     }
 
-    fn passes(&self, field: HeadField<'_>) -> bool {
+    #[inline]
+    fn passes(&self, field: &FieldSpan, bytes: &[u8]) -> bool {
         let by_kind = match field.kind {
-            FieldKind::Plain => {
-                !is_own_key(field.value)
-                    && (self.rules.credential == CredentialUse::Pass
-                        || !same_name(field.name, &self.rules.key_header))
-            }
             FieldKind::Host => return true,
+            FieldKind::Plain => {
+                (self.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))
+                    && (self.rules.credential == CredentialUse::Pass
+                        || !same_name(field.name.of(bytes), &self.rules.key_header))
+            }
             FieldKind::Authorization => {
-                self.rules.credential == CredentialUse::Pass && !holds_own_key(field.value)
+                self.rules.credential == CredentialUse::Pass && !holds_own_key(field.value.of(bytes))
             }
             FieldKind::AccessControlRequestMethod
             | FieldKind::AccessControlRequestHeaders
             | FieldKind::Origin => true,
             FieldKind::Underscored => {
-                self.is_listed(field.name)
-                    && !holds_own_key(field.value)
-                    && !same_name(field.name, &self.rules.key_header)
+                let name = field.name.of(bytes);
+                self.is_listed(name)
+                    && !holds_own_key(field.value.of(bytes))
+                    && !same_name(name, &self.rules.key_header)
             }
             FieldKind::Tracestate => {
                 self.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
@@ -213,7 +218,7 @@ impl Forward {
             | FieldKind::Managed
             | FieldKind::Traceparent => false,
         };
-        by_kind && (self.nominated == Nominated::No || !self.is_nominated(field.name))
+        by_kind && (self.nominated == Nominated::No || !self.is_nominated(field.name.of(bytes)))
     }
 
     fn is_listed(&self, name: &[u8]) -> bool {
@@ -232,113 +237,6 @@ impl Forward {
                 .filter(is_connection)
                 .flat_map(|field| connection_tokens(field.value))
                 .any(|token| token.eq_ignore_ascii_case(name))
-    }
-
-    /// One element per hop (RFC 7239 section 4); the first, the client's, with host and scheme.
-    fn write_forwarded(&self, text: &mut String) {
-        let host = self.request.only(FieldKind::Host).and_then(|host| std::str::from_utf8(host).ok());
-        let known = self.client.address.is_some();
-        if !known {
-            text.push_str("for=unknown");
-        }
-        let mut first = true;
-        list(text, &self.client.path, |text, address| {
-            if first && !known {
-                text.push_str(", ");
-            }
-            match address {
-                IpAddr::V4(_) => {
-                    text.push_str("for=");
-                    put_address(text, address);
-                }
-                IpAddr::V6(_) => {
-                    text.push_str("for=\"[");
-                    put_address(text, address);
-                    text.push_str("]\"");
-                }
-            }
-            if std::mem::take(&mut first) {
-                if let Some(host) = host {
-                    text.push_str(";host=\"");
-                    text.push_str(host);
-                    text.push('"');
-                }
-                text.push_str(";proto=");
-                text.push_str(self.client.scheme.as_str());
-            }
-        });
-    }
-}
-
-/// Writes addresses separated by commas.
-fn list(text: &mut String, addresses: &SmallVec<[IpAddr; 2]>, mut write: impl FnMut(&mut String, &IpAddr)) {
-    for (place, address) in addresses.iter().enumerate() {
-        if 0 < place {
-            text.push_str(", ");
-        }
-        write(text, address);
-    }
-}
-
-/// Appends an address as its standard text. The one of version 4, which nearly all are behind proxies, does without
-/// the formatting machinery, whose cost is that of the rest of this field.
-fn put_address(text: &mut String, address: &IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            let mut digits = Digits::new();
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                if 0 < place {
-                    digits.push(b'.');
-                }
-                digits.push_number(u16::from(octet));
-            }
-            text.push_str(digits.as_str());
-        }
-        // A `String` takes everything; were it otherwise, nothing half-written would be sent.
-        IpAddr::V6(address) => {
-            if write!(text, "{address}").is_err() {
-                text.clear();
-            }
-        }
-    }
-}
-
-/// Decimal digits and dots, as many as an address of version 4 takes.
-struct Digits {
-    bytes: [u8; 15],
-    used: usize,
-}
-
-impl Digits {
-    const fn new() -> Self {
-        Self { bytes: [0; 15], used: 0 }
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.used) {
-            *slot = byte;
-            self.used += 1;
-        }
-    }
-
-    /// Appends a number without leading zeros.
-    fn push_number(&mut self, number: u16) {
-        let mut begun = false;
-        for power in [10_000, 1_000, 100, 10] {
-            if power <= number {
-                begun = true;
-            }
-            if begun {
-                let [digit, _] = (number / power % 10).to_le_bytes();
-                self.push(b'0' | digit);
-            }
-        }
-        let [digit, _] = (number % 10).to_le_bytes();
-        self.push(b'0' | digit);
-    }
-
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.used).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
     }
 }
 

@@ -31,7 +31,7 @@ pub mod worker;
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain};
-pub use forward::{Forward, TrailerUse, trailer_use};
+pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
 pub use identity::LimitCell;
 pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
 pub use limit::Budgets;

@@ -69,25 +69,42 @@ impl Trace {
     #[must_use]
     pub fn text(&self) -> [u8; TRACEPARENT_BYTES] {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let parts = [(3, &self.id.to_be_bytes()[..]), (36, &self.parent.to_be_bytes()), (53, &[self.flags])];
-        for (start, bytes) in parts {
-            if let Some(slots) = text.get_mut(start..) {
-                write_hexadecimal(slots, bytes);
-            }
+        if let [_, _, _, rest @ ..] = &mut text
+            && let Some((id, rest)) = rest.split_first_chunk_mut::<32>()
+            && let [_, rest @ ..] = rest
+            && let Some((parent, [_, flags @ ..])) = rest.split_first_chunk_mut::<16>()
+        {
+            write_hexadecimal(id, &self.id.to_be_bytes());
+            write_hexadecimal(parent, &self.parent.to_be_bytes());
+            write_hexadecimal(flags, &[self.flags]);
         }
         text
     }
 }
 
 /// Writes `bytes` at the start of `slots`, two digits each.
+#[inline]
 fn write_hexadecimal(slots: &mut [u8], bytes: &[u8]) {
-    let digit = |half: u8| HEXADECIMAL.get(usize::from(half)).copied().unwrap_or(b'0');
     let (pairs, _) = slots.as_chunks_mut::<2>();
-    for ([high, low], byte) in pairs.iter_mut().zip(bytes) {
-        *high = digit(byte >> 4);
-        *low = digit(byte & 15);
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = PAIRS.get(usize::from(*byte)).copied().unwrap_or([b'0'; 2]);
     }
 }
+
+/// The two digits of each byte.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time; an index out of range would not compile"
+)]
+static PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [HEXADECIMAL[byte >> 4], HEXADECIMAL[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// Reads a `traceparent`; `None` for whatever the standard calls invalid. Total over all bytes.
 #[must_use]

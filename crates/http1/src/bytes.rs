@@ -76,6 +76,25 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
     }
 }
 
+/// How many bytes are not text: control characters but tabs.
+#[inline]
+pub(crate) fn count_controls(bytes: &[u8]) -> usize {
+    let is_control = |byte: u8| u8::from((byte < b' ') & (byte != b'\t') | (byte == 0x7f));
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let mut count = 0;
+    // INVARIANT: a lane counts to 255 at most before it is added up.
+    for group in blocks.chunks(255) {
+        let mut lanes = [0_u8; 16];
+        for block in group {
+            for (lane, byte) in lanes.iter_mut().zip(block) {
+                *lane = lane.wrapping_add(is_control(*byte));
+            }
+        }
+        count += lanes.iter().map(|lane| usize::from(*lane)).sum::<usize>();
+    }
+    count + rest.iter().map(|byte| usize::from(is_control(*byte))).sum::<usize>()
+}
+
 /// Space or horizontal tab.
 #[inline]
 pub(crate) const fn is_blank(byte: u8) -> bool {

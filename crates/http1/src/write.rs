@@ -3,9 +3,12 @@
 //! Everything is appended to the caller's buffer, and what fails appends nothing. Names, values and targets are checked
 //! even when they came out of a parser: a line break that gets in here by any way would be a second message.
 
+mod run;
+
 use crate::Field;
 use crate::bytes::{is_text, is_token, target_length};
 use crate::name::is_forbidden_in_trailers;
+pub use run::FieldRun;
 
 /// Something that must not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

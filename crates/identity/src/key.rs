@@ -147,12 +147,32 @@ pub fn parse(text: &[u8]) -> Result<PresentedKey<'_>, KeyFault> {
 /// The fewest bytes of a key.
 const KEY_BYTES_MIN: usize = PREFIX.len() + 1 + 1 + ID_BYTES + 1 + SECRET_BYTES + CHECKSUM_BYTES;
 
+/// Whether what every key begins with stands anywhere in these bytes: without it there is no key in them, well-formed
+/// or claimed. Cheap enough to be asked of a whole head.
+#[must_use]
+pub fn may_hold_key(bytes: &[u8]) -> bool {
+    let (blocks, _) = bytes.as_chunks::<32>();
+    let holds = |bytes: &[u8]| bytes.windows(PREFIX.len()).any(|window| window == PREFIX);
+    let mut end = 0;
+    for block in blocks {
+        end += block.len();
+        // Few blocks have a `_`, and only its neighbours are worth looking at.
+        if block.iter().fold(false, |found, byte| found | (*byte == b'_')) {
+            let start = end.saturating_sub(block.len() + PREFIX.len() - 1);
+            if bytes.get(start..end).is_some_and(holds) {
+                return true;
+            }
+        }
+    }
+    bytes.get(end.saturating_sub(PREFIX.len() - 1)..).is_some_and(holds)
+}
+
 /// Whether a well-formed key stands anywhere in a value, whatever is around it. Total over all bytes.
 ///
 /// Asked of every field that is forwarded, so what cannot hold a key is told from its length and one search.
 #[must_use]
 pub fn holds_key(value: &[u8]) -> bool {
-    if value.len() < KEY_BYTES_MIN || !value.contains(&b'_') {
+    if value.len() < KEY_BYTES_MIN || !may_hold_key(value) {
         return false;
     }
     let mut at = 0;

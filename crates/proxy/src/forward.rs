@@ -1,11 +1,15 @@
 //! What of a permitted request goes to its upstream: written from what `enforce` hands out, and from nothing else.
 
-use enforce::Forward;
-use http1::name::equals;
-use http1::{Framing, WriteError};
+use enforce::{AddedFields, Forward, Kept};
+use http1::write::{self, FieldRun};
+use http1::{Field, Framing, WriteError};
+use model::{FieldKind, FieldSpan};
 
 use crate::exchange::Sharing;
 use crate::rewrite::binds_connection;
+
+/// Bytes that the fields of the gateway's own take, an assertion included.
+const ADDED_BYTES: usize = 1_024;
 
 /// Appends the head of the request. Says whether what it carries would stick to the connection.
 ///
@@ -18,31 +22,59 @@ pub(crate) fn write_request_head(
     framing: Framing,
 ) -> Result<Sharing, WriteError> {
     let request = forward.request();
-    out.reserve(1_024);
-    http1::write::write_request_line(out, request.method_token(), request.target())?;
+    let head = request.head_bytes();
+    out.reserve(head.len() + ADDED_BYTES);
+    write::write_request_line(out, request.method_token(), request.target())?;
+    let mut run = FieldRun::new(head);
     let mut written = Ok(());
     let mut sharing = Sharing::Shared;
-    forward.for_each_field(|name, value| {
-        if name.len() == 13 && equals(name, b"authorization") && binds_connection(value) {
-            sharing = Sharing::Exclusive;
-        }
-        if written.is_ok() {
-            written = http1::write::write_field(out, name, value);
-        }
+    forward.for_each_kept(|kept| {
+        let next = match kept {
+            Kept::Whole(field) => {
+                if field.kind == FieldKind::Authorization && binds_connection(field.value.of(head)) {
+                    sharing = Sharing::Exclusive;
+                }
+                run.push(out, place(&field))
+            }
+            Kept::Name(name, value) => run.break_off(out).and_then(|()| write::write_field(out, name, value)),
+        };
+        written = written.and(next);
     });
     written?;
+    run.break_off(out)?;
     match framing {
         Framing::None => {}
-        Framing::Length(length) => http1::write::write_content_length(out, length),
-        Framing::Chunked => http1::write::write_chunked(out),
+        Framing::Length(length) => write::write_content_length(out, length),
+        Framing::Chunked => write::write_chunked(out),
     }
-    let mut written = Ok(());
-    forward.for_each_added(|name, value| {
-        if written.is_ok() {
-            written = http1::write::write_field(out, name, value);
-        }
-    });
-    written?;
-    http1::write::write_head_end(out);
+    forward.write_added(&mut Lines(out));
+    write::write_head_end(out);
     Ok(sharing)
+}
+
+#[inline]
+fn place(field: &FieldSpan) -> Field {
+    let span = |span: model::Span| http1::Span { start: span.start, length: span.length };
+    Field { name: span(field.name), value: span(field.value) }
+}
+
+/// Writes added fields as lines.
+struct Lines<'a>(&'a mut Vec<u8>);
+
+impl AddedFields for Lines<'_> {
+    #[inline]
+    fn begin(&mut self, name: &'static str) {
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b": ");
+    }
+
+    #[inline]
+    fn append(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        self.0.extend_from_slice(b"\r\n");
+    }
 }

@@ -94,3 +94,56 @@ fn parsed_fields_are_written_in_one_form() {
         check(|out| write_parsed_field(out, head.as_bytes(), Field { name, value }), want);
     }
 }
+
+/// What a run of these fields writes.
+fn run(head: &[u8], fields: &[Field]) -> Result<String, WriteError> {
+    let mut out = Vec::new();
+    let mut run = FieldRun::new(head);
+    fields.iter().try_for_each(|field| run.push(&mut out, *field))?;
+    run.break_off(&mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_run_of_fields_writes_what_they_write_one_by_one() {
+    let head =
+        "GET / HTTP/1.1\r\nHost: h\r\nA: b\tc\r\nB:c\r\nC:\td \r\nD: e \u{e4} e\r\nE:\r\nF: \r\nG: h\r\n\r\n";
+    let mut fields = Vec::new();
+    crate::parse_request_head(head.as_bytes(), &crate::Limits::STANDARD, &mut fields).unwrap();
+    assert_eq!(fields.len(), 8);
+    for kept in 0_u32..1 << fields.len() {
+        let kept: Vec<Field> =
+            (0..).zip(&fields).filter(|(place, _)| kept >> place & 1 == 1).map(|(_, field)| *field).collect();
+        let mut one_by_one = Vec::new();
+        for field in &kept {
+            write_parsed_field(&mut one_by_one, head.as_bytes(), *field).unwrap();
+        }
+        assert_eq!(run(head.as_bytes(), &kept).unwrap().as_bytes(), one_by_one);
+    }
+}
+
+#[test]
+fn a_run_never_writes_a_line_break_that_is_not_the_end_of_a_line() {
+    let span = |start, length| crate::Span { start, length };
+    let field = |name: (u16, u16), value: (u16, u16)| Field {
+        name: span(name.0, name.1),
+        value: span(value.0, value.1),
+    };
+    for (head, fields, want) in [
+        // Spans of some other head: a value over two lines, in the first and in a later line of a run.
+        ("A: b\r\nB: c\r\n", vec![field((0, 1), (3, 7))], Err(WriteError::Value)),
+        (
+            "A: b\r\nB: c\r\nC: d\r\n",
+            vec![field((0, 1), (3, 1)), field((6, 1), (9, 7))],
+            Err(WriteError::Value),
+        ),
+        ("A: b\r\n\r\nB: c\r\n", vec![field((0, 1), (3, 3))], Err(WriteError::Value)),
+        ("A: b\0c\r\n", vec![field((0, 1), (3, 3))], Err(WriteError::Value)),
+        ("A: b\x7fc\r\n", vec![field((0, 1), (3, 3))], Err(WriteError::Value)),
+        ("A\n: b\r\n", vec![field((0, 2), (4, 1))], Err(WriteError::Value)),
+        ("A: b\r\n\r\nB: c\r\n", vec![field((0, 1), (3, 1)), field((8, 1), (11, 1))], Ok("A: b\r\nB: c\r\n")),
+        ("A: b", vec![field((0, 1), (3, 9))], Ok("A: \r\n")),
+    ] {
+        assert_eq!(run(head.as_bytes(), &fields), want.map(str::to_owned), "{head:?}");
+    }
+}

@@ -69,30 +69,17 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let (blocks, _) = bytes.as_chunks::<16>();
     let printable = |block: &[u8; 16]| block.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-    match bytes.last_chunk::<16>() {
-        // The last block overlaps the one before it.
-        Some(last) if printable(last) && blocks.iter().all(printable) => true,
-        Some(_) | None => bytes.iter().all(|byte| is(*byte, TEXT)),
+    match (bytes.last_chunk::<16>(), bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        // The last block overlaps the one before it, and so do two words of a short text.
+        (Some(last), _, _) if printable(last) && blocks.iter().all(printable) => true,
+        (None, Some(first), Some(last)) if !has_controls(first) && !has_controls(last) => true,
+        _ => bytes.iter().all(|byte| is(*byte, TEXT)),
     }
 }
 
-/// How many bytes are not text: control characters but tabs.
 #[inline]
-pub(crate) fn count_controls(bytes: &[u8]) -> usize {
-    let is_control = |byte: u8| u8::from((byte < b' ') & (byte != b'\t') | (byte == 0x7f));
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    let mut count = 0;
-    // INVARIANT: a lane counts to 255 at most before it is added up.
-    for group in blocks.chunks(255) {
-        let mut lanes = [0_u8; 16];
-        for block in group {
-            for (lane, byte) in lanes.iter_mut().zip(block) {
-                *lane = lane.wrapping_add(is_control(*byte));
-            }
-        }
-        count += lanes.iter().map(|lane| usize::from(*lane)).sum::<usize>();
-    }
-    count + rest.iter().map(|byte| usize::from(is_control(*byte))).sum::<usize>()
+fn has_controls(word: &[u8; 8]) -> bool {
+    controls(u64::from_le_bytes(*word)) != 0
 }
 
 /// Space or horizontal tab.

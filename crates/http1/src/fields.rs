@@ -31,8 +31,13 @@ pub(crate) const fn span(start: usize, end: usize) -> Span {
 }
 
 /// Parses the line that starts at `position` of `view`, which is at most 65,535 bytes long.
-#[inline]
 pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
+    read_line(view, position)
+}
+
+/// The same, to be made part of the loop over a head: handing its result over would cost as much as finding it.
+#[inline(always)]
+fn read_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
     let Some(line) = view.get(position..) else { return Ok(Line::Partial) };
     let name_length = token_length(line);
     let rest = match line.get(name_length..) {
@@ -125,7 +130,7 @@ pub(crate) fn parse_fields<E: From<FieldRefusal>>(
 ) -> Result<Option<usize>, E> {
     let mut position = position;
     loop {
-        match parse_line(view, position)? {
+        match read_line(view, position)? {
             Line::Empty { end } => return Ok(Some(end)),
             Line::Partial => return Ok(None),
             Line::Field { field, end } => {

@@ -36,12 +36,15 @@ pub(crate) fn write_request_head(
                 }
                 run.push(out, place(&field))
             }
-            Kept::Name(name, value) => run.break_off(out).and_then(|()| write::write_field(out, name, value)),
+            Kept::Name(name, value) => {
+                run.break_off(out);
+                write::write_field(out, name, value)
+            }
         };
         written = written.and(next);
     });
     written?;
-    run.break_off(out)?;
+    run.break_off(out);
     match framing {
         Framing::None => {}
         Framing::Length(length) => write::write_content_length(out, length),
@@ -59,7 +62,7 @@ fn place(field: &FieldSpan) -> Field {
 }
 
 /// Writes added fields as lines.
-struct Lines<'a>(&'a mut Vec<u8>);
+pub(crate) struct Lines<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl AddedFields for Lines<'_> {
     #[inline]

@@ -64,14 +64,20 @@ pub(crate) fn write_response_head(
     goodbye: Goodbye,
     added: &[u8],
 ) -> Binding {
-    let Received { bytes, head, fields: _ } = received;
+    let Received { bytes, head, fields } = received;
     out.reserve(head.length + added.len() + 64);
-    out.extend_from_slice(b"HTTP/1.1 ");
-    http1::write::write_decimal(out, u64::from(head.status));
-    out.push(b' ');
-    out.extend_from_slice(head.reason.of(bytes));
-    out.extend_from_slice(b"\r\n");
-    let binding = copy_fields(out, received, framed);
+    // Where the first run of lines starts that goes on as it came: with the status line, where that is as ours would be.
+    let kept = if head.version == Version::Http11 && head.reason.start == STATUS_LINE_START_BYTES {
+        0
+    } else {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        http1::write::write_decimal(out, u64::from(head.status));
+        out.push(b' ');
+        out.extend_from_slice(head.reason.of(bytes));
+        out.extend_from_slice(b"\r\n");
+        fields.first().map_or(head.length.saturating_sub(2), |field| usize::from(field.name.start))
+    };
+    let binding = copy_fields(out, received, framed, kept);
     out.extend_from_slice(added);
     if goodbye == Goodbye::Said {
         out.extend_from_slice(b"connection: close\r\n");
@@ -83,13 +89,16 @@ pub(crate) fn write_response_head(
     binding
 }
 
-/// Copies the lines of the fields that are kept, as long runs of bytes.
-fn copy_fields(out: &mut Vec<u8>, received: Received<'_>, framed: Framed) -> Binding {
+/// Bytes of `HTTP/1.1 200 `, the space included, which a peer may leave out with the reason phrase.
+const STATUS_LINE_START_BYTES: u16 = 13;
+
+/// Copies the lines of the fields that are kept, as long runs of bytes. The first begins at `kept`.
+fn copy_fields(out: &mut Vec<u8>, received: Received<'_>, framed: Framed, kept: usize) -> Binding {
     let Received { bytes, head, fields } = received;
     let named = fields.iter().any(|field| names_others(*field, bytes));
     let mut binding = Binding::Free;
     // Where the run of kept lines starts that is not copied yet.
-    let mut kept = fields.first().map_or(head.length, |field| usize::from(field.name.start));
+    let mut kept = kept;
     let mut lines = fields.iter().peekable();
     while let Some(field) = lines.next() {
         let name = field.name.of(bytes);
@@ -123,6 +132,7 @@ fn copy_fields(out: &mut Vec<u8>, received: Received<'_>, framed: Framed) -> Bin
 fn names_others(field: Field, bytes: &[u8]) -> bool {
     field.name.length == 10
         && equals(field.name.of(bytes), b"connection")
+        && !matches!(field.value.of(bytes), b"keep-alive" | b"close")
         && tokens(field.value.of(bytes))
             .flatten()
             .any(|token| !equals(token, b"close") && !equals(token, b"keep-alive"))

@@ -38,20 +38,6 @@ fn whole_slices_are_judged_like_their_bytes() {
 }
 
 #[test]
-fn controls_are_counted_wherever_they_stand() {
-    for filler in [b' ', b'~', b'\t', 0x80, b'\n'] {
-        each_place(filler, |bytes, _, _| {
-            let is_control = |byte: &&u8| (**byte < 0x20 && **byte != b'\t') || **byte == 0x7f;
-            assert_eq!(count_controls(bytes), bytes.iter().filter(is_control).count(), "{bytes:?}");
-        });
-    }
-    // More of them in each lane than a byte counts.
-    for length in [255 * 16, 255 * 16 + 1, 40_000] {
-        assert_eq!(count_controls(&vec![b'\n'; length]), length);
-    }
-}
-
-#[test]
 fn targets_end_at_the_first_byte_that_is_not_visible_or_is_a_hash() {
     for filler in [b'!', b'~', b'"', b'$'] {
         each_place(filler, |bytes, place, byte| {

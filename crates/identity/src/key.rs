@@ -134,7 +134,9 @@ pub fn parse(text: &[u8]) -> Result<PresentedKey<'_>, KeyFault> {
     let rest = rest.strip_prefix(b"_").ok_or(KeyFault::Alphabet)?;
     let (secret, sum) = rest.split_first_chunk::<SECRET_BYTES>().ok_or(KeyFault::Length)?;
     let id = KeyId::parse(id).map_err(|_| KeyFault::Alphabet)?;
-    if !secret.iter().chain(sum).all(u8::is_ascii_alphanumeric) {
+    // Without leaving early the loop over the secret takes many characters at a time.
+    let plain = |text: &[u8]| text.iter().fold(true, |plain, byte| plain & byte.is_ascii_alphanumeric());
+    if !plain(secret) || !plain(sum) {
         return Err(KeyFault::Alphabet);
     }
     let covered = text.split_last_chunk::<CHECKSUM_BYTES>().ok_or(KeyFault::Length)?.0;
@@ -152,19 +154,21 @@ const KEY_BYTES_MIN: usize = PREFIX.len() + 1 + 1 + ID_BYTES + 1 + SECRET_BYTES 
 #[must_use]
 pub fn may_hold_key(bytes: &[u8]) -> bool {
     let (blocks, _) = bytes.as_chunks::<32>();
+    // Few blocks have a `_`, and only its neighbours are worth looking at.
+    let marked = |block: &[u8; 32]| block.iter().fold(false, |found, byte| found | (*byte == b'_'));
     let holds = |bytes: &[u8]| bytes.windows(PREFIX.len()).any(|window| window == PREFIX);
     let mut end = 0;
     for block in blocks {
         end += block.len();
-        // Few blocks have a `_`, and only its neighbours are worth looking at.
-        if block.iter().fold(false, |found, byte| found | (*byte == b'_')) {
-            let start = end.saturating_sub(block.len() + PREFIX.len() - 1);
-            if bytes.get(start..end).is_some_and(holds) {
-                return true;
-            }
+        let start = end.saturating_sub(block.len() + PREFIX.len() - 1);
+        if marked(block) && bytes.get(start..end).is_some_and(holds) {
+            return true;
         }
     }
-    bytes.get(end.saturating_sub(PREFIX.len() - 1)..).is_some_and(holds)
+    match bytes.last_chunk::<32>() {
+        Some(last) if !marked(last) => false,
+        Some(_) | None => bytes.get(end.saturating_sub(PREFIX.len() - 1)..).is_some_and(holds),
+    }
 }
 
 /// Whether a well-formed key stands anywhere in a value, whatever is around it. Total over all bytes.

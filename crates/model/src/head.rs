@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use crate::FieldKind;
 
 /// Where a part stands in a head's bytes. Heads are at most 65,535 bytes long.
@@ -69,7 +67,7 @@ pub struct Head {
     /// The path and the host as they are compared, written by admission: once checked to be text, and read often.
     pub(crate) text: String,
     /// The path's segments in `text`; filled by admission.
-    pub(crate) segments: SmallVec<[Span; 12]>,
+    pub(crate) segments: Vec<Span>,
 }
 
 impl fmt::Debug for Head {

@@ -134,7 +134,7 @@ enum Escapes {
     Present,
 }
 
-type Segments = smallvec::SmallVec<[Span; 12]>;
+type Segments = Vec<Span>;
 
 /// Where the parts of a target stand in it.
 struct Split {

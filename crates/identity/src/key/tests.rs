@@ -111,3 +111,25 @@ proptest! {
         prop_assert_eq!(parse(text.as_bytes()).is_ok(), summed(covered) == text);
     }
 }
+
+#[test]
+fn the_beginning_of_a_key_is_found_wherever_it_stands() {
+    for filler in [b'a', b'_', b's', b'p'] {
+        for length in [0_usize, 1, 2, 3, 4, 31, 32, 33, 34, 35, 63, 64, 65, 66, 67, 100] {
+            let plain = vec![filler; length];
+            assert!(!may_hold_key(&plain), "{length}");
+            for place in 0..=length.saturating_sub(PREFIX.len()) {
+                let mut bytes = plain.clone();
+                let Some(slots) = bytes.get_mut(place..place + PREFIX.len()) else { continue };
+                slots.copy_from_slice(PREFIX);
+                assert!(may_hold_key(&bytes), "{place} of {length}");
+                for (offset, byte) in [(0, b'S'), (1, b'P'), (2, b'-')] {
+                    let mut near = bytes.clone();
+                    near[place + offset] = byte;
+                    let holds = near.windows(PREFIX.len()).any(|window| window == PREFIX);
+                    assert_eq!(may_hold_key(&near), holds, "{place} of {length}");
+                }
+            }
+        }
+    }
+}

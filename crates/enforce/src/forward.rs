@@ -19,6 +19,7 @@ use crate::limit::Budgets;
 use crate::trace::Continuity;
 use crate::{ApiRules, Evidence, HostHeader, Trace};
 pub use added::AddedFields;
+pub(crate) use added::Whole;
 
 /// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up. Its `Debug`
 /// does not print the assertion, which is good as a credential while it lasts.

@@ -24,6 +24,7 @@ pub mod refused;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod trace;
 mod weigh;
 pub mod worker;

@@ -4,6 +4,7 @@ use enforce::Budgets;
 use http1::RequestMethodClass;
 use model::DecisionId;
 
+use crate::forward::Lines;
 use crate::rewrite::Goodbye;
 
 /// An answer with its body.
@@ -20,6 +21,9 @@ pub(crate) struct Answer<'a> {
 const DECISION_NAME: &[u8; 23] = b"sallyport-decision-id: ";
 const DECISION_LINE_BYTES: usize = DECISION_NAME.len() + 26 + 2;
 
+/// Bytes that the lines of two limits take.
+const BUDGET_LINES_BYTES: usize = 160;
+
 /// The line that every answer has.
 pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
     let mut line = *b"sallyport-decision-id: 00000000000000000000000000\r\n";
@@ -32,13 +36,9 @@ pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
 
 /// The same line, and those that tell what is left of limits.
 pub(crate) fn lines_with_budgets(line: &[u8], budgets: &Budgets) -> Vec<u8> {
-    let mut lines = line.to_vec();
-    for (name, value) in budgets.fields() {
-        lines.extend_from_slice(name.as_bytes());
-        lines.extend_from_slice(b": ");
-        lines.extend_from_slice(value.as_bytes());
-        lines.extend_from_slice(b"\r\n");
-    }
+    let mut lines = Vec::with_capacity(line.len() + BUDGET_LINES_BYTES);
+    lines.extend_from_slice(line);
+    budgets.write_fields(&mut Lines(&mut lines));
     lines
 }
 

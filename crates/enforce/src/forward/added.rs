@@ -1,11 +1,11 @@
 //! The fields that the gateway adds to a request on its way to the upstream.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use model::request::Scheme;
 
 use super::Forward;
+use crate::text::ShortText;
 
 /// Takes the added fields piece by piece, so that a door can write them where they are to stand.
 pub trait AddedFields {
@@ -23,13 +23,16 @@ impl Forward {
     /// The fields that the gateway adds.
     #[inline]
     pub fn write_added(&self, fields: &mut impl AddedFields) {
-        self.write_forwarded(fields);
+        let (first, others) = self.client.path.split_first().unzip();
+        let (first, others) = (first.map(|first| (first, ShortText::of(first))), others.unwrap_or_default());
+        self.write_forwarded(fields, first.as_ref(), others);
         fields.begin("X-Forwarded-For");
-        for (place, address) in self.client.path.iter().enumerate() {
-            if 0 < place {
-                fields.append(b", ");
-            }
-            fields.append(AddressText::of(address).as_bytes());
+        if let Some((_, text)) = &first {
+            fields.append(text.as_bytes());
+        }
+        for address in others {
+            fields.append(b", ");
+            fields.append(ShortText::of(address).as_bytes());
         }
         fields.end();
         put(fields, "X-Forwarded-Host", self.request.authority());
@@ -37,9 +40,7 @@ impl Forward {
             (None, Scheme::Http) => put(fields, "X-Forwarded-Port", b"80"),
             (None, Scheme::Https) => put(fields, "X-Forwarded-Port", b"443"),
             (Some(port), _) => {
-                let mut digits = AddressText::new();
-                digits.push_number(port);
-                put(fields, "X-Forwarded-Port", digits.as_bytes());
+                put(fields, "X-Forwarded-Port", ShortText::number(u64::from(port)).as_bytes());
             }
         }
         put(fields, "X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
@@ -53,42 +54,54 @@ impl Forward {
     }
 
     /// The same as names and values, for doors that write no lines.
-    pub fn for_each_added(&self, write: impl FnMut(&[u8], &[u8])) {
-        self.write_added(&mut Whole { write, name: "", value: Vec::new() });
+    pub fn for_each_added(&self, mut write: impl FnMut(&[u8], &[u8])) {
+        self.write_added(&mut Whole::new(|name: &str, value| write(name.as_bytes(), value)));
     }
 
     /// One element per hop (RFC 7239 section 4); the first, the client's, with host and scheme.
     #[inline]
-    fn write_forwarded(&self, fields: &mut impl AddedFields) {
+    fn write_forwarded(
+        &self,
+        fields: &mut impl AddedFields,
+        first: Option<&(&IpAddr, ShortText)>,
+        others: &[IpAddr],
+    ) {
         fields.begin("Forwarded");
         let known = self.client.address.is_some();
         if !known {
             fields.append(b"for=unknown");
         }
-        for (place, address) in self.client.path.iter().enumerate() {
-            if 0 < place || !known {
+        if let Some((address, text)) = first {
+            if !known {
                 fields.append(b", ");
             }
-            let text = AddressText::of(address);
-            match address {
-                IpAddr::V4(_) => {
-                    fields.append(b"for=");
-                    fields.append(text.as_bytes());
-                }
-                IpAddr::V6(_) => {
-                    fields.append(b"for=\"[");
-                    fields.append(text.as_bytes());
-                    fields.append(b"]\"");
-                }
-            }
-            if place == 0 {
-                fields.append(b";host=\"");
-                fields.append(self.request.authority());
-                fields.append(b"\";proto=");
-                fields.append(self.client.scheme.as_str().as_bytes());
-            }
+            put_node(fields, address, text);
+            fields.append(b";host=\"");
+            fields.append(self.request.authority());
+            fields.append(b"\";proto=");
+            fields.append(self.client.scheme.as_str().as_bytes());
+        }
+        for address in others {
+            fields.append(b", ");
+            put_node(fields, address, &ShortText::of(address));
         }
         fields.end();
+    }
+}
+
+/// `for=` and an address, which in version 6 stands in brackets.
+#[inline]
+fn put_node(fields: &mut impl AddedFields, address: &IpAddr, text: &ShortText) {
+    match address {
+        IpAddr::V4(_) => {
+            fields.append(b"for=");
+            fields.append(text.as_bytes());
+        }
+        IpAddr::V6(_) => {
+            fields.append(b"for=\"[");
+            fields.append(text.as_bytes());
+            fields.append(b"]\"");
+        }
     }
 }
 
@@ -100,13 +113,19 @@ fn put(fields: &mut impl AddedFields, name: &'static str, value: &[u8]) {
 }
 
 /// Puts the pieces of a value together.
-struct Whole<W> {
+pub(crate) struct Whole<W> {
     write: W,
     name: &'static str,
     value: Vec<u8>,
 }
 
-impl<W: FnMut(&[u8], &[u8])> AddedFields for Whole<W> {
+impl<W: FnMut(&'static str, &[u8])> Whole<W> {
+    pub(crate) const fn new(write: W) -> Self {
+        Self { write, name: "", value: Vec::new() }
+    }
+}
+
+impl<W: FnMut(&'static str, &[u8])> AddedFields for Whole<W> {
     fn begin(&mut self, name: &'static str) {
         self.name = name;
         self.value.clear();
@@ -117,97 +136,6 @@ impl<W: FnMut(&[u8], &[u8])> AddedFields for Whole<W> {
     }
 
     fn end(&mut self) {
-        (self.write)(self.name.as_bytes(), &self.value);
-    }
-}
-
-/// As many bytes as the text of an address takes.
-const ADDRESS_BYTES_MAX: usize = 39;
-
-/// The standard text of an address, without an allocation.
-struct AddressText {
-    bytes: [u8; ADDRESS_BYTES_MAX],
-    used: usize,
-}
-
-impl AddressText {
-    const fn new() -> Self {
-        Self { bytes: [0; ADDRESS_BYTES_MAX], used: 0 }
-    }
-
-    /// The one of version 4, which nearly all are behind proxies, does without the formatting machinery, whose cost is
-    /// that of the rest of the field.
-    #[inline]
-    fn of(address: &IpAddr) -> Self {
-        let mut text = Self::new();
-        match address {
-            IpAddr::V4(address) => {
-                let [first, others @ ..] = address.octets();
-                text.push_octet(first);
-                for octet in others {
-                    text.push(b'.');
-                    text.push_octet(octet);
-                }
-            }
-            // No address is longer than there is room; were it otherwise, nothing half-written would be sent.
-            IpAddr::V6(address) => {
-                if write!(text, "{address}").is_err() {
-                    text.used = 0;
-                }
-            }
-        }
-        text
-    }
-
-    #[inline]
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.used) {
-            *slot = byte;
-            self.used += 1;
-        }
-    }
-
-    #[inline]
-    fn push_octet(&mut self, octet: u8) {
-        if 100 <= octet {
-            self.push(b'0' + octet / 100);
-        }
-        if 10 <= octet {
-            self.push(b'0' + octet / 10 % 10);
-        }
-        self.push(b'0' + octet % 10);
-    }
-
-    /// Appends a number without leading zeros.
-    fn push_number(&mut self, number: u16) {
-        let mut begun = false;
-        for power in [10_000, 1_000, 100, 10] {
-            if power <= number {
-                begun = true;
-            }
-            if begun {
-                let [digit, _] = (number / power % 10).to_le_bytes();
-                self.push(b'0' | digit);
-            }
-        }
-        let [digit, _] = (number % 10).to_le_bytes();
-        self.push(b'0' | digit);
-    }
-
-    #[inline]
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Write for AddressText {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        for byte in text.bytes() {
-            if self.bytes.len() <= self.used {
-                return Err(std::fmt::Error);
-            }
-            self.push(byte);
-        }
-        Ok(())
+        (self.write)(self.name, &self.value);
     }
 }

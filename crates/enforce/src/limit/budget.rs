@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 
 use super::{Left, UsedUp, look, take};
 use crate::ApiRules;
+use crate::forward::{AddedFields, Whole};
+use crate::text::ShortText;
 
 /// Whose limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +49,14 @@ type Limits<'a> = SmallVec<[(Limited, &'a LimitCell, Rate); 2]>;
 /// The limits of a request, in the order in which they are taken from: a request that the API's limit refuses still
 /// counts against its key, so that nobody can wait for free at a busy API.
 fn limits<'a>(key: Option<&'a KeyEntry>, rules: &'a ApiRules) -> Limits<'a> {
-    let per_key = key.zip(rules.per_key).map(|(key, rate)| (Limited::Key, &*key.limit, rate));
-    let per_api = rules.per_api.map(|rate| (Limited::Api, &*rules.api_limit, rate));
-    per_key.into_iter().chain(per_api).collect()
+    let mut limits = Limits::new();
+    if let (Some(key), Some(rate)) = (key, rules.per_key) {
+        limits.push((Limited::Key, &*key.limit, rate));
+    }
+    if let Some(rate) = rules.per_api {
+        limits.push((Limited::Api, &*rules.api_limit, rate));
+    }
+    limits
 }
 
 /// Takes one event out of the key's and then out of the API's budget.
@@ -90,31 +97,61 @@ pub(crate) fn look_at(key: &KeyEntry, rules: &ApiRules, now: Timestamp) -> Optio
 
 impl Budgets {
     fn sorted(mut budgets: SmallVec<[Budget; 2]>) -> Self {
+        if let [_] = budgets.as_slice() {
+            return Self(budgets);
+        }
         budgets.sort_by_key(|budget| (budget.left.count, std::cmp::Reverse(budget.left.wait)));
         Self(budgets)
     }
 
     /// The fields that tell a client: `RateLimit` and `RateLimit-Policy`. Not for redirections.
+    pub fn write_fields(&self, fields: &mut impl AddedFields) {
+        let number =
+            |fields: &mut _, number| AddedFields::append(fields, ShortText::number(number).as_bytes());
+        fields.begin("RateLimit");
+        for (place, budget) in self.0.iter().enumerate() {
+            budget.limited.write_name(place, fields);
+            fields.append(b";r=");
+            number(fields, u64::from(budget.left.count));
+            if !budget.left.wait.is_zero() {
+                fields.append(b";t=");
+                number(fields, whole_seconds(budget.left.wait));
+            }
+        }
+        fields.end();
+        fields.begin("RateLimit-Policy");
+        for (place, budget) in self.0.iter().enumerate() {
+            budget.limited.write_name(place, fields);
+            fields.append(b";q=");
+            number(fields, u64::from(budget.rate.count()));
+            fields.append(b";w=");
+            number(fields, budget.rate.period().as_secs());
+        }
+        fields.end();
+    }
+
+    /// The same as names and values.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, String); 2] {
-        let (mut state, mut policy) = (String::new(), String::new());
-        for Budget { limited, rate, left } in &self.0 {
-            if !state.is_empty() {
-                state.push_str(", ");
-                policy.push_str(", ");
+        let mut fields = [("", String::new()), ("", String::new())];
+        let mut slots = fields.iter_mut();
+        self.write_fields(&mut Whole::new(|name, value| {
+            if let Some(slot) = slots.next() {
+                *slot = (name, String::from_utf8_lossy(value).into_owned());
             }
-            let name = limited.as_str();
-            state.push_str(&format!("\"{name}\";r={}", left.count));
-            if !left.wait.is_zero() {
-                state.push_str(&format!(";t={}", whole_seconds(left.wait)));
-            }
-            policy.push_str(&format!("\"{name}\";q={};w={}", rate.count(), rate.period().as_secs()));
-        }
-        [("RateLimit", state), ("RateLimit-Policy", policy)]
+        }));
+        fields
     }
 }
 
 impl Limited {
+    /// Writes the name in quotes, behind a comma where it is not the first.
+    fn write_name(self, place: usize, fields: &mut impl AddedFields) {
+        fields.append(if place == 0 { b"\"" } else { b", \"" });
+        fields.append(self.as_str().as_bytes());
+        fields.append(b"\"");
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -124,6 +161,6 @@ impl Limited {
 }
 
 /// Rounded up: whoever waits as long as told is let in.
-pub(crate) fn whole_seconds(wait: Duration) -> u128 {
-    wait.as_nanos().div_ceil(1_000_000_000).max(1)
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(0 < wait.subsec_nanos())).max(1)
 }

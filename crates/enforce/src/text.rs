@@ -1,0 +1,132 @@
+//! Short texts of addresses and numbers, without an allocation and without the formatting machinery, whose cost is
+//! that of the fields they stand in.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// As many bytes as the text of an address takes, which is more than a number takes.
+const BYTES_MAX: usize = 39;
+
+/// A text in its standard form.
+pub(crate) struct ShortText {
+    bytes: [u8; BYTES_MAX],
+    used: usize,
+}
+
+impl ShortText {
+    const fn new() -> Self {
+        Self { bytes: [0; BYTES_MAX], used: 0 }
+    }
+
+    /// An address.
+    #[inline]
+    pub(crate) fn of(address: &IpAddr) -> Self {
+        let mut text = Self::new();
+        match address {
+            IpAddr::V4(address) => {
+                let [first, others @ ..] = address.octets();
+                text.push_octet(first);
+                for octet in others {
+                    text.push(b'.');
+                    text.push_octet(octet);
+                }
+            }
+            // No address is longer than there is room; were it otherwise, nothing half-written would be sent.
+            IpAddr::V6(address) => {
+                if write!(text, "{address}").is_err() {
+                    text.used = 0;
+                }
+            }
+        }
+        text
+    }
+
+    /// A number in decimal digits.
+    #[inline]
+    pub(crate) fn number(number: u64) -> Self {
+        let mut reversed = [0_u8; 20];
+        let mut left = number;
+        let mut used = 0;
+        for slot in &mut reversed {
+            let [digit, ..] = (left % 10).to_le_bytes();
+            *slot = b'0' | digit;
+            left /= 10;
+            used += 1;
+            if left == 0 {
+                break;
+            }
+        }
+        let mut text = Self::new();
+        for digit in reversed.iter().take(used).rev() {
+            text.push(*digit);
+        }
+        text
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.used) {
+            *slot = byte;
+            self.used += 1;
+        }
+    }
+
+    #[inline]
+    fn push_octet(&mut self, octet: u8) {
+        if 100 <= octet {
+            self.push(b'0' + octet / 100);
+        }
+        if 10 <= octet {
+            self.push(b'0' + octet / 10 % 10);
+        }
+        self.push(b'0' + octet % 10);
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for ShortText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for byte in text.bytes() {
+            if self.bytes.len() <= self.used {
+                return Err(std::fmt::Error);
+            }
+            self.push(byte);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn says_what_formatting_says(number in any::<u64>(), four in any::<u32>(), six in any::<u128>()) {
+            for number in [number, number >> 40, number >> 60, 0, u64::MAX] {
+                let text = ShortText::number(number);
+                prop_assert_eq!(std::str::from_utf8(text.as_bytes()).unwrap(), number.to_string());
+            }
+            for address in [IpAddr::V4(Ipv4Addr::from_bits(four)), IpAddr::V6(Ipv6Addr::from_bits(six))] {
+                let text = ShortText::of(&address);
+                prop_assert_eq!(std::str::from_utf8(text.as_bytes()).unwrap(), address.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_address_has_room() {
+        for address in [Ipv6Addr::from_bits(u128::MAX), Ipv6Addr::from_bits(0xffff_ffff_ffff)] {
+            let text = address.to_string();
+            assert_eq!(ShortText::of(&IpAddr::V6(address)).as_bytes(), text.as_bytes());
+        }
+    }
+}

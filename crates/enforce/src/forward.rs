@@ -210,7 +210,9 @@ impl Forward {
             FieldKind::Tracestate => {
                 self.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
             }
-            FieldKind::ClientAddress => self.client.peer == Peer::Trusted && !is_own_key(field.value),
+            FieldKind::ClientAddress => {
+                self.client.peer == Peer::Trusted && !is_own_key(field.value.of(bytes))
+            }
             FieldKind::ContentLength
             | FieldKind::Expect
             | FieldKind::Forwarded

@@ -75,7 +75,7 @@ pub(crate) fn write_response_head(
         out.push(b' ');
         out.extend_from_slice(head.reason.of(bytes));
         out.extend_from_slice(b"\r\n");
-        fields.first().map_or(head.length.saturating_sub(2), |field| usize::from(field.name.start))
+        fields.first().map_or_else(|| head.length.saturating_sub(2), |field| usize::from(field.name.start))
     };
     let binding = copy_fields(out, received, framed, kept);
     out.extend_from_slice(added);

@@ -27,7 +27,7 @@ use crate::args::Args;
 use crate::{shell, system};
 
 pub(crate) use directory::{Directory, Size};
-pub(crate) use load::Load;
+pub(crate) use load::{Answered, Connection, Load, Request};
 pub(crate) use memory::{files, resident};
 pub(crate) use nginx::Upstream;
 pub(crate) use process::Folder;

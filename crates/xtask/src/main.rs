@@ -39,6 +39,7 @@ usage: cargo xtask COMMAND
   bench report               the table of docs/performance.md, measured and rewritten
   bench peers                nginx alone, to see that the rig works
   soak [--minutes M]         the release gateway under load: flat memory, no loss, log verified
+  soak --flips [--seconds S] revisions that allow and deny in turn under load; each answer as its record says
   fuzz [--target T] [--seconds S | --count N] [--seed X]
                              the fuzz functions over the committed corpus, mutated
   mutants [--only WORDS]     breaks named lines in a copy of the tree; a named test must fail for each

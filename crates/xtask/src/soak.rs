@@ -4,6 +4,8 @@
 //! tenth of the time, and the log verifies afterwards and has an entry for each request at least (decided and
 //! completed are one where they came together).
 
+mod flips;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,6 +44,9 @@ struct Sample {
 
 /// The command.
 pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
+    if args.flag("--flips") {
+        return flips::run(args);
+    }
     let minutes = args.value::<u64>("--minutes")?.unwrap_or(MINUTES);
     let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };
     args.finish()?;

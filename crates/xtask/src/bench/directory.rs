@@ -137,6 +137,11 @@ impl Directory {
             .to_vec()
     }
 
+    /// Where a policy file of this name lies.
+    pub(crate) fn policy(&self, name: &str) -> PathBuf {
+        self.path.join(format!("policies/{name}.cedar"))
+    }
+
     /// All keys, in order.
     pub(super) fn keys(&self) -> Vec<String> {
         self.keys.iter().flatten().cloned().collect()

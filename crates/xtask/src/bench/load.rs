@@ -103,6 +103,18 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends one request and gives whatever comes back, with the id of its decision.
+    pub(crate) fn ask(&mut self, request: &Request) -> anyhow::Result<Answered> {
+        self.stream.write_all(&request.bytes).context("cannot send a request")?;
+        let status = self.read()?.status;
+        let text = String::from_utf8_lossy(&self.buffer);
+        let id = text.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("sallyport-decision-id").then(|| value.trim().to_owned())
+        });
+        Ok(Answered { status, id: id.with_context(|| format!("no decision id in\n{text}"))? })
+    }
+
     fn read(&mut self) -> anyhow::Result<Answer> {
         self.buffer.clear();
         loop {
@@ -124,6 +136,13 @@ impl Connection {
             self.buffer.extend(chunk.iter().take(count));
         }
     }
+}
+
+/// An answer of the gateway.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) id: String,
 }
 
 /// What the head of an answer says.

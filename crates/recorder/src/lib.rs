@@ -7,6 +7,7 @@
 
 pub mod by_hand;
 mod continuation;
+pub mod faults;
 mod join;
 mod layout;
 pub mod log;

@@ -330,7 +330,8 @@ impl Sequencer {
         now < at && at <= now.plus(RETRY_AFTER)
     }
 
-    /// Writes what was appended; syncs if anyone waits; checkpoints when it is time.
+    /// Writes what was appended; syncs if anyone waits; checkpoints when it is time. An error where that took entries
+    /// back.
     fn commit(&mut self, now: Timestamp) -> Result<(), NotDurable> {
         if self.retry_at.is_some_and(|at| self.rests(now, at)) {
             let lost = self.log.drop_pending();
@@ -358,7 +359,7 @@ impl Sequencer {
         if probes && kept.is_ok() {
             self.recovered();
         }
-        Ok(())
+        kept
     }
 
     /// The log takes entries again.

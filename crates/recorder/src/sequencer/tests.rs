@@ -1,6 +1,7 @@
 //! The whole way of an entry, with a disk that fails wherever it can.
 
 mod counts;
+mod power;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -16,7 +17,7 @@ use crate::reader::{ReadLogError, search::Filter};
 use crate::recorder::{Handles, prepare};
 use crate::retention;
 use crate::storage::Storage;
-use crate::testing::{HandClock, MemoryDisk, Trouble, application, completed, decided, id};
+use crate::testing::{Cut, HandClock, MemoryDisk, Trouble, application, completed, decided, id};
 use crate::{Durability, LogReader, OpenLogError, Options, Receipt, RecordFull, Subject, WorkerLog};
 
 struct Rig {
@@ -260,43 +261,6 @@ fn workload(rig: &mut Rig) -> BTreeSet<DecisionId> {
         });
     }
     acknowledged
-}
-
-/// The power goes at every operation of the disk, and of what was not synced nothing, a part or all is there.
-#[test]
-fn what_was_acknowledged_survives_a_power_loss_at_every_operation() {
-    let run = |power_until: u64| {
-        let clock = HandClock::new();
-        let disk = MemoryDisk::new();
-        let options = Options { segment_bytes: 3_000, ..clock.options() };
-        disk.lose_power_at(power_until);
-        let acknowledged = match open(&disk, &clock, &options) {
-            Ok(mut rig) => workload(&mut rig),
-            Err(_) => BTreeSet::new(),
-        };
-        (disk, clock, options, acknowledged)
-    };
-    let operations = run(u64::MAX).0.operations();
-    let mut checked = 0;
-    for power_until in 1..=operations {
-        let (disk, clock, options, acknowledged) = run(power_until);
-        for kept in [0, 1, 90, 500, usize::MAX] {
-            let after = disk.after_power_loss(kept);
-            let note = reader(&after).checkpoint().ok();
-            let rig = open(&after, &clock, &options)
-                .unwrap_or_else(|error| panic!("{power_until} {kept}: {error:?}"));
-            let disk = rig.close();
-            let reader = reader(&disk);
-            let older = note.as_deref().map(str::as_bytes);
-            let verified = reader.verify(&reader.verifier().unwrap(), older).unwrap();
-            assert!(verified.ok, "{power_until} {kept}: {verified:?}");
-            for id in &acknowledged {
-                assert!(!reader.find(*id).unwrap().is_empty(), "{power_until} {kept}: {id} is lost");
-            }
-            checked += acknowledged.len();
-        }
-    }
-    assert!(1_000 < checked, "{checked}");
 }
 
 /// A closed log of several segments.
@@ -810,7 +774,7 @@ fn content_goes_only_after_the_log_says_so_under_a_signature() {
         }
         clock.forward_ms(7_200_000);
         let before = rig.disk.operations();
-        rig.disk.lose_power_at(before.saturating_add(power_until));
+        rig.disk.lose_power_at(before.saturating_add(power_until), Cut::Before);
         rig.step();
         (rig.disk.operations() - before, rig.disk.after_power_loss(0), names(&rig.disk, ".seg").len())
     };

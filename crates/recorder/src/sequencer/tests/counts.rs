@@ -39,26 +39,26 @@ fn counted(rig: &mut Rig) -> Option<Tallied> {
 
 #[test]
 fn a_kill_or_a_power_loss_at_every_operation_leaves_each_call_counted_once() {
-    let run = |until: u64| {
+    let run = |until: u64, cut: Cut| {
         let (clock, disk) = (HandClock::new(), MemoryDisk::new());
         let options = Options { segment_bytes: 3_000, ..clock.options() };
-        disk.lose_power_at(until);
+        disk.lose_power_at(until, cut);
         let stored = open(&disk, &clock, &options).ok().and_then(|mut rig| counted(&mut rig));
         (disk, clock, options, stored)
     };
-    let operations = run(u64::MAX).0.operations();
+    let operations = run(u64::MAX, Cut::Before).0.operations();
     let mut recounted = 0;
-    for until in 1..=operations {
-        let (disk, clock, options, stored) = run(until);
+    for (until, cut) in (1..=operations).flat_map(|until| [(until, Cut::Before), (until, Cut::After)]) {
+        let (disk, clock, options, stored) = run(until, cut);
         let (before, next) = stored.map_or((0, 0), |stored| (sum(&stored.rollups), stored.next));
         for kept in [0, 90, usize::MAX] {
             let disk = open(&disk.after_power_loss(kept), &clock, &options).unwrap().close();
             let behind = decisions(&disk, next);
-            assert_eq!(before + behind, decisions(&disk, 0), "{until} {kept}");
+            assert_eq!(before + behind, decisions(&disk, 0), "{until} {cut:?} {kept}");
             recounted += behind;
         }
     }
-    assert!(200 < recounted, "{recounted}");
+    assert!(400 < recounted, "{recounted}");
 }
 
 #[test]

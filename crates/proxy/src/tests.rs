@@ -6,3 +6,4 @@ mod framing;
 mod life;
 mod record;
 mod refusals;
+mod storage;

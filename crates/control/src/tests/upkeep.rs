@@ -220,3 +220,75 @@ fn a_log_that_was_removed_or_rolled_back_is_continued_under_another_origin_and_r
     assert!(open.control.readiness().reasons.iter().all(|reason| !reason.contains("rolled back")));
     assert_eq!(origin(), format!("{first}/3"));
 }
+
+#[test]
+fn retention_takes_content_away_keeps_what_proofs_need_and_a_restart_goes_on() {
+    let fixture = Fixture::new("retention");
+    fixture.write("sallyport.yaml", &format!("{}record: {{ keep: 2d }}\n", super::GATEWAY));
+    let mut open = fixture.up();
+    let key = open.shop();
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(open.call(fixture.now(), Some(&key.key), "GET", "/orders").1);
+        // Half a day later the segment is not old yet, a day later it is sealed, and two days behind that it goes.
+        for _ in 0..2 {
+            open.control.recorder().flush().unwrap();
+            fixture.pass(std::time::Duration::from_secs(43_200));
+        }
+    }
+    open.control.recorder().flush().unwrap();
+    let reader = recorder::LogReader::open(&fixture.state().join("log"));
+    let ids: Vec<model::DecisionId> = ids.iter().map(|id| model::DecisionId::parse(id).unwrap()).collect();
+    let there: Vec<bool> = ids.iter().map(|id| !reader.find(*id).unwrap().is_empty()).collect();
+    // Eight days on, what is older than two days is gone, and what is two days old to the second is there.
+    assert_eq!(there, [false, false, false, false, false, false, true, true]);
+    let gone = 6;
+    let verifier = open.control.recorder().verifier().clone();
+    let verified = reader.verify(&verifier, None).unwrap();
+    assert!(verified.ok && gone <= verified.pruned, "{verified:?}");
+    let proof = reader.prove(*ids.last().unwrap()).unwrap();
+    assert!(proof.verify(&verifier).is_ok());
+    assert!(matches!(reader.prove(ids[0]), Err(recorder::reader::ReadLogError::UnknownId { .. })));
+    open.control.close().unwrap();
+    let mut open = fixture.up();
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "allowed");
+    open.control.close().unwrap();
+    let verified = reader.verify(&verifier, None).unwrap();
+    assert!(verified.ok && gone <= verified.pruned, "{verified:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_neither_calls_nor_the_log_nor_a_restart() {
+    let fixture = Fixture::new("set-back");
+    let mut open = fixture.up();
+    let key = open.shop();
+    let first = open.call(fixture.now(), Some(&key.key), "GET", "/orders");
+    open.control.recorder().flush().unwrap();
+    open.control.keep_up().unwrap();
+    fixture.clock.fetch_sub(3 * crate::status::DAY_MICROS, std::sync::atomic::Ordering::Relaxed);
+    let second = open.call(fixture.now(), Some(&key.key), "GET", "/orders");
+    assert_eq!((first.0.as_str(), second.0.as_str()), ("allowed", "allowed"));
+    open.control.recorder().flush().unwrap();
+    fixture.pass(std::time::Duration::from_secs(2));
+    open.control.recorder().flush().unwrap();
+    open.control.keep_up().unwrap();
+    assert_eq!(open.control.recorder().health().fault, None);
+    assert_eq!(count(&open), (2, 0));
+    // What is durable is signed, although the last signature is from days ahead.
+    let reader = recorder::LogReader::open(&fixture.state().join("log"));
+    let verifier = open.control.recorder().verifier().clone();
+    let verified = reader.verify(&verifier, None).unwrap();
+    assert!(verified.ok && verified.signed == verified.entries, "{verified:?}");
+    let killed = fixture.as_if_killed("set-back-killed");
+    open.control.close().unwrap();
+    for place in [&fixture, &killed] {
+        let mut open = place.up();
+        assert_eq!(open.call(place.now(), Some(&key.key), "GET", "/orders").0, "allowed");
+        open.control.recorder().flush().unwrap();
+        assert_eq!(count(&open), (3, 0));
+        for id in [&first.1, &second.1] {
+            assert!(!open.control.decision(&ann(), id).unwrap().is_empty());
+        }
+        open.control.close().unwrap();
+    }
+}

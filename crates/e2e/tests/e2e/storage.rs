@@ -1,7 +1,10 @@
 //! The record where storage fails: full disks, kills, and files that are not what was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use testkit::until;
@@ -132,6 +135,147 @@ fn on_a_full_disk_what_is_stopped_is_stopped_and_what_would_open_is_not_made() {
         told("key.revoke", &format!("key {leaked}")) && told("application.disable", "application stranger")
     );
     assert!(world.cli().run(&["key", "list"]).lines().len() == 4);
+}
+
+#[test]
+fn where_a_record_is_counted_a_full_disk_lets_calls_pass_and_counts_what_it_loses() {
+    let world = World::that_survives_full_files(|_| ());
+    let call = world.call("GET /orders").key(&world.keys.reader);
+    world.entries(&call.send().decision());
+    world.fill_files();
+    let passed: Vec<String> = (0..5)
+        .map(|_| {
+            let answer = call.send();
+            assert_eq!(answer.status, 200);
+            answer.decision()
+        })
+        .collect();
+    until("the reason of /readyz", || world.reasons().contains(FULL).then_some(()));
+    let lost = "sallyport_record_lost_total{cause=\"write_failed\"}";
+    until("the loss", || (5 <= world.metric(lost)).then_some(()));
+    world.free_files();
+    until("a readiness without reasons", || (!world.reasons().contains(FULL)).then_some(()));
+    let kept = call.send().decision();
+    world.entries(&kept);
+    let export = world.cli().run(&["audit", "export"]).lines();
+    let told: u64 = export
+        .iter()
+        .filter(|entry| entry["kind"] == "loss")
+        .map(|entry| entry["count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(told, world.metric(lost), "{export:?}");
+    assert!(export.iter().all(|entry| !passed.iter().any(|id| entry["id"] == id.as_str())));
+    assert_eq!(world.cli().run(&["audit", "verify"]).line()["ok"], true);
+}
+
+#[test]
+fn twenty_kills_under_load_lose_nothing_that_the_upstream_saw_and_nothing_is_counted_twice() {
+    let mut world = World::with(|place| place.edit(API, "audit: counted", "audit: required"));
+    let bytes = world.call("GET /orders").key(&world.keys.reader).bytes();
+    for round in 0..20 {
+        let (address, stop) = (world.gateway().address, AtomicBool::new(false));
+        let wanted = world.upstream.requests().len() + 3 + round * 7 % 19;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        load(address, &bytes);
+                    }
+                });
+            }
+            until("load", || (wanted <= world.upstream.requests().len()).then_some(()));
+            world.kill();
+            stop.store(true, Ordering::Relaxed);
+        });
+        world.start_again();
+    }
+    let seen = world.upstream.requests();
+    let (allowed, _) = world.counts();
+    let export = world.cli().run(&["audit", "export"]).lines();
+    let decided: BTreeSet<&str> = export
+        .iter()
+        .filter(|entry| entry["kind"] == "decided")
+        .map(|entry| entry["id"].as_str().unwrap())
+        .collect();
+    for request in &seen {
+        let id = request.all("sallyport-decision-id")[0];
+        assert!(decided.contains(id), "{id} of {} is lost", seen.len());
+    }
+    // Whatever was decided was counted, once; what was decided may not have got as far as the upstream.
+    assert_eq!(usize::try_from(allowed).unwrap(), decided.len());
+    assert!(seen.len() <= decided.len());
+    let torn = export.iter().filter(|entry| entry["kind"] == "opened" && entry["before"] == "torn");
+    assert_eq!(torn.count(), 20);
+    world.stop();
+    assert_eq!(world.cli().run(&["audit", "verify"]).line()["ok"], true);
+}
+
+/// One call whose answer nobody needs, of a gateway that may be gone.
+fn load(address: SocketAddr, bytes: &[u8]) {
+    let Ok(mut stream) = TcpStream::connect(address) else { return };
+    if stream.write_all(bytes).is_ok() {
+        drop(stream.read(&mut [0; 4_096]));
+    }
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_the_log_says_how_much_it_was() {
+    let mut world = World::start();
+    world.entries(&world.call("GET /orders").key(&world.keys.reader).send().decision());
+    world.kill();
+    let segment = world.segments().pop().unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    // The beginning of an entry, as a write leaves it that the power interrupted.
+    let torn = [&whole[..], &whole[whole.len() / 2..][..57]].concat();
+    std::fs::write(&segment, &torn).unwrap();
+    let verified = world.cli().try_run(&["audit", "verify"]).line();
+    assert_eq!(verified["torn_bytes"], 57, "{verified}");
+    world.start_again();
+    world.entries(&world.call("GET /orders").key(&world.keys.reader).send().decision());
+    let export = world.cli().run(&["audit", "export"]).lines();
+    let opened = export.iter().rfind(|entry| entry["kind"] == "opened").unwrap();
+    assert_eq!(
+        (&opened["before"], &opened["torn_bytes"]),
+        (&Value::from("torn"), &Value::from(57)),
+        "{opened}"
+    );
+    world.stop();
+    let verified = world.cli().run(&["audit", "verify"]).line();
+    assert_eq!(
+        (&verified["ok"], &verified["torn_bytes"]),
+        (&Value::from(true), &Value::from(0)),
+        "{verified}"
+    );
+}
+
+#[test]
+fn an_erased_subject_leaves_the_proofs_of_everybody_else_valid() {
+    let world = World::start();
+    let [erased, kept] = [&world.keys.reader, &world.keys.writer]
+        .map(|key| world.call("GET /orders").key(key).send().decision());
+    world.entries(&erased);
+    world.entries(&kept);
+    let prove = |id: &str| {
+        until("a checkpoint over the decision", || {
+            let output = world.cli().command().args(["audit", "prove", id]).output().unwrap();
+            output.status.success().then_some(output.stdout)
+        })
+    };
+    let before = [prove(&erased), prove(&kept)];
+    world.cli().run(&["audit", "erase", "--subject", "app:reader", "--reason", "request 4711"]);
+    let after = [prove(&erased), prove(&kept)];
+    let file = world.place.folder.path().join("decision.tlog-proof");
+    let check = |id: &str, proof: &[u8]| {
+        std::fs::write(&file, proof).unwrap();
+        world.cli().try_run(&["audit", "prove", id, "--check", &file.display().to_string()])
+    };
+    for (id, proof) in [&erased, &kept].into_iter().cycle().zip(before.iter().chain(&after)) {
+        assert_eq!(check(id, proof).code, 0, "{id}");
+    }
+    // A proof that was handed out holds what it held; one of today names nobody who was erased.
+    assert!(check(&erased, &before[0]).stdout.contains("reader"));
+    assert!(!check(&erased, &after[0]).stdout.contains("reader"));
+    assert!(check(&kept, &after[1]).stdout.contains("writer"));
 }
 
 /// A stopped gateway whose log has several sealed segments and an active one.

@@ -24,23 +24,27 @@ pub(crate) use added::Whole;
 /// A request on its way to the upstream. Owns what was judged; made by a pass alone, which it uses up. Its `Debug`
 /// does not print the assertion, which is good as a credential while it lasts.
 pub struct Forward {
+    request: CanonicalRequest,
+    /// Boxed, because it is handed from step to step by value.
+    parts: Box<Parts>,
+}
+
+struct Parts {
     id: DecisionId,
     rules: Arc<ApiRules>,
     client: ClientAddress,
     trace: Option<Trace>,
     assertion: Option<Arc<str>>,
-    /// Boxed, as most requests have none.
-    budgets: Option<Box<Budgets>>,
+    budgets: Option<Budgets>,
     nominated: Nominated,
     own_keys: OwnKeys,
-    request: CanonicalRequest,
 }
 
 impl fmt::Debug for Forward {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Forward")
-            .field("id", &self.id)
+            .field("id", &self.parts.id)
             .field("request", &self.request)
             .finish_non_exhaustive()
     }
@@ -90,17 +94,9 @@ impl Forward {
             );
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
         let own_keys = if may_hold_key(request.head_bytes()) { OwnKeys::Possible } else { OwnKeys::Absent };
-        Self {
-            id: evidence.id,
-            rules,
-            client,
-            trace: evidence.trace,
-            assertion,
-            budgets: None,
-            nominated,
-            own_keys,
-            request,
-        }
+        let (id, trace) = (evidence.id, evidence.trace);
+        let parts = Parts { id, rules, client, trace, assertion, budgets: None, nominated, own_keys };
+        Self { request, parts: Box::new(parts) }
     }
 
     /// The request that was judged. Its target goes to the upstream byte for byte.
@@ -112,35 +108,35 @@ impl Forward {
     /// The rules of its API: where the upstream is, and how large a body may be.
     #[must_use]
     pub fn rules(&self) -> &ApiRules {
-        &self.rules
+        &self.parts.rules
     }
 
     /// The id of the decision that let it pass.
     #[must_use]
     pub const fn id(&self) -> DecisionId {
-        self.id
+        self.parts.id
     }
 
     /// The assertion, where the caller is verified.
     #[must_use]
     pub fn assertion(&self) -> Option<&str> {
-        self.assertion.as_deref()
+        self.parts.assertion.as_deref()
     }
 
     /// What is left of the limits that the request was taken out of; for every answer but a redirection.
     #[must_use]
     pub fn budgets(&self) -> Option<&Budgets> {
-        self.budgets.as_deref()
+        self.parts.budgets.as_ref()
     }
 
     pub(crate) fn note_budgets(&mut self, budgets: Budgets) {
-        self.budgets = Some(Box::new(budgets));
+        self.parts.budgets = Some(budgets);
     }
 
     /// Bytes that the body may have; a streaming door stops at them.
     #[must_use]
     pub fn body_bytes_max(&self) -> Option<u64> {
-        self.rules.body_bytes_max
+        self.parts.rules.body_bytes_max
     }
 
     /// Gives the buffers of the request back.
@@ -161,9 +157,9 @@ impl Forward {
             if !self.passes(field, bytes) {
                 continue;
             }
-            match (field.kind, self.rules.host_header) {
+            match (field.kind, self.parts.rules.host_header) {
                 (FieldKind::Host, HostHeader::Upstream) => {
-                    keep(Kept::Name(field.name.of(bytes), self.rules.upstream.host.as_bytes()));
+                    keep(Kept::Name(field.name.of(bytes), self.parts.rules.upstream.host.as_bytes()));
                 }
                 (_, HostHeader::Preserve | HostHeader::Upstream) => keep(Kept::Whole(*field)),
             }
@@ -182,7 +178,7 @@ impl Forward {
     /// Whether a trailer of this request goes on.
     #[must_use]
     pub fn trailer_use(&self, name: &[u8], value: &[u8]) -> TrailerUse {
-        let is_key = same_name(name, &self.rules.key_header) || holds_own_key(value);
+        let is_key = same_name(name, &self.parts.rules.key_header) || holds_own_key(value);
         if is_key { TrailerUse::Drop } else { trailer_use(name) }
     }
 
@@ -191,12 +187,12 @@ impl Forward {
         let by_kind = match field.kind {
             FieldKind::Host => return true,
             FieldKind::Plain => {
-                (self.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))
-                    && (self.rules.credential == CredentialUse::Pass
-                        || !same_name(field.name.of(bytes), &self.rules.key_header))
+                (self.parts.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))
+                    && (self.parts.rules.credential == CredentialUse::Pass
+                        || !same_name(field.name.of(bytes), &self.parts.rules.key_header))
             }
             FieldKind::Authorization => {
-                self.rules.credential == CredentialUse::Pass && !holds_own_key(field.value.of(bytes))
+                self.parts.rules.credential == CredentialUse::Pass && !holds_own_key(field.value.of(bytes))
             }
             FieldKind::AccessControlRequestMethod
             | FieldKind::AccessControlRequestHeaders
@@ -205,10 +201,10 @@ impl Forward {
                 let name = field.name.of(bytes);
                 self.is_listed(name)
                     && !holds_own_key(field.value.of(bytes))
-                    && !same_name(name, &self.rules.key_header)
+                    && !same_name(name, &self.parts.rules.key_header)
             }
             FieldKind::Tracestate => {
-                self.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
+                self.parts.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
             }
             FieldKind::ClientAddress => {
                 self.client.peer == Peer::Trusted && !is_own_key(field.value.of(bytes))
@@ -221,11 +217,11 @@ impl Forward {
             | FieldKind::Managed
             | FieldKind::Traceparent => false,
         };
-        by_kind && (self.nominated == Nominated::No || !self.is_nominated(field.name.of(bytes)))
+        by_kind && (self.parts.nominated == Nominated::No || !self.is_nominated(field.name.of(bytes)))
     }
 
     fn is_listed(&self, name: &[u8]) -> bool {
-        self.rules.underscore_headers.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+        self.parts.rules.underscore_headers.iter().any(|listed| listed.eq_ignore_ascii_case(name))
     }
 
     /// Whether `Connection` names this field. It cannot name what describes the content.

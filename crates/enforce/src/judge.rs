@@ -23,7 +23,8 @@ use crate::{ApiRules, Availability, Closing, Evidence, Refused, Snapshot, Trace,
 /// What was decided, and what is to be recorded about it.
 #[derive(Debug)]
 pub struct Judgement {
-    pub evidence: Evidence,
+    /// Boxed, because a judgement is handed on by value.
+    pub evidence: Box<Evidence>,
     pub outcome: Outcome,
 }
 
@@ -78,7 +79,7 @@ pub fn judge(
     request: CanonicalRequest,
 ) -> Judgement {
     let id = worker.decision_id(now);
-    let mut evidence = Evidence::new(snapshot, id, now);
+    let mut evidence = Box::new(Evidence::new(snapshot, id, now));
     evidence.method = request.method();
     evidence.source_ip = Some(request.peer());
     let outcome = match reach_api(snapshot, now, &request) {
@@ -115,7 +116,7 @@ pub fn refuse_unadmitted(
     closing: Closing,
 ) -> Judgement {
     let id = worker.decision_id(now);
-    let mut evidence = Evidence::new(snapshot, id, now);
+    let mut evidence = Box::new(Evidence::new(snapshot, id, now));
     evidence.refusal = Some(refusal);
     let mut answer = refused(id, &refusal);
     match closing {

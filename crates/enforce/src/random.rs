@@ -58,50 +58,66 @@ impl std::fmt::Debug for Random {
 fn block(key: &[u32; 8], counter: u64, nonce: u64, rounds: u32) -> [u32; BLOCK_WORDS] {
     let low = |value: u64| u32::try_from(value & 0xffff_ffff).unwrap_or_default();
     let [k0, k1, k2, k3, k4, k5, k6, k7] = *key;
-    // Four quarter rounds at a time, which the compiler makes vectors of.
     let start = [
-        [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574],
-        [k0, k1, k2, k3],
-        [k4, k5, k6, k7],
-        [low(counter), low(counter >> 32), low(nonce), low(nonce >> 32)],
+        0x6170_7865,
+        0x3320_646e,
+        0x7962_2d32,
+        0x6b20_6574,
+        k0,
+        k1,
+        k2,
+        k3,
+        k4,
+        k5,
+        k6,
+        k7,
+        low(counter),
+        low(counter >> 32),
+        low(nonce),
+        low(nonce >> 32),
     ];
-    let mut rows = start;
+    let [
+        mut a,
+        mut b,
+        mut c,
+        mut d,
+        mut e,
+        mut f,
+        mut g,
+        mut h,
+        mut i,
+        mut j,
+        mut k,
+        mut l,
+        mut m,
+        mut n,
+        mut o,
+        mut p,
+    ] = start;
     for _ in 0..rounds / 2 {
-        quarters(&mut rows);
-        turn(&mut rows, [1, 2, 3]);
-        quarters(&mut rows);
-        turn(&mut rows, [3, 2, 1]);
+        quarter(&mut a, &mut e, &mut i, &mut m);
+        quarter(&mut b, &mut f, &mut j, &mut n);
+        quarter(&mut c, &mut g, &mut k, &mut o);
+        quarter(&mut d, &mut h, &mut l, &mut p);
+        quarter(&mut a, &mut f, &mut k, &mut p);
+        quarter(&mut b, &mut g, &mut l, &mut m);
+        quarter(&mut c, &mut h, &mut i, &mut n);
+        quarter(&mut d, &mut e, &mut j, &mut o);
     }
-    let mut mixed = [0; BLOCK_WORDS];
-    for ((slots, row), before) in mixed.as_chunks_mut::<4>().0.iter_mut().zip(rows).zip(start) {
-        *slots = each(row, before, u32::wrapping_add);
+    let mut mixed = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
+    for (word, before) in mixed.iter_mut().zip(start) {
+        *word = word.wrapping_add(before);
     }
     mixed
 }
 
-/// The quarter round of each column.
-fn quarters(rows: &mut [[u32; 4]; 4]) {
-    let [a, b, c, d] = rows;
+fn quarter(a: &mut u32, b: &mut u32, c: &mut u32, d: &mut u32) {
     for (left, right) in [(16, 12), (8, 7)] {
-        *a = each(*a, *b, u32::wrapping_add);
-        *d = each(*d, *a, |d, a| (d ^ a).rotate_left(left));
-        *c = each(*c, *d, u32::wrapping_add);
-        *b = each(*b, *c, |b, c| (b ^ c).rotate_left(right));
+        *a = a.wrapping_add(*b);
+        *d = (*d ^ *a).rotate_left(left);
+        *c = c.wrapping_add(*d);
+        *b = (*b ^ *c).rotate_left(right);
     }
-}
-
-/// Turns the rows behind the first by so many places, so that diagonals become columns.
-fn turn(rows: &mut [[u32; 4]; 4], places: [usize; 3]) {
-    let [_, others @ ..] = rows;
-    for (row, places) in others.iter_mut().zip(places) {
-        row.rotate_left(places);
-    }
-}
-
-#[inline]
-fn each(one: [u32; 4], other: [u32; 4], both: impl Fn(u32, u32) -> u32) -> [u32; 4] {
-    let ([a, b, c, d], [e, f, g, h]) = (one, other);
-    [both(a, e), both(b, f), both(c, g), both(d, h)]
 }
 
 #[cfg(test)]

@@ -175,6 +175,32 @@ pub(crate) fn target_length(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + length
 }
 
+/// A word with its letters in lower case; exact.
+#[inline]
+const fn lowered(word: u64) -> u64 {
+    let low = word & !HIGH;
+    let upper = from(low, b'A') & !from(low, b'Z' + 1) & !word & HIGH;
+    // From 0x80 to the 0x20 that is between the cases.
+    word | (upper >> 2)
+}
+
+/// Whether `bytes`, with its ASCII letters in lower case, is `lower`.
+#[inline]
+pub(crate) fn equals_lower(bytes: &[u8], lower: &[u8]) -> bool {
+    let same =
+        |(one, other): (&[u8; 8], &[u8; 8])| lowered(u64::from_le_bytes(*one)) == u64::from_le_bytes(*other);
+    if bytes.len() != lower.len() {
+        return false;
+    }
+    match (bytes.last_chunk::<8>(), lower.last_chunk::<8>()) {
+        // The last word overlaps the one before it.
+        (Some(one), Some(other)) => {
+            same((one, other)) && bytes.as_chunks::<8>().0.iter().zip(lower.as_chunks::<8>().0).all(same)
+        }
+        _ => bytes.iter().zip(lower).all(|(one, other)| one.to_ascii_lowercase() == *other),
+    }
+}
+
 /// The index of the first flagged byte of a little-endian word that has one.
 #[inline]
 const fn first_flag(flags: u64) -> usize {

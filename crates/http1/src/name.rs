@@ -4,7 +4,7 @@
 //! a list is said to be none, and never guessed at.
 
 use crate::Field;
-use crate::bytes::{is_blank, is_token};
+use crate::bytes::{equals_lower, is_blank, is_token};
 
 /// A value that is not a list of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub struct TokenListError;
 #[must_use]
 #[inline]
 pub fn equals(name: &[u8], lower: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(lower)
+    equals_lower(name, lower)
 }
 
 /// Whether a field belongs to one connection and is never passed on (RFC 9110, 7.6.1).

@@ -60,6 +60,13 @@ impl fmt::Debug for HeadField<'_> {
 /// values nor the target.
 #[derive(Clone, Default)]
 pub struct Head {
+    /// Boxed, because a request is handed from step to step by value.
+    pub(crate) parts: Box<Parts>,
+}
+
+/// What a head holds.
+#[derive(Clone, Default)]
+pub(crate) struct Parts {
     pub(crate) bytes: Vec<u8>,
     pub(crate) method: Span,
     pub(crate) target: Span,
@@ -76,7 +83,7 @@ impl fmt::Debug for Head {
         formatter
             .debug_struct("Head")
             .field("method", &format_args!("{}", self.method().escape_ascii()))
-            .field("target_bytes", &self.target.length)
+            .field("target_bytes", &self.parts.target.length)
             .field("fields", &fields)
             .finish_non_exhaustive()
     }
@@ -93,12 +100,12 @@ pub const HEAD_BYTES_MAX: usize = 65_535;
 impl Head {
     /// Forgets the last request and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.fields.clear();
-        self.text.clear();
-        self.segments.clear();
-        self.method = Span::default();
-        self.target = Span::default();
+        self.parts.bytes.clear();
+        self.parts.fields.clear();
+        self.parts.text.clear();
+        self.parts.segments.clear();
+        self.parts.method = Span::default();
+        self.parts.target = Span::default();
     }
 
     /// Takes over the bytes of a whole head and where its method and target stand.
@@ -107,17 +114,17 @@ impl Head {
         if HEAD_BYTES_MAX < bytes.len() {
             return Err(HeadTooLong);
         }
-        self.bytes.extend_from_slice(bytes);
-        self.method = method;
-        self.target = target;
+        self.parts.bytes.extend_from_slice(bytes);
+        self.parts.method = method;
+        self.parts.target = target;
         Ok(())
     }
 
     /// Adds the next field by where it stands in the bytes, and classifies it.
     #[inline]
     pub fn push_field(&mut self, name: Span, value: Span) {
-        let kind = FieldKind::of_name(name.of(&self.bytes));
-        self.fields.push(FieldSpan { name, value, kind });
+        let kind = FieldKind::of_name(name.of(&self.parts.bytes));
+        self.parts.fields.push(FieldSpan { name, value, kind });
     }
 
     /// Builds a head from its parts, for doors that do not have it as text.
@@ -127,8 +134,8 @@ impl Head {
         fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Self, HeadTooLong> {
         let mut head = Self::default();
-        head.method = head.append(method).ok_or(HeadTooLong)?;
-        head.target = head.append(target).ok_or(HeadTooLong)?;
+        head.parts.method = head.append(method).ok_or(HeadTooLong)?;
+        head.parts.target = head.append(target).ok_or(HeadTooLong)?;
         for (name, value) in fields {
             let name = head.append(name).ok_or(HeadTooLong)?;
             let value = head.append(value).ok_or(HeadTooLong)?;
@@ -141,33 +148,33 @@ impl Head {
     #[must_use]
     #[inline]
     pub fn method(&self) -> &[u8] {
-        self.method.of(&self.bytes)
+        self.parts.method.of(&self.parts.bytes)
     }
 
     /// The request target, byte for byte.
     #[must_use]
     #[inline]
     pub fn target(&self) -> &[u8] {
-        self.target.of(&self.bytes)
+        self.parts.target.of(&self.parts.bytes)
     }
 
     /// The fields in their order.
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = HeadField<'_>> {
-        self.fields.iter().map(|field| HeadField {
-            name: field.name.of(&self.bytes),
-            value: field.value.of(&self.bytes),
+        self.parts.fields.iter().map(|field| HeadField {
+            name: field.name.of(&self.parts.bytes),
+            value: field.value.of(&self.parts.bytes),
             kind: field.kind,
         })
     }
 
     /// Writes `part` behind the head; `None` when it no longer fits.
     fn append(&mut self, part: &[u8]) -> Option<Span> {
-        let start = self.bytes.len();
+        let start = self.parts.bytes.len();
         if HEAD_BYTES_MAX < start + part.len() {
             return None;
         }
-        self.bytes.extend_from_slice(part);
+        self.parts.bytes.extend_from_slice(part);
         Some(Span { start: u16::try_from(start).ok()?, length: u16::try_from(part.len()).ok()? })
     }
 }

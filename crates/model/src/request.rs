@@ -104,7 +104,7 @@ impl CanonicalRequest {
     #[must_use]
     #[inline]
     pub fn host(&self) -> &str {
-        self.host.of_text(&self.head.text)
+        self.host.of_text(&self.head.parts.text)
     }
 
     #[must_use]
@@ -122,26 +122,26 @@ impl CanonicalRequest {
     /// The path as written, still encoded, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
-        std::str::from_utf8(self.path.of(&self.head.bytes)).unwrap_or("")
+        std::str::from_utf8(self.path.of(&self.head.parts.bytes)).unwrap_or("")
     }
 
     /// The query without its `?`. For the upstream only: nothing here judges or records it.
     #[must_use]
     pub fn query(&self) -> Option<&[u8]> {
-        self.query.map(|query| query.of(&self.head.bytes))
+        self.query.map(|query| query.of(&self.head.parts.bytes))
     }
 
     /// The path's segments, decoded: `/` has one empty segment, `/a/` has `a` and an empty one.
     #[inline]
     pub fn segments(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.head.segments.iter().map(|segment| segment.of_text(&self.head.text))
+        self.head.parts.segments.iter().map(|segment| segment.of_text(&self.head.parts.text))
     }
 
     /// The decoded segment at `place`.
     #[must_use]
     #[inline]
     pub fn segment(&self, place: usize) -> Option<&str> {
-        Some(self.head.segments.get(place)?.of_text(&self.head.text))
+        Some(self.head.parts.segments.get(place)?.of_text(&self.head.parts.text))
     }
 
     /// The fields in their order and spelling, each with its class.
@@ -154,30 +154,30 @@ impl CanonicalRequest {
     #[must_use]
     #[inline]
     pub fn head_bytes(&self) -> &[u8] {
-        &self.head.bytes
+        &self.head.parts.bytes
     }
 
     /// Where the fields stand, in their order.
     #[must_use]
     #[inline]
     pub fn field_spans(&self) -> &[FieldSpan] {
-        &self.head.fields
+        &self.head.parts.fields
     }
 
     /// What the `Host` field holds, as it was sent.
     #[must_use]
     #[inline]
     pub fn authority(&self) -> &[u8] {
-        self.authority.of(&self.head.bytes)
+        self.authority.of(&self.head.parts.bytes)
     }
 
     /// The value of the only field of this class; `None` when there is none or more than one.
     #[must_use]
     #[inline]
     pub fn only(&self, kind: FieldKind) -> Option<&[u8]> {
-        let mut found = self.head.fields.iter().filter(|field| field.kind == kind);
+        let mut found = self.head.parts.fields.iter().filter(|field| field.kind == kind);
         match (found.next(), found.next()) {
-            (Some(field), None) => Some(field.value.of(&self.head.bytes)),
+            (Some(field), None) => Some(field.value.of(&self.head.parts.bytes)),
             _ => None,
         }
     }
@@ -221,7 +221,8 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
     let parts = target::judge(head)
         .map_err(|fault| Refusal::new(DenyReason::MalformedRequest, fault.code(), fault.detail()))?;
     let host = judge_host(head)?;
-    let authorizations = head.fields.iter().filter(|field| field.kind == FieldKind::Authorization).count();
+    let authorizations =
+        head.parts.fields.iter().filter(|field| field.kind == FieldKind::Authorization).count();
     if 1 < authorizations {
         return Err(Refusal::new(
             DenyReason::MultipleCredentials,
@@ -234,7 +235,7 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
 
 fn judge_host(head: &mut Head) -> Result<Host, Refusal> {
     let refused = |code, detail| Refusal::new(DenyReason::MalformedRequest, code, detail);
-    let mut hosts = head.fields.iter().filter(|field| field.kind == FieldKind::Host);
+    let mut hosts = head.parts.fields.iter().filter(|field| field.kind == FieldKind::Host);
     let field = match (hosts.next(), hosts.next()) {
         (Some(field), None) => *field,
         (None, _) => return Err(refused("missing_host", "the request has no `Host` field")),
@@ -242,14 +243,14 @@ fn judge_host(head: &mut Head) -> Result<Host, Refusal> {
             return Err(refused("several_hosts", "the request has more than one `Host` field"));
         }
     };
-    let name = parse_authority(field.value.of(&head.bytes))
+    let name = parse_authority(field.value.of(&head.parts.bytes))
         .map_err(|_| refused("invalid_host", "the `Host` field does not hold a host name"))?;
     let port = name.port;
-    let start = head.text.len();
+    let start = head.parts.text.len();
     // INVARIANT: a host name that was parsed is ASCII.
-    head.text.push_str(std::str::from_utf8(name.host).unwrap_or(""));
-    let length = head.text.len() - start;
-    if let Some(host) = head.text.get_mut(start..) {
+    head.parts.text.push_str(std::str::from_utf8(name.host).unwrap_or(""));
+    let length = head.parts.text.len() - start;
+    if let Some(host) = head.parts.text.get_mut(start..) {
         host.make_ascii_lowercase();
     }
     let host = match (u16::try_from(start), u16::try_from(length)) {

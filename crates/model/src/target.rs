@@ -105,21 +105,22 @@ fn class(byte: u8) -> u8 {
 
 /// Judges the target of `head` and writes its decoded path as text, and where the segments stand in that.
 pub(crate) fn judge(head: &mut Head) -> Result<TargetParts, TargetFault> {
-    head.segments.clear();
-    head.text.clear();
-    let target = head.target.of(&head.bytes);
-    let Split { path, query, escapes } = split(target, &mut head.segments)?;
+    let parts = &mut *head.parts;
+    parts.segments.clear();
+    parts.text.clear();
+    let target = parts.target.of(&parts.bytes);
+    let Split { path, query, escapes } = split(target, &mut parts.segments)?;
     if let Some(query) = query {
         judge_query(target.get(query..).unwrap_or_default())?;
     }
     let written = target.get(..path).unwrap_or_default();
     match escapes {
         // INVARIANT: bytes that may stand in a path are ASCII.
-        Escapes::Absent => head.text.push_str(std::str::from_utf8(written).unwrap_or("")),
-        Escapes::Present => decode_segments(written, &mut head.segments, &mut head.text)?,
+        Escapes::Absent => parts.text.push_str(std::str::from_utf8(written).unwrap_or("")),
+        Escapes::Present => decode_segments(written, &mut parts.segments, &mut parts.text)?,
     }
     refuse_dot_segments(head)?;
-    let Span { start, length } = head.target;
+    let Span { start, length } = head.parts.target;
     // INVARIANT: both are places in the target, whose length fits.
     let short = |place: usize| u16::try_from(place).unwrap_or(length);
     Ok(TargetParts {
@@ -304,9 +305,9 @@ fn hex(byte: u8) -> Option<u8> {
 }
 
 fn refuse_dot_segments(head: &Head) -> Result<(), TargetFault> {
-    for segment in &head.segments {
+    for segment in &head.parts.segments {
         if segment.length <= 2
-            && let "." | ".." = segment.of_text(&head.text)
+            && let "." | ".." = segment.of_text(&head.parts.text)
         {
             return Err(TargetFault::DotSegment);
         }
@@ -323,8 +324,9 @@ mod tests {
     fn judged(target: &[u8]) -> Result<(String, Option<String>, Vec<String>), &'static str> {
         let mut head = Head::from_parts(b"GET", target, []).unwrap();
         let parts = judge(&mut head).map_err(TargetFault::code)?;
-        let text = |span: Span| String::from_utf8(span.of(&head.bytes).to_vec()).unwrap();
-        let segments = head.segments.iter().map(|segment| segment.of_text(&head.text).to_owned()).collect();
+        let text = |span: Span| String::from_utf8(span.of(&head.parts.bytes).to_vec()).unwrap();
+        let segments =
+            head.parts.segments.iter().map(|segment| segment.of_text(&head.parts.text).to_owned()).collect();
         Ok((text(parts.path), parts.query.map(text), segments))
     }
 

@@ -23,7 +23,7 @@ impl Forward {
     /// The fields that the gateway adds.
     #[inline]
     pub fn write_added(&self, fields: &mut impl AddedFields) {
-        let (first, others) = self.client.path.split_first().unzip();
+        let (first, others) = self.parts.client.path.split_first().unzip();
         let (first, others) = (first.map(|first| (first, ShortText::of(first))), others.unwrap_or_default());
         self.write_forwarded(fields, first.as_ref(), others);
         fields.begin("X-Forwarded-For");
@@ -36,19 +36,19 @@ impl Forward {
         }
         fields.end();
         put(fields, "X-Forwarded-Host", self.request.authority());
-        match (self.request.port(), self.client.scheme) {
+        match (self.request.port(), self.parts.client.scheme) {
             (None, Scheme::Http) => put(fields, "X-Forwarded-Port", b"80"),
             (None, Scheme::Https) => put(fields, "X-Forwarded-Port", b"443"),
             (Some(port), _) => {
                 put(fields, "X-Forwarded-Port", ShortText::number(u64::from(port)).as_bytes());
             }
         }
-        put(fields, "X-Forwarded-Proto", self.client.scheme.as_str().as_bytes());
-        if let Some(trace) = &self.trace {
+        put(fields, "X-Forwarded-Proto", self.parts.client.scheme.as_str().as_bytes());
+        if let Some(trace) = &self.parts.trace {
             put(fields, "traceparent", &trace.text());
         }
-        put(fields, "Sallyport-Decision-Id", &self.id.text());
-        if let Some(assertion) = &self.assertion {
+        put(fields, "Sallyport-Decision-Id", &self.parts.id.text());
+        if let Some(assertion) = &self.parts.assertion {
             put(fields, "Sallyport-Assertion", assertion.as_bytes());
         }
     }
@@ -67,7 +67,7 @@ impl Forward {
         others: &[IpAddr],
     ) {
         fields.begin("Forwarded");
-        let known = self.client.address.is_some();
+        let known = self.parts.client.address.is_some();
         if !known {
             fields.append(b"for=unknown");
         }
@@ -79,7 +79,7 @@ impl Forward {
             fields.append(b";host=\"");
             fields.append(self.request.authority());
             fields.append(b"\";proto=");
-            fields.append(self.client.scheme.as_str().as_bytes());
+            fields.append(self.parts.client.scheme.as_str().as_bytes());
         }
         for address in others {
             fields.append(b", ");

@@ -56,7 +56,7 @@ fn passes(judgement: Judgement) -> (bool, Evidence) {
             false
         }
     };
-    (passes, evidence)
+    (passes, *evidence)
 }
 
 proptest! {

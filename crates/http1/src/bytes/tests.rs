@@ -38,6 +38,22 @@ fn whole_slices_are_judged_like_their_bytes() {
 }
 
 #[test]
+fn case_is_ignored_of_ascii_letters_alone() {
+    for filler in [b'a', b'A', b'-', b'@', b'[', b'Z', 0xc1, 0x00] {
+        each_place(filler, |bytes, place, _| {
+            let lower = bytes.to_ascii_lowercase();
+            assert!(equals_lower(bytes, &lower), "{bytes:?}");
+            for other in [lower[place] ^ 0x20, lower[place] ^ 0x80, lower[place].wrapping_add(1)] {
+                let mut near = lower.clone();
+                near[place] = other;
+                assert_eq!(equals_lower(bytes, &near), lower == near, "{bytes:?} {near:?}");
+            }
+            assert!(!equals_lower(bytes, &lower[1..]), "{bytes:?}");
+        });
+    }
+}
+
+#[test]
 fn targets_end_at_the_first_byte_that_is_not_visible_or_is_a_hash() {
     for filler in [b'!', b'~', b'"', b'$'] {
         each_place(filler, |bytes, place, byte| {

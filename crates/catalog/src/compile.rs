@@ -12,8 +12,10 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use model::{ApiName, GroupName, Method, OperationId};
 
-use crate::find::{Sites, Trie};
-use crate::{ApiDeclaration, BasePath, Cors, Hosts, Lifecycle, Lint, PathParameter, Template, Visibility};
+use crate::find::{Sites, Trie, fixed_captures};
+use crate::{
+    ApiDeclaration, BasePath, Captures, Cors, Hosts, Lifecycle, Lint, PathParameter, Template, Visibility,
+};
 
 /// The most APIs of a catalogue.
 pub const APIS_MAX: usize = 65_535;
@@ -56,6 +58,8 @@ pub struct Operation {
     pub visibility: Visibility,
     pub operation_id: Option<Box<str>>,
     pub summary: Option<Box<str>>,
+    /// Where the parameters stand, where that is the same in every request that fits.
+    pub(crate) captures: Option<Captures>,
 }
 
 /// All declared operations of a gateway, ready to be matched.
@@ -185,6 +189,7 @@ fn number(declarations: Vec<ApiDeclaration>) -> Result<(Vec<Api>, Vec<Operation>
         let first = count(&operations)?;
         for operation in declaration.operations {
             operations.push(Operation {
+                captures: fixed_captures(&operation.template),
                 id: OperationId::new(&declaration.name, operation.method, &operation.template.to_string()),
                 api,
                 method: operation.method,

@@ -84,7 +84,9 @@ impl Catalog {
         let Some(operation) = endpoint.operation(method).or(of_get) else {
             return Match::MethodNotDeclared { api: endpoint.api, allow: endpoint.allow() };
         };
-        let captures = self.operation(operation).and_then(|found| capture(&found.template, request));
+        let captures = self
+            .operation(operation)
+            .and_then(|found| found.captures.or_else(|| capture(&found.template, request)));
         match captures {
             Some(captures) => Match::Found(Found { api: endpoint.api, operation, captures }),
             // A segment can be split in two ways: the path belongs to this operation and yet means none.
@@ -93,7 +95,26 @@ impl Catalog {
     }
 }
 
+/// Where the parameters of a template stand in every request that fits; `None` where that depends on the request.
+pub(crate) fn fixed_captures(template: &Template) -> Option<Captures> {
+    let mut captures = Captures::EMPTY;
+    for (place, segment) in (0_u8..).zip(template.segments()) {
+        match segment {
+            Segment::Affix(_) => return None,
+            Segment::Literal(_) => {}
+            Segment::Parameter(_) => {
+                captures.push(Place { segment: place, reach: Reach::Whole, start: 0, end: 0 })?;
+            }
+            Segment::Spanning(_) => {
+                captures.push(Place { segment: place, reach: Reach::ToTheEnd, start: 0, end: 0 })?;
+            }
+        }
+    }
+    Some(captures)
+}
+
 /// Where the parameters of a template that fits stand in a request; `None` where that has two answers.
+#[cold]
 fn capture(template: &Template, request: &CanonicalRequest) -> Option<Captures> {
     let mut captures = Captures::EMPTY;
     for (place, segment) in (0_u8..).zip(template.segments()) {

@@ -11,7 +11,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-pub(crate) use key::{Key, StoredKey};
+pub(crate) use key::{Key, StoredKey, can_be_keyed};
 
 use crate::ruling::Ruling;
 
@@ -98,17 +98,18 @@ impl DecisionCache {
     pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<&Ruling> {
         let hash = self.hasher.hash_one(key);
         let place = place(hash, self.sets.len());
-        let found = self.sets.get(place).and_then(|set| {
-            set.iter()
-                .position(|way| way.as_ref().is_some_and(|entry| entry.hash == hash && entry.key.equals(key)))
-        });
-        let Some(way) = found else {
+        let is_it = |way: &Option<Box<Entry>>| {
+            way.as_ref().is_some_and(|entry| entry.hash == hash && entry.key.equals(key))
+        };
+        let Some(set) = self.sets.get_mut(place) else { return None };
+        let Some(way) = set.iter().position(is_it) else {
             self.counters.misses += 1;
             return None;
         };
         self.counters.hits += 1;
-        let set = self.sets.get_mut(place)?;
-        set.get_mut(..=way)?.rotate_right(1);
+        if 0 < way {
+            set.get_mut(..=way)?.rotate_right(1);
+        }
         set.first()?.as_ref().map(|entry| &entry.ruling)
     }
 

@@ -8,7 +8,7 @@
 use cedar_policy::{EvalResult, eval_expression};
 use smallvec::SmallVec;
 
-use crate::cache::{DecisionCache, Key};
+use crate::cache::{DecisionCache, Key, can_be_keyed};
 use crate::compile::Policies;
 use crate::facts::{Facts, Question};
 use crate::reads::{ContextFact, Reads};
@@ -49,10 +49,11 @@ impl Policies {
         let Some(slice) = self.slice(operation, &facts.caller.client) else {
             return Ruling::fault();
         };
-        let Some(key) = Key::new(operation, &slice, facts) else {
+        if !can_be_keyed(&slice) {
             cache.count_uncacheable();
             return self.evaluate(operation, &slice, facts).ruling;
-        };
+        }
+        let key = Key::new(operation, &slice, facts);
         if let Some(ruling) = cache.find(&key) {
             return ruling.clone();
         }

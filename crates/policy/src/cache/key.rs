@@ -3,6 +3,7 @@
 //! INVARIANT: two requests with equal keys get equal rulings. Every field is either a fact as Cedar would see it,
 //! or which side of each of a slice's literals it is on.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::slice::{OperationEntry, Slice, WantedParams};
 const ADDRESS_TESTS_MAX: usize = 128;
 
 /// What an answer depends on, borrowed from slice and facts. Facts that no condition reads are `None`.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub(crate) struct Key<'a> {
     parts: SmallVec<[u128; 3]>,
     principal: Option<Principal<'a>>,
@@ -31,21 +32,41 @@ pub(crate) struct Key<'a> {
     params: SmallVec<[Option<ParameterValue<'a>>; 4]>,
     address: Address,
     /// Per part: between which of its breakpoints the time is.
-    intervals: SmallVec<[u32; 3]>,
+    intervals: SmallVec<[usize; 3]>,
 }
 
 #[derive(Debug)]
 struct Principal<'a>(&'a Client);
 
-impl std::hash::Hash for Principal<'_> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        // The name alone: it spreads well, and equality looks at everything.
-        match self.0 {
-            Client::Anonymous => state.write_u8(0),
-            Client::Application(application) => {
-                state.write_u8(1);
-                application.name.hash(state);
-            }
+/// What spreads keys and is there; equality looks at everything.
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (part, interval) in self.parts.iter().zip(&self.intervals) {
+            state.write_u128(*part);
+            state.write_usize(*interval);
+        }
+        match self.principal {
+            Some(Principal(Client::Application(application))) => application.name.hash(state),
+            Some(Principal(Client::Anonymous)) | None => {}
+        }
+        if let Some(strength) = self.strength {
+            state.write_i64(strength);
+        }
+        if let Some(mfa) = self.mfa {
+            mfa.hash(state);
+        }
+        if let Some(user) = self.user {
+            user.hash(state);
+        }
+        if let Some(scopes) = self.scopes {
+            scopes.hash(state);
+        }
+        for param in &self.params {
+            param.hash(state);
+        }
+        match self.address {
+            Address::Unread => {}
+            Address::Absent | Address::Exact(_) | Address::Tested(_) => self.address.hash(state),
         }
     }
 }
@@ -72,7 +93,7 @@ pub(crate) struct StoredKey {
     parameters_content: Option<u128>,
     params: Box<[Option<StoredParam>]>,
     address: Address,
-    intervals: SmallVec<[u32; 3]>,
+    intervals: SmallVec<[usize; 3]>,
 }
 
 #[derive(Debug)]
@@ -88,12 +109,15 @@ enum StoredParam {
     String(Box<str>),
 }
 
+/// Whether answers of a slice can be kept: not where it looks at the time itself.
+pub(crate) fn can_be_keyed(slice: &Slice<'_>) -> bool {
+    slice.iter().all(|part| part.wants.now != Precision::Exact)
+}
+
 impl<'a> Key<'a> {
-    /// The key of a request; none where the slice looks at the time itself.
-    pub(crate) fn new(operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'a>) -> Option<Self> {
-        if slice.iter().any(|part| part.wants.now == Precision::Exact) {
-            return None;
-        }
+    /// The key of a request whose slice [`can_be_keyed`].
+    #[inline]
+    pub(crate) fn new(operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'a>) -> Self {
         let mut key = Self {
             parts: SmallVec::new(),
             principal: None,
@@ -110,8 +134,7 @@ impl<'a> Key<'a> {
         for part in slice {
             let wants = &part.wants;
             key.parts.push(part.content);
-            let interval = part.breakpoints.partition_point(|&breakpoint| breakpoint <= now);
-            key.intervals.push(u32::try_from(interval).ok()?);
+            key.intervals.push(part.breakpoints.partition_point(|&breakpoint| breakpoint <= now));
             if wants.principal {
                 key.principal = Some(Principal(&facts.caller.client));
             }
@@ -133,11 +156,13 @@ impl<'a> Key<'a> {
                     key.params.extend(facts.params.iter().copied().map(Some));
                 }
                 WantedParams::Listed(names) => {
-                    key.params.extend(names.iter().map(|name| parameter(operation, name, facts)));
+                    for name in names {
+                        key.params.push(parameter(operation, name, facts));
+                    }
                 }
             }
         }
-        Some(key)
+        key
     }
 
     pub(crate) fn store(&self) -> StoredKey {

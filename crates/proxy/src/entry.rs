@@ -35,9 +35,15 @@ pub(crate) fn decided<T>(
             params.push((name, ParamRef::Hashed(key.hash(name, value.text().as_bytes()))));
         }
     }
-    let facts = request.map(|request| kept_facts(evidence, request)).unwrap_or_default();
-    let attributes: SmallVec<[(&str, AttributeRef<'_>); 4]> =
-        facts.iter().map(|(name, value, texts)| (*name, attribute(value, texts))).collect();
+    // Made where it stays, because it is large.
+    let facts = match request {
+        Some(request) => kept_facts(evidence, request),
+        None => SmallVec::new(),
+    };
+    let mut attributes: SmallVec<[(&str, AttributeRef<'_>); 4]> = SmallVec::new();
+    for (name, value, texts) in &facts {
+        attributes.push((name, attribute(value, texts)));
+    }
     let (client, team) = match &evidence.caller.client {
         Client::Anonymous => (ClientRef::Anonymous, None),
         Client::Application(application) => {

@@ -207,7 +207,7 @@ impl Forward {
                 self.parts.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
             }
             FieldKind::ClientAddress => {
-                self.client.peer == Peer::Trusted && !is_own_key(field.value.of(bytes))
+                self.parts.client.peer == Peer::Trusted && !is_own_key(field.value.of(bytes))
             }
             FieldKind::ContentLength
             | FieldKind::Expect

@@ -170,7 +170,7 @@ reasons! {
     MultipleCredentials = 14, "multiple_credentials", 400, "More than one credential was presented",
         "Send exactly one credential.";
     NoCredential = 15, "no_credential", 401, "A credential is needed",
-        "Call with an API key.";
+        "Send an API key in the API's key field, or as `Authorization: Bearer KEY`.";
     NoGrant = 16, "no_grant", 403, "No grant allows this request",
         "Ask the API's owner for a grant, naming the decision id.";
     NoRevision = 17, "no_revision", 503, "The gateway has no valid policy yet",

@@ -101,7 +101,7 @@ impl DecisionCache {
         let is_it = |way: &Option<Box<Entry>>| {
             way.as_ref().is_some_and(|entry| entry.hash == hash && entry.key.equals(key))
         };
-        let Some(set) = self.sets.get_mut(place) else { return None };
+        let set = self.sets.get_mut(place)?;
         let Some(way) = set.iter().position(is_it) else {
             self.counters.misses += 1;
             return None;

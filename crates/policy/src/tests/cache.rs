@@ -75,7 +75,7 @@ fn a_stored_key_equals_no_other_question() {
         ask.with(|facts| {
             let operation = policies.operation(facts.operation).unwrap();
             let slice = policies.slice(operation, &facts.caller.client).unwrap();
-            let key = Key::new(operation, &slice, facts).unwrap();
+            let key = Key::new(operation, &slice, facts);
             (key.store(), other.map(|other| other.equals(&key)))
         })
     };

@@ -102,8 +102,8 @@ pub(super) const MUTANTS: [Mutant; 21] = [
     Mutant {
         what: "own keys go on in plain fields",
         file: "crates/enforce/src/forward.rs",
-        find: "                (self.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))\n                    && (self.rules.credential",
-        replace: "                true\n                    && (self.rules.credential",
+        find: "                (self.parts.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))\n                    && (self.parts.rules.credential",
+        replace: "                true\n                    && (self.parts.rules.credential",
         package: "enforce",
         test: "tests::forwarding::own_keys_never_go_on_and_foreign_credentials_only_where_the_api_says_so",
     },

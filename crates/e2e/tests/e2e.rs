@@ -20,6 +20,7 @@ mod e2e {
     mod record;
     mod refusals;
     mod storage;
+    mod streams;
     mod targets;
     mod threats;
     mod wire;

@@ -5,10 +5,12 @@ use std::time::Duration;
 use model::PersonName;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use store::{AdministratorRow, AdministratorState, Bootstrapped, Digest, NewAdministrator, Role};
+use store::{Act, AdministratorRow, AdministratorState, Bootstrapped, Digest, NewAdministrator, Role};
 
 use crate::actor::{Actor, Needs};
-use crate::{Control, ControlError};
+use crate::owed::Stop;
+use crate::state::State;
+use crate::{Control, ControlError, unheeded};
 
 /// How long a bootstrap credential is good for.
 pub(crate) const BOOTSTRAP_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -24,7 +26,7 @@ const BOOTSTRAP_PREFIX: &str = "spboot_";
 pub struct AdministratorView {
     pub name: String,
     pub role: &'static str,
-    /// `active` or `disabled`.
+    /// `active` or `disabled`; the latter also while that is not stored yet.
     pub state: &'static str,
     pub created: String,
     pub created_by: String,
@@ -44,8 +46,9 @@ impl Control {
         if !token.starts_with(TOKEN_PREFIX) {
             return Err(ControlError::Unauthenticated);
         }
-        let found = self.state().store.administrator_by_token(digest(token))?;
-        let row = found.ok_or(ControlError::Unauthenticated)?;
+        let state = self.state();
+        let found = state.store.administrator_by_token(digest(token))?;
+        let row = found.filter(|row| state.counts(row)).ok_or(ControlError::Unauthenticated)?;
         Ok(Actor::administrator(row.name.as_str(), row.role))
     }
 
@@ -118,7 +121,8 @@ impl Control {
         Ok(NewToken { name: name.to_string(), role: role.as_str(), token })
     }
 
-    /// Takes an administrator's token away; the last one with the role `admin` stays.
+    /// Takes an administrator's token away; the last one with the role `admin` stays. Where log or store do not take it,
+    /// the token is refused all the same, and the error says what is missing.
     pub fn revoke_administrator(
         &self,
         actor: &Actor,
@@ -128,18 +132,35 @@ impl Control {
         self.demand(actor, Needs::Admin)?;
         let name = person(name)?;
         let mut state = self.state();
-        if state.store.administrator(&name)?.is_none() {
-            return Err(ControlError::Absent { what: "administrator", name: name.to_string() });
+        let rows = state.store.administrators()?;
+        let counts = |row: &AdministratorRow| state.counts(row) && row.role == Role::Admin;
+        match rows.iter().find(|row| row.name == name) {
+            None => return Err(ControlError::Absent { what: "administrator", name: name.to_string() }),
+            // The store would refuse it too, and a stop is not to be made that it never takes.
+            Some(row) if counts(row) && !rows.iter().any(|other| other.name != name && counts(other)) => {
+                return Err(ControlError::invalid(
+                    format!("administrator `{name}` is the last one with the role `admin`"),
+                    "create another first",
+                ));
+            }
+            Some(_) => {}
         }
-        let object = format!("administrator {name}");
-        self.record(actor, "administrator.revoke", &object, reason)?;
-        let changed = state.store.set_administrator_state(&name, AdministratorState::Disabled);
-        Ok(view(&self.carried(actor, "administrator.revoke", &object, changed)?))
+        let stop = Stop::Administrator(name.clone());
+        let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+        state.owed.add(stop.clone(), act);
+        // What fails stays owed, and the answer says so.
+        unheeded(self.settle(&mut state));
+        state.owed.answer(&stop)?;
+        match state.store.administrator(&name)? {
+            Some(row) => Ok(view(&state, &row)),
+            None => Err(ControlError::Absent { what: "administrator", name: name.to_string() }),
+        }
     }
 
     pub fn administrators(&self, actor: &Actor) -> Result<Vec<AdministratorView>, ControlError> {
         self.demand(actor, Needs::Admin)?;
-        Ok(self.state().store.administrators()?.iter().map(view).collect())
+        let state = self.state();
+        Ok(state.store.administrators()?.iter().map(|row| view(&state, row)).collect())
     }
 
     fn token(&self, prefix: &str) -> Result<String, ControlError> {
@@ -155,11 +176,12 @@ impl Control {
     }
 }
 
-fn view(row: &AdministratorRow) -> AdministratorView {
+fn view(state: &State, row: &AdministratorRow) -> AdministratorView {
+    let counts = if state.counts(row) { AdministratorState::Active } else { AdministratorState::Disabled };
     AdministratorView {
         name: row.name.to_string(),
         role: row.role.as_str(),
-        state: row.state.as_str(),
+        state: counts.as_str(),
         created: row.created.to_string(),
         created_by: row.created_by.clone(),
     }

@@ -2,7 +2,8 @@
 //!
 //! [`Control`] owns what is written: the store, the log's control entries, the files that commands edit, and the one
 //! pointer that requests are judged by. Every use case takes the [`Actor`] that asks for it, judges its role, and
-//! records what it changes with actor and reason before the change is made.
+//! records what it changes with actor and reason before the change is made. What stops something is made first and is then
+//! carried to the log and the store until both have it (`owed`).
 //!
 //! What always holds: a revision is validated whole, numbered, stored and swapped whole, or nothing changes and the
 //! last good one stays; without one everything is denied. Nothing here is on the path of a request, knows HTTP, or

@@ -1,16 +1,16 @@
 //! Stops that are in force and not kept yet: what they owe to the log and to the store is carried there until it is.
 //!
-//! Nobody is kept from stopping a key or an application by a disk that is full. A stop takes effect in this process
+//! Nobody is kept from stopping a key, an application or an administrator by a disk that is full. A stop takes effect in this process
 //! first and is then recorded and stored; what of that fails stays owed, is told to whoever asked and to `/readyz`, and
 //! is tried again every few seconds. A stop that the log has and the store has not is stored from the log at the next
 //! start, so only one that neither took ends with the process.
 
 use std::collections::BTreeMap;
 
-use model::{ApplicationName, KeyId};
+use model::{ApplicationName, KeyId, PersonName};
 use record::{Change, Leaf};
 use recorder::LogReader;
-use store::{Act, ApplicationState, KeyChange, KeyState, Store, StoreError};
+use store::{Act, AdministratorState, ApplicationState, KeyChange, KeyState, Store, StoreError};
 
 use crate::state::State;
 use crate::{Control, ControlError, chain};
@@ -18,6 +18,7 @@ use crate::{Control, ControlError, chain};
 /// What was stopped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
+    Administrator(PersonName),
     Application(ApplicationName),
     Key(KeyId),
 }
@@ -39,13 +40,15 @@ struct Debt {
     cause: String,
 }
 
-/// Every stop that is not kept wholly. Bounded by the keys and applications that there are: each is owed once.
+/// Every stop that is not kept wholly. Bounded by the keys, applications and administrators that there are: each is
+/// owed once.
 #[derive(Debug, Default)]
 pub(crate) struct Owed(BTreeMap<Stop, Debt>);
 
 impl Stop {
     const fn action(&self) -> &'static str {
         match self {
+            Self::Administrator(_) => "administrator.revoke",
             Self::Application(_) => "application.disable",
             Self::Key(_) => "key.revoke",
         }
@@ -53,6 +56,7 @@ impl Stop {
 
     fn object(&self) -> String {
         match self {
+            Self::Administrator(name) => format!("administrator {name}"),
             Self::Application(name) => format!("application {name}"),
             Self::Key(id) => format!("key {id}"),
         }
@@ -61,6 +65,9 @@ impl Stop {
     /// Writes it into the store. What the store has already, or no longer knows, is stored.
     fn store(&self, store: &mut Store, act: &Act) -> Result<(), StoreError> {
         let stored = match self {
+            Self::Administrator(name) => {
+                store.set_administrator_state(name, AdministratorState::Disabled).map(|_| ())
+            }
             Self::Application(name) => {
                 store.set_application_state(name, ApplicationState::Disabled).map(|_| ())
             }
@@ -194,6 +201,9 @@ pub(crate) fn redo(store: &mut Store, reader: &LogReader, from: u64) -> Result<(
     }
     for (stop, act) in stops {
         let stands = match &stop {
+            Stop::Administrator(name) => {
+                store.administrator(name)?.is_none_or(|row| row.state == AdministratorState::Disabled)
+            }
             Stop::Application(name) => {
                 store.application(name)?.is_none_or(|row| row.state == ApplicationState::Disabled)
             }
@@ -215,7 +225,12 @@ fn note(change: &Change<'_>, stops: &mut BTreeMap<Stop, Act>, enabled: &mut BTre
     };
     let key = || KeyId::parse(change.object.strip_prefix("key ")?.as_bytes()).ok().map(Stop::Key);
     let act = || Act { at: change.time, by: change.actor.to_owned(), reason: change.reason.to_owned() };
+    let administrator = || {
+        let name = change.object.strip_prefix("administrator ")?;
+        PersonName::parse(name).ok().map(Stop::Administrator)
+    };
     match change.action {
+        "administrator.revoke" => stops.extend(administrator().map(|stop| (stop, act()))),
         "key.revoke" => stops.extend(key().map(|stop| (stop, act()))),
         "application.disable" => stops.extend(application().map(|stop| (stop, act()))),
         "application.enable" => enabled.extend(application().and_then(|stop| stops.remove_entry(&stop))),

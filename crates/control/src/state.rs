@@ -6,7 +6,7 @@ use std::sync::Arc;
 use config::{ApiConfig, ConfigError, Repository};
 use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, SecretDigest};
 use model::{ApiName, Application, ApplicationName, KeyId, Mode, Timestamp};
-use store::{ApplicationRow, KeyRow, Store};
+use store::{AdministratorRow, AdministratorState, ApplicationRow, KeyRow, Store};
 
 use crate::ControlError;
 use crate::live::Live;
@@ -114,6 +114,12 @@ impl State {
         let ends = stored.map_or(written, |stored| stored.min(written));
         let _ = now;
         Ok(Mode::ObserveUntil(ends))
+    }
+
+    /// Whether an administrator's token counts: not while its end is not stored yet either.
+    pub(crate) fn counts(&self, row: &AdministratorRow) -> bool {
+        row.state == AdministratorState::Active
+            && self.owed.unstored(&Stop::Administrator(row.name.clone())).is_none()
     }
 
     /// All keys of the store, at the store's version.

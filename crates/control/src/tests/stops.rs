@@ -271,6 +271,40 @@ fn a_stop_that_neither_log_nor_store_takes_is_in_force_and_told_until_both_have_
 }
 
 #[test]
+fn an_administrator_is_stopped_though_the_store_refuses_but_never_the_last_one() {
+    let fixture = Fixture::new("stop-administrator");
+    let open = fixture.up();
+    let control = &open.control;
+    let [ann, eve] = ["ann", "eve"].map(|name| {
+        let made = control.create_administrator(&ann(), name, "admin", "new").unwrap();
+        assert!(control.authenticate(&made.token).is_ok());
+        made
+    });
+    open.access(Access::ReadOnly);
+    let answer = control.revoke_administrator(&super::ann(), "eve", "left").unwrap_err();
+    assert!(matches!(answer, ControlError::StoppedNotStored { .. }), "{answer:?}");
+    assert!(matches!(control.authenticate(&eve.token), Err(ControlError::Unauthenticated)));
+    assert!(control.authenticate(&ann.token).is_ok());
+    let states: Vec<_> = control.administrators(&super::ann()).unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, ["active", "disabled"]);
+    // Whoever is stopped and not stored does not count as another one.
+    let refused = control.revoke_administrator(&super::ann(), "ann", "left").unwrap_err();
+    assert!(
+        matches!(&refused, ControlError::Invalid { reason, .. } if reason.contains("last one")),
+        "{refused:?}"
+    );
+    assert!(control.authenticate(&ann.token).is_ok());
+    assert!(open.changes("administrator.revoke").iter().all(|change| change.contains("eve")));
+    control.recorder().flush().unwrap();
+    let killed = fixture.as_if_killed("stop-administrator-killed").up();
+    assert!(matches!(killed.control.authenticate(&eve.token), Err(ControlError::Unauthenticated)));
+    assert!(killed.control.authenticate(&ann.token).is_ok());
+    open.access(Access::ReadWrite);
+    control.keep_up().unwrap();
+    assert_eq!((open.reasons().as_str(), open.changes("administrator.revoke").len()), ("", 1));
+}
+
+#[test]
 fn a_gateway_that_ends_with_a_stop_that_is_not_stored_says_so() {
     let fixture = Fixture::new("ends");
     let open = fixture.up();

@@ -143,6 +143,22 @@ fn an_older_schema_is_copied_then_migrated_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_store_of_before_counts_had_a_place_keeps_them_and_does_not_know_it() {
+    let folder = Folder::new();
+    let path = folder.store();
+    let (store, _) = Store::open_with(&path, &schema::MIGRATIONS[..1]).unwrap();
+    store
+        .connection
+        .execute_batch("INSERT INTO rollups VALUES (7, 'orders', 'allowed', '', '', '', 5, 1)")
+        .unwrap();
+    drop(store);
+    let (store, opened) = Store::open(&path).unwrap();
+    assert!(matches!(opened, Opened::Migrated { from: 1, .. }), "{opened:?}");
+    assert_eq!(store.rollups_since(0).unwrap().iter().map(|row| row.count).collect::<Vec<_>>(), [5]);
+    assert_eq!(store.counted().unwrap(), None);
+}
+
+#[test]
 fn refuses_a_file_that_is_not_a_sound_store() {
     let folder = Folder::new();
     let foreign = folder.0.join("foreign.db");

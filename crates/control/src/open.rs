@@ -13,7 +13,7 @@ use identity::MasterKey;
 use model::Timestamp;
 use policy::ValidationCache;
 use recorder::{LogReader, OpenLogError, Options, Recorder, WorkerLog};
-use store::{DirectoryLock, Store};
+use store::{DirectoryLock, LockError, Store};
 
 use crate::actor::Actor;
 use crate::files;
@@ -68,8 +68,7 @@ impl Control {
         let folder_error =
             |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
         store::private_folder(&state_folder).map_err(folder_error)?;
-        let lock = DirectoryLock::acquire(&state_folder)
-            .map_err(|error| ControlError::invalid(error.to_string(), "or wait until it has ended"))?;
+        let lock = DirectoryLock::acquire(&state_folder).map_err(refused_lock)?;
         let (mut store, _) = Store::open(&state_folder.join("store.db"))?;
         let now = (outside.clock)();
         let random = outside.random;
@@ -117,6 +116,17 @@ impl Control {
         };
         let refused = control.start(&Actor::gateway(), &read).err();
         Ok(Opened { control, logs, refused })
+    }
+}
+
+fn refused_lock(error: LockError) -> ControlError {
+    match error {
+        LockError::Held { .. } | LockError::HeldByUnknown { .. } => {
+            ControlError::invalid(error.to_string(), "or wait until it has ended")
+        }
+        LockError::File { path, cause } => {
+            ControlError::Folder(files::FilesError::Write { path: path.into(), cause })
+        }
     }
 }
 

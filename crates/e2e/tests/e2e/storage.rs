@@ -382,6 +382,31 @@ fn a_log_that_was_restored_or_moved_away_is_continued_under_a_new_origin_that_na
     assert_eq!(world.call("GET /orders").key(&world.keys.reader).send().status, 200);
 }
 
+#[test]
+fn a_gateway_does_not_start_on_a_full_disk_says_why_and_starts_when_there_is_space() {
+    let mut world = World::start();
+    world.entries(&world.call("GET /orders").key(&world.keys.reader).send().decision());
+    world.kill();
+    let before = world.log_contents();
+    let up = world.cli().command();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]);
+    command.arg(up.get_program()).args(up.get_args()).args(UP);
+    for (name, value) in up.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let ran = command.output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(said.contains(".state/lock") && said.contains("too large"), "{said}");
+    assert!(world.log_contents() == before, "the log was changed");
+    world.start_again();
+    assert_eq!(world.counts(), (1, 0));
+}
+
 /// A gateway that is not expected to serve.
 const UP: [&str; 5] = ["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 

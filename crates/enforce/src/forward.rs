@@ -88,12 +88,16 @@ impl Forward {
         assertion: Option<Arc<str>>,
         request: CanonicalRequest,
     ) -> Self {
-        let names_others =
-            request.fields().filter(is_connection).flat_map(|field| connection_tokens(field.value)).any(
-                |token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"),
-            );
+        let bytes = request.head_bytes();
+        let names_others = request.field_spans().iter().any(|field| {
+            field.kind == FieldKind::HopByHop
+                && field.name.of(bytes).eq_ignore_ascii_case(b"connection")
+                && connection_tokens(field.value.of(bytes)).any(|token| {
+                    !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive")
+                })
+        });
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
-        let own_keys = if may_hold_key(request.head_bytes()) { OwnKeys::Possible } else { OwnKeys::Absent };
+        let own_keys = if may_hold_key(bytes) { OwnKeys::Possible } else { OwnKeys::Absent };
         let (id, trace) = (evidence.id, evidence.trace);
         let parts = Parts { id, rules, client, trace, assertion, budgets: None, nominated, own_keys };
         Self { request, parts: Box::new(parts) }
@@ -157,12 +161,13 @@ impl Forward {
             if !self.passes(field, bytes) {
                 continue;
             }
-            match (field.kind, self.parts.rules.host_header) {
+            // One call, so that it becomes part of the loop.
+            keep(match (field.kind, self.parts.rules.host_header) {
                 (FieldKind::Host, HostHeader::Upstream) => {
-                    keep(Kept::Name(field.name.of(bytes), self.parts.rules.upstream.host.as_bytes()));
+                    Kept::Name(field.name.of(bytes), self.parts.rules.upstream.host.as_bytes())
                 }
-                (_, HostHeader::Preserve | HostHeader::Upstream) => keep(Kept::Whole(*field)),
-            }
+                (_, HostHeader::Preserve | HostHeader::Upstream) => Kept::Whole(*field),
+            });
         }
     }
 

@@ -6,7 +6,7 @@
 //! Values may hold UTF-8, because clients do send it, but not at their edges: whether 0x85 or 0xA0 there is white
 //! space depends on who reads, and what one peer trims another does not. They never hold control characters.
 
-use crate::bytes::{Alphabet, is_blank, is_plain_utf8, text_length, token_length};
+use crate::bytes::{Alphabet, is_blank, is_plain_utf8, text_length, token_length, usual_name_length};
 use crate::{Field, FieldRefusal, Span};
 
 /// What one line is.
@@ -39,7 +39,7 @@ pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefu
 #[inline(always)]
 fn read_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
     let Some(line) = view.get(position..) else { return Ok(Line::Partial) };
-    let name_length = token_length(line);
+    let name_length = usual_name_length(line).unwrap_or_else(|| token_length(line));
     let rest = match line.get(name_length..) {
         Some([b':', rest @ ..]) if name_length > 0 => rest,
         Some(rest) => return unnamed(name_length, rest, position),

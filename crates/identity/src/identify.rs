@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use model::head::HeadField;
 use model::{
-    Caller, CanonicalRequest, Client, CredentialRef, DenyReason, FieldKind, KeyId, Refusal, Strength,
-    Timestamp,
+    Caller, CanonicalRequest, Client, CredentialRef, DenyReason, FieldKind, FieldSpan, KeyId, Refusal,
+    Strength, Timestamp,
 };
 
 use crate::key::{self, PresentedKey, looks_like_own_key};
@@ -157,14 +157,16 @@ struct Presented<'a> {
 fn find_credentials<'a>(request: &'a CanonicalRequest, key_header: &[u8]) -> Result<Presented<'a>, Refusal> {
     let mut in_header: Option<HeadField<'_>> = None;
     let mut in_authorization: Option<&[u8]> = None;
-    for field in request.fields() {
-        if field.name.len() == key_header.len() && field.name.eq_ignore_ascii_case(key_header) {
+    let bytes = request.head_bytes();
+    for &FieldSpan { name, value, kind } in request.field_spans() {
+        if usize::from(name.length) == key_header.len() && name.of(bytes).eq_ignore_ascii_case(key_header) {
+            let field = HeadField { name: name.of(bytes), value: value.of(bytes), kind };
             if in_header.replace(field).is_some() {
                 return Err(KEY_HEADER_TWICE);
             }
-        } else if field.kind == FieldKind::Authorization {
+        } else if kind == FieldKind::Authorization {
             // INVARIANT: admission refuses several `Authorization` fields.
-            in_authorization = Some(field.value);
+            in_authorization = Some(value.of(bytes));
         }
     }
     let header_key = in_header.and_then(|field| {

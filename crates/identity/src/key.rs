@@ -153,22 +153,35 @@ const KEY_BYTES_MIN: usize = PREFIX.len() + 1 + 1 + ID_BYTES + 1 + SECRET_BYTES 
 /// or claimed. Cheap enough to be asked of a whole head.
 #[must_use]
 pub fn may_hold_key(bytes: &[u8]) -> bool {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    // Few blocks have a `_`, and only its neighbours are worth looking at.
-    let marked = |block: &[u8; 32]| block.iter().fold(false, |found, byte| found | (*byte == b'_'));
+    const BLOCK: usize = 32;
+    // Few blocks have a `_`, and of those nearly none has the letters before it.
+    let marked = |block: &[u8; BLOCK]| block.iter().fold(false, |found, byte| found | (*byte == b'_'));
     let holds = |bytes: &[u8]| bytes.windows(PREFIX.len()).any(|window| window == PREFIX);
     let mut end = 0;
-    for block in blocks {
-        end += block.len();
-        let start = end.saturating_sub(block.len() + PREFIX.len() - 1);
-        if marked(block) && bytes.get(start..end).is_some_and(holds) {
+    for block in bytes.as_chunks::<BLOCK>().0 {
+        end += BLOCK;
+        if marked(block) && ends_in(bytes, end, block).unwrap_or_else(|| bytes.get(..end).is_some_and(holds))
+        {
             return true;
         }
     }
-    match bytes.last_chunk::<32>() {
+    match bytes.last_chunk::<BLOCK>() {
         Some(last) if !marked(last) => false,
-        Some(_) | None => bytes.get(end.saturating_sub(PREFIX.len() - 1)..).is_some_and(holds),
+        Some(last) => ends_in(bytes, bytes.len(), last).unwrap_or_else(|| holds(bytes)),
+        None => holds(bytes),
     }
+}
+
+/// Whether the beginning of a key ends in `block`, whose end is at `end` of `bytes`. `None` where too little stands
+/// before the block to tell.
+fn ends_in<const N: usize>(bytes: &[u8], end: usize, block: &[u8; N]) -> Option<bool> {
+    let start = end.checked_sub(N + PREFIX.len() - 1)?;
+    let two_before = bytes.get(start..)?.first_chunk::<N>()?;
+    let one_before = bytes.get(start + 1..)?.first_chunk::<N>()?;
+    let letters = two_before.iter().zip(one_before).zip(block);
+    Some(letters.fold(false, |found, ((one, two), three)| {
+        found | ((*one == b's') & (*two == b'p') & (*three == b'_'))
+    }))
 }
 
 /// Whether a well-formed key stands anywhere in a value, whatever is around it. Total over all bytes.

@@ -74,15 +74,19 @@ const CLIENT_ADDRESSES: [&[u8]; 11] = [
 impl FieldKind {
     /// Classifies a field name.
     #[must_use]
+    #[inline]
     pub fn of_name(name: &[u8]) -> Self {
-        // The one special field of nearly every request.
-        if let b"Host" | b"host" = name {
-            return Self::Host;
+        match name {
+            // The one special field of nearly every request.
+            b"Host" | b"host" => Self::Host,
+            _ if may_be_special(name) => Self::compare(name, holds_underscore(name)),
+            _ if holds_underscore(name) => Self::Underscored,
+            _ => Self::Plain,
         }
-        let underscored = holds_underscore(name);
-        if !may_be_special(name) {
-            return if underscored { Self::Underscored } else { Self::Plain };
-        }
+    }
+
+    /// Classifies a name that may be special.
+    fn compare(name: &[u8], underscored: bool) -> Self {
         let mut buffer = [0_u8; COMPARED_BYTES];
         for (slot, &byte) in buffer.iter_mut().zip(name) {
             *slot = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
@@ -152,6 +156,7 @@ impl FieldKind {
 }
 
 /// Whether a name has a `_`, looking at eight bytes at a time.
+#[inline]
 fn holds_underscore(name: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 0xff;
     // A byte of a difference is zero where the name has a `_`. Whether there is such a byte is told exactly: the
@@ -160,16 +165,18 @@ fn holds_underscore(name: &[u8]) -> bool {
         let difference = u64::from_le_bytes(*word) ^ (0x5f * ONES);
         difference.wrapping_sub(ONES) & !difference & (0x80 * ONES) != 0
     };
-    let (words, _) = name.as_chunks::<8>();
-    match name.last_chunk::<8>() {
-        // The last word overlaps the one before it.
-        Some(last) => has(last) || words.iter().any(has),
-        None => name.contains(&b'_'),
+    match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        // The last word overlaps the one before it, which in most names is the first.
+        (Some(first), Some(last)) => {
+            has(first) || has(last) || (16 < name.len() && name.as_chunks::<8>().0.iter().any(has))
+        }
+        _ => name.contains(&b'_'),
     }
 }
 
 /// Whether a name has the first letter and the length of one that is not plain. Nearly all fields are plain, and
 /// this tells so without comparing them; a name that is not plain is never missed.
+#[inline]
 const fn may_be_special(name: &[u8]) -> bool {
     let [first, ..] = name else { return false };
     match (first.to_ascii_lowercase(), name.len()) {

@@ -41,7 +41,9 @@ pub(crate) fn write_request_head(
                 write::write_field(out, name, value)
             }
         };
-        written = written.and(next);
+        if next.is_err() {
+            written = next;
+        }
     });
     written?;
     run.break_off(out);

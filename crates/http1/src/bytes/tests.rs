@@ -26,6 +26,21 @@ fn tokens_end_at_the_first_byte_that_is_not_a_tchar() {
 }
 
 #[test]
+fn usual_names_end_at_a_colon_and_no_others_are_told() {
+    for filler in [b'a', b'Z', b'0', b'-', b'_', b':'] {
+        each_place(filler, |bytes, _, _| {
+            if let Some(length) = usual_name_length(bytes) {
+                assert_eq!(bytes[length], b':', "{bytes:?}");
+                assert_eq!(length, token_length(bytes), "{bytes:?}");
+            }
+        });
+    }
+    assert_eq!(usual_name_length(b"User-Agent: x"), None, "the colon stands in less than a word");
+    assert_eq!(usual_name_length(b"User-Agent: bench"), Some(10));
+    assert_eq!(usual_name_length(b"User_Agent: bench"), None);
+}
+
+#[test]
 fn whole_slices_are_judged_like_their_bytes() {
     for filler in [b'a', b'~', b'\t', 0x80] {
         each_place(filler, |bytes, _, _| {

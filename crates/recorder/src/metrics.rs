@@ -100,6 +100,8 @@ pub(crate) struct LogFigures {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     slots: HashMap<Box<str>, ApiSlot, Fast>,
+    /// The last one that was asked for by name: requests to one API often follow each other.
+    last: ApiSlot,
     apis: Vec<Figures>,
     pub(crate) log: LogFigures,
 }
@@ -107,12 +109,24 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         // The first slot is for requests that reached no API, and for APIs beyond the limit.
-        Self { slots: HashMap::default(), apis: vec![Figures::new("other")], log: LogFigures::default() }
+        Self {
+            slots: HashMap::default(),
+            last: ApiSlot(0),
+            apis: vec![Figures::new("other")],
+            log: LogFigures::default(),
+        }
     }
 
     /// The slot of the API; `other` for the empty name and beyond the limit.
     pub(crate) fn slot(&mut self, api: &str) -> ApiSlot {
+        // An API may be called `other`, too.
+        let is_last =
+            self.last != ApiSlot(0) && self.apis.get(self.last.0).is_some_and(|last| last.name == api);
+        if is_last {
+            return self.last;
+        }
         if let Some(slot) = self.slots.get(api) {
+            self.last = *slot;
             return *slot;
         }
         if api.is_empty() || APIS_MAX <= self.apis.len() {

@@ -102,18 +102,31 @@ impl RowKey {
 /// The counters behind [`Rollups`].
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    apis: HashMap<Box<str>, Counts, Fast>,
+    places: HashMap<Box<str>, usize, Fast>,
+    apis: Vec<(Box<str>, Counts)>,
+    /// The place of the last one: requests to one API often follow each other.
+    last: usize,
     overflow: u64,
 }
 
 impl Tally {
     pub(crate) fn count(&mut self, seen: &Seen<'_>) {
-        if let Some(counts) = self.apis.get_mut(seen.api) {
+        if self.apis.get(self.last).is_none_or(|(api, _)| **api != *seen.api) {
+            match self.places.get(seen.api) {
+                Some(place) => self.last = *place,
+                None if self.apis.len() < APIS_MAX => {
+                    self.last = self.apis.len();
+                    self.places.insert(seen.api.into(), self.last);
+                    self.apis.push((seen.api.into(), Counts::default()));
+                }
+                None => {
+                    self.overflow += 1;
+                    return;
+                }
+            }
+        }
+        if let Some((_, counts)) = self.apis.get_mut(self.last) {
             counts.count(seen);
-        } else if self.apis.len() < APIS_MAX {
-            self.apis.entry(seen.api.into()).or_default().count(seen);
-        } else {
-            self.overflow += 1;
         }
     }
 

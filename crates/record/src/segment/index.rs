@@ -334,7 +334,10 @@ pub struct Indexed<'a> {
 /// Texts and their blocks while they are collected.
 #[derive(Debug, Default)]
 struct Collected {
-    terms: HashMap<Box<str>, Blocks, Fast>,
+    places: HashMap<Box<str>, usize, Fast>,
+    terms: Vec<(Box<str>, Blocks)>,
+    /// The place of the last one: entries of one caller often follow each other.
+    last: usize,
     overflow: Overflow,
 }
 
@@ -347,12 +350,22 @@ enum Overflow {
 
 impl Collected {
     fn add(&mut self, text: &str, block: usize) {
-        if let Some(blocks) = self.terms.get_mut(text) {
+        if self.terms.get(self.last).is_none_or(|(term, _)| **term != *text) {
+            match self.places.get(text) {
+                Some(place) => self.last = *place,
+                None if self.terms.len() < TERMS_MAX => {
+                    self.last = self.terms.len();
+                    self.places.insert(text.into(), self.last);
+                    self.terms.push((text.into(), Blocks::default()));
+                }
+                None => {
+                    self.overflow = Overflow::Beyond;
+                    return;
+                }
+            }
+        }
+        if let Some((_, blocks)) = self.terms.get_mut(self.last) {
             blocks.add(block);
-        } else if self.terms.len() < TERMS_MAX {
-            self.terms.entry(text.into()).or_default().add(block);
-        } else {
-            self.overflow = Overflow::Beyond;
         }
     }
 

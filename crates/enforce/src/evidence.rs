@@ -127,9 +127,11 @@ impl Evidence {
         request: &'a CanonicalRequest,
     ) -> impl Iterator<Item = (&'a str, Captured<'a>)> + 'a {
         let names = self.operation().map(|operation| &*operation.parameters).unwrap_or_default();
-        let values = self.captures.iter().flat_map(|captures| captures.values(request));
-        names.iter().map(|parameter| parameter.name.as_str()).zip(values)
+        names.iter().enumerate().filter_map(move |(place, parameter)| {
+            Some((parameter.name.as_str(), self.captures.as_ref()?.value(request, place)?))
+        })
     }
+
     /// The facts that the policies of the operation read, by the names that a record keeps them under: with them, and
     /// with what every record has, the decision can be made again. A fact that the request has not is left out.
     /// `request` is the one that was judged.

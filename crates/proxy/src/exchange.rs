@@ -148,7 +148,7 @@ pub(crate) async fn exchange(
     watch: &Watch,
     client: &mut Link,
     buffered: Buffered<'_>,
-    order: Order<'_>,
+    order: &Order<'_>,
 ) -> Report {
     let Buffered { to_upstream, to_client } = buffered;
     let timeouts = order.forward.rules().timeouts;
@@ -170,8 +170,8 @@ pub(crate) async fn exchange(
             worker,
             watch,
             client: &mut *client,
-            upload: Upload::new(&order, &worker.settings.limits.http, &mut *to_upstream),
-            download: Download::new(&order, &mut *to_client),
+            upload: Upload::new(order, &worker.settings.limits.http, &mut *to_upstream),
+            download: Download::new(order, &mut *to_client),
             upstream,
             order,
             head_ticks: Timers::ticks(timeouts.head),
@@ -217,7 +217,7 @@ struct Exchange<'a> {
     upstream: Upstream,
     upload: Upload<'a>,
     download: Download<'a>,
-    order: Order<'a>,
+    order: &'a Order<'a>,
     /// How long the upstream may take to begin its answer.
     head_ticks: u32,
     /// How long either body may stand still.
@@ -321,7 +321,7 @@ impl Exchange<'_> {
             && worker.stage() == Stage::Serving;
         upstream.link.inbound.discard(&worker.buffers);
         if is_clean {
-            worker.pools.give(order.address(), upstream, worker.timers.now());
+            worker.pools.give(upstream, worker.timers.now());
         } else if !upload.is_complete() {
             // An end could be read as the end of the body.
             upstream.link.abort();

@@ -252,7 +252,7 @@ impl Gateway {
                     added_to_redirection: &line,
                 };
                 let buffered = Buffered { to_upstream: &mut to_upstream, to_client: &mut to_client };
-                exchange(worker, &connection.watch, &mut connection.link, buffered, order).await
+                exchange(worker, &connection.watch, &mut connection.link, buffered, &order).await
             }
             // What was read as a head can be written as one; were it otherwise, it must not be sent.
             Err(error) => {

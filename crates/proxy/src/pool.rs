@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -51,6 +52,8 @@ pub(crate) struct Upstream {
     pub(crate) used: Use,
     /// The tick at which it was made.
     made: u32,
+    /// Where it comes back to.
+    pool: Rc<RefCell<Pool>>,
 }
 
 #[derive(Debug)]
@@ -71,7 +74,7 @@ struct Pool {
 /// The pools of a worker.
 #[derive(Debug)]
 pub(crate) struct Pools {
-    pools: RefCell<HashMap<Box<str>, Pool, RandomState>>,
+    pools: RefCell<HashMap<Box<str>, Rc<RefCell<Pool>>, RandomState>>,
     /// Where this gateway itself listens.
     own: Box<[SocketAddr]>,
     settings: Settings,
@@ -95,24 +98,27 @@ impl Pools {
 
     /// The connection to `address` that was used last, if one can be used.
     pub(crate) fn take(&self, address: &str, now: u32) -> Option<Upstream> {
-        let mut pools = self.pools.borrow_mut();
-        let pool = pools.get_mut(address)?;
+        let pools = self.pools.borrow();
+        let shared = pools.get(address)?;
+        let mut pool = shared.borrow_mut();
         pool.last_use = now;
         while let Some(mut idle) = pool.idle.pop() {
             if self.is_usable(&mut idle, now) {
-                return Some(Upstream { link: idle.link, used: Use::Again, made: idle.made });
+                let pool = Rc::clone(shared);
+                return Some(Upstream { link: idle.link, used: Use::Again, made: idle.made, pool });
             }
         }
         None
     }
 
     /// Keeps a connection whose request and response are over.
-    pub(crate) fn give(&self, address: &str, upstream: Upstream, now: u32) {
-        let mut pools = self.pools.borrow_mut();
-        // The entry is there since the connection was made, unless nobody has called for a very long time.
-        let Some(pool) = pools.get_mut(address) else { return };
+    pub(crate) fn give(&self, upstream: Upstream, now: u32) {
+        let Upstream { link, made, pool, used: _ } = upstream;
+        // A pool that was forgotten meanwhile, because nobody had called for a very long time, goes with the last of its
+        // connections, which is this one.
+        let mut pool = pool.borrow_mut();
         if pool.idle.len() < self.settings.limits.pool_idle_max {
-            pool.idle.push(Idle { link: upstream.link, made: upstream.made, since: now });
+            pool.idle.push(Idle { link, made, since: now });
         }
     }
 
@@ -135,7 +141,10 @@ impl Pools {
     ) -> Result<Upstream, ConnectError> {
         let connected = self.resolve_and_connect(address, now);
         match tokio::time::timeout(timeout, connected).await {
-            Ok(Ok(stream)) => Ok(Upstream { link: Link::new(stream), used: Use::First, made: now }),
+            Ok(Ok(stream)) => {
+                let pool = Rc::clone(self.pools.borrow_mut().entry(address.into()).or_default());
+                Ok(Upstream { link: Link::new(stream), used: Use::First, made: now, pool })
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(ConnectError::Late),
         }
@@ -179,7 +188,7 @@ impl Pools {
             }
         };
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(address.into()).or_insert_with(Pool::default);
+        let mut pool = pools.entry(address.into()).or_default().borrow_mut();
         pool.addresses.clone_from(&found);
         pool.resolved = now;
         pool.last_use = now;
@@ -188,7 +197,7 @@ impl Pools {
 
     fn known(&self, address: &str, now: u32) -> Option<SmallVec<[SocketAddr; ADDRESSES_MAX]>> {
         let pools = self.pools.borrow();
-        let pool = pools.get(address)?;
+        let pool = pools.get(address)?.borrow();
         let is_fresh = now.saturating_sub(pool.resolved) <= self.name_ticks;
         (is_fresh && !pool.addresses.is_empty()).then(|| pool.addresses.clone())
     }
@@ -196,6 +205,7 @@ impl Pools {
     /// Closes what can't be used any more, and forgets upstreams that nobody calls.
     pub(crate) fn sweep(&self, now: u32) {
         self.pools.borrow_mut().retain(|_, pool| {
+            let mut pool = pool.borrow_mut();
             pool.idle.retain_mut(|idle| self.is_usable(idle, now));
             !pool.idle.is_empty() || now.saturating_sub(pool.last_use) <= FORGET_TICKS
         });

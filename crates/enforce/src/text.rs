@@ -10,12 +10,13 @@ const BYTES_MAX: usize = 39;
 /// A text in its standard form.
 pub(crate) struct ShortText {
     bytes: [u8; BYTES_MAX],
-    used: usize,
+    start: usize,
+    end: usize,
 }
 
 impl ShortText {
     const fn new() -> Self {
-        Self { bytes: [0; BYTES_MAX], used: 0 }
+        Self { bytes: [0; BYTES_MAX], start: 0, end: 0 }
     }
 
     /// An address.
@@ -34,7 +35,7 @@ impl ShortText {
             // No address is longer than there is room; were it otherwise, nothing half-written would be sent.
             IpAddr::V6(address) => {
                 if write!(text, "{address}").is_err() {
-                    text.used = 0;
+                    text.end = 0;
                 }
             }
         }
@@ -44,30 +45,25 @@ impl ShortText {
     /// A number in decimal digits.
     #[inline]
     pub(crate) fn number(number: u64) -> Self {
-        let mut reversed = [0_u8; 20];
+        let mut text = Self { bytes: [0; BYTES_MAX], start: BYTES_MAX, end: BYTES_MAX };
         let mut left = number;
-        let mut used = 0;
-        for slot in &mut reversed {
+        for slot in text.bytes.iter_mut().rev() {
             let [digit, ..] = (left % 10).to_le_bytes();
             *slot = b'0' | digit;
+            text.start -= 1;
             left /= 10;
-            used += 1;
             if left == 0 {
                 break;
             }
-        }
-        let mut text = Self::new();
-        for digit in reversed.iter().take(used).rev() {
-            text.push(*digit);
         }
         text
     }
 
     #[inline]
     fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.used) {
+        if let Some(slot) = self.bytes.get_mut(self.end) {
             *slot = byte;
-            self.used += 1;
+            self.end += 1;
         }
     }
 
@@ -84,14 +80,14 @@ impl ShortText {
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 }
 
 impl std::fmt::Write for ShortText {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         for byte in text.bytes() {
-            if self.bytes.len() <= self.used {
+            if self.bytes.len() <= self.end {
                 return Err(std::fmt::Error);
             }
             self.push(byte);

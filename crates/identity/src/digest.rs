@@ -51,7 +51,9 @@ impl SecretDigest {
         ];
         for (part, length) in parts {
             let Some((place, behind)) = std::mem::take(&mut rest).split_at_mut_checked(length) else { break };
-            place.iter_mut().zip(part).for_each(|(slot, byte)| *slot = *byte);
+            if let Some(slots) = place.get_mut(..part.len()) {
+                slots.copy_from_slice(part);
+            }
             rest = behind;
         }
         Self(Sha256::digest(message).into())

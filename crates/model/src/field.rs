@@ -77,8 +77,12 @@ impl FieldKind {
     #[inline]
     pub fn of_name(name: &[u8]) -> Self {
         match name {
-            // The one special field of nearly every request.
+            // Special fields that many requests have, as most write them.
             b"Host" | b"host" => Self::Host,
+            b"Connection" | b"connection" => Self::HopByHop,
+            b"Origin" | b"origin" => Self::Origin,
+            b"Authorization" | b"authorization" => Self::Authorization,
+            b"Content-Length" | b"content-length" => Self::ContentLength,
             _ if may_be_special(name) => Self::compare(name, holds_underscore(name)),
             _ if holds_underscore(name) => Self::Underscored,
             _ => Self::Plain,
@@ -170,7 +174,7 @@ fn holds_underscore(name: &[u8]) -> bool {
         (Some(first), Some(last)) => {
             has(first) || has(last) || (16 < name.len() && name.as_chunks::<8>().0.iter().any(has))
         }
-        _ => name.contains(&b'_'),
+        _ => name.iter().fold(false, |found, byte| found | (*byte == b'_')),
     }
 }
 
@@ -191,7 +195,14 @@ const fn may_be_special(name: &[u8]) -> bool {
         | (b'u', 7)
         | (b'w', 18) => true,
         (b's', length) => 9 <= length && matches!(name, [_, b'a' | b'A', ..]),
-        (b'x', _) => matches!(name, [_, separator, ..] if !separator.is_ascii_alphanumeric()),
+        // The letters are those behind `x-` of the names that `of_extension` knows.
+        (b'x', _) => match name {
+            [_, separator, next, ..] => {
+                !separator.is_ascii_alphanumeric()
+                    && matches!(next.to_ascii_lowercase(), b'e' | b'f' | b'h' | b'm' | b'o' | b'r' | b's')
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -58,7 +58,14 @@ pub fn put_personal(out: &mut Vec<u8>, personal: &Personal<'_>) {
     );
     put_optional_text(out, personal.team);
     put_optional_text(out, personal.user);
-    put_optional_text(out, personal.key.as_ref().map(model::KeyId::as_str));
+    match &personal.key {
+        None => out.push(0),
+        Some(key) => {
+            // As a text is written; its characters need not be looked at once more.
+            put_varint(out, key.as_bytes().len() as u64 + 1);
+            out.extend_from_slice(key.as_bytes());
+        }
+    }
     match personal.source_ip {
         None => out.push(0),
         Some(IpAddr::V4(address)) => {

@@ -199,7 +199,10 @@ const fn may_be_special(name: &[u8]) -> bool {
         (b'x', _) => match name {
             [_, separator, next, ..] => {
                 !separator.is_ascii_alphanumeric()
-                    && matches!(next.to_ascii_lowercase(), b'e' | b'f' | b'h' | b'm' | b'o' | b'r' | b's')
+                    && matches!(
+                        next.to_ascii_lowercase(),
+                        b'c' | b'e' | b'f' | b'h' | b'm' | b'o' | b'r' | b's'
+                    )
             }
             _ => false,
         },

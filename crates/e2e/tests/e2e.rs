@@ -13,12 +13,14 @@ mod e2e {
     mod first_contact;
     mod framing;
     mod headers;
+    mod heads;
     mod keys;
     mod own_key;
     mod partners;
     mod policy;
     mod record;
     mod refusals;
+    mod same_request;
     mod storage;
     mod streams;
     mod targets;

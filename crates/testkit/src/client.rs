@@ -101,6 +101,11 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// As [`Connection::finish`], to a server that may have ended the connection already.
+    pub fn finish_if_open(&self) {
+        drop(self.stream.shutdown(Shutdown::Write));
+    }
+
     /// Reads the next answer to a request that was not HEAD.
     #[must_use]
     pub fn answer(&mut self) -> Response {

@@ -191,6 +191,12 @@ impl Upstream {
         self.shared.connections.lock().unwrap().concat()
     }
 
+    /// Every byte that ever came, connection by connection.
+    #[must_use]
+    pub fn streams(&self) -> Vec<Vec<u8>> {
+        self.shared.connections.lock().unwrap().clone()
+    }
+
     /// How many connections were made.
     #[must_use]
     pub fn connections(&self) -> usize {

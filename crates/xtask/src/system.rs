@@ -27,7 +27,7 @@ const PROGRAMS: &[Program] = &[
 ];
 
 /// What pip installs into the environment of the partners: a real API and a real server for it.
-const PARTNERS: &[&str] = &["httpbin[mainapp]", "gunicorn"];
+const PARTNERS: &[&str] = &["httpbin[mainapp]", "gunicorn", "uvicorn", "jupyter-server", "schemathesis"];
 
 /// Installs everything the test command uses.
 pub(crate) fn ensure_all() -> anyhow::Result<()> {

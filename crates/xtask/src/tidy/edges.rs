@@ -235,6 +235,9 @@ const TEST_EDGES: &[(&str, &str)] = &[
     ("proxy", "policy"),
     // Verifies assertions as an upstream would.
     ("e2e", "aws-lc-rs"),
+    // Read what arrived at an upstream, as we and as others do.
+    ("e2e", "http1"),
+    ("e2e", "httparse"),
     // Routes are called without a socket, and compared with the document that describes them.
     ("admin", "http-body-util"),
     ("admin", "serde-saphyr"),

@@ -2,7 +2,7 @@
 
 use super::Mutant;
 
-pub(super) const MUTANTS: [Mutant; 21] = [
+pub(super) const MUTANTS: [Mutant; 25] = [
     Mutant {
         what: "a group covers none of its operations",
         file: "crates/policy/src/slice.rs",
@@ -170,5 +170,37 @@ pub(super) const MUTANTS: [Mutant; 21] = [
         replace: "if !checkpoint.origin.is_empty() {",
         package: "record",
         test: "checkpoint::tests::reads_back_what_it_signs",
+    },
+    Mutant {
+        what: "the log acknowledges what is not on the disk",
+        file: "crates/recorder/src/sequencer.rs",
+        find: "|log| if waited { log.sync() } else { log.write() }",
+        replace: "|log| if waited { log.write() } else { log.write() }",
+        package: "recorder",
+        test: "sequencer::tests::power::what_was_acknowledged_survives_a_power_loss_at_every_operation_and_byte",
+    },
+    Mutant {
+        what: "the log takes segments that were taken away for removed ones",
+        file: "crates/recorder/src/sealed.rs",
+        find: "if told < end {",
+        replace: "if told < end && false {",
+        package: "recorder",
+        test: "sequencer::tests::a_log_with_a_segment_taken_away_does_not_open_and_names_it",
+    },
+    Mutant {
+        what: "the log has recovered before what failed was tried again",
+        file: "crates/recorder/src/sequencer.rs",
+        find: "if probes && kept.is_ok() {",
+        replace: "if probes {",
+        package: "recorder",
+        test: "sequencer::tests::a_fault_is_named_until_what_failed_was_tried_again_however_idle_the_log_is",
+    },
+    Mutant {
+        what: "a key that is revoked waits for the store",
+        file: "crates/control/src/keys.rs",
+        find: "            state.stop_key(&self.live, old.id);\n",
+        replace: "",
+        package: "control",
+        test: "tests::stops::a_key_is_revoked_though_the_store_refuses_and_a_restart_does_not_bring_it_back",
     },
 ];

@@ -115,7 +115,7 @@ pub(crate) fn usual_name_length(bytes: &[u8]) -> Option<usize> {
         let others = outside_usual_names(u64::from_le_bytes(*word));
         if others != 0 {
             let length = bytes.len() - rest.len() + first_flag(others);
-            return (bytes.get(length) == Some(&b':')).then_some(length);
+            return (0 < length && bytes.get(length) == Some(&b':')).then_some(length);
         }
         rest = tail;
     }
@@ -239,8 +239,30 @@ pub(crate) enum Alphabet {
     Beyond,
 }
 
-/// The length of the text (field value or reason phrase, white space included) at the start of `bytes`.
+/// The length of the printable ASCII at the start of `bytes`, spaces included.
 #[inline(always)]
+pub(crate) fn printable_length(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+        // Compiled to a few vector instructions; the words below find the place where it does not hold.
+        if !block.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+            break;
+        }
+        rest = tail;
+    }
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let outside = (controls(word) | word) & HIGH;
+        if outside != 0 {
+            return bytes.len() - rest.len() + first_flag(outside);
+        }
+        rest = tail;
+    }
+    bytes.len() - rest.len() + rest.iter().take_while(|byte| matches!(byte, b' '..=b'~')).count()
+}
+
+/// The length of the text (field value or reason phrase, white space included) at the start of `bytes`.
+#[inline]
 pub(crate) fn text_length(bytes: &[u8]) -> (usize, Alphabet) {
     let mut rest = bytes;
     let mut beyond = 0_u64;

@@ -6,7 +6,9 @@
 //! Values may hold UTF-8, because clients do send it, but not at their edges: whether 0x85 or 0xA0 there is white
 //! space depends on who reads, and what one peer trims another does not. They never hold control characters.
 
-use crate::bytes::{Alphabet, is_blank, is_plain_utf8, text_length, token_length, usual_name_length};
+use crate::bytes::{
+    Alphabet, is_blank, is_plain_utf8, printable_length, text_length, token_length, usual_name_length,
+};
 use crate::{Field, FieldRefusal, Span};
 
 /// What one line is.
@@ -30,16 +32,31 @@ pub(crate) const fn span(start: usize, end: usize) -> Span {
     Span { start: start as u16, length: end.saturating_sub(start) as u16 }
 }
 
-/// Parses the line that starts at `position` of `view`, which is at most 65,535 bytes long.
-pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
-    read_line(view, position)
+/// The field that starts at `position` of `view`, and where the next line starts, if the line is as nearly all are: a
+/// name of letters, digits and hyphens, `: `, printable ASCII without white space round it, CR LF. What is none is for
+/// [`parse_line`] to judge.
+///
+/// Part of the loop over a head, because handing its result over would cost as much as finding it.
+#[inline(always)]
+fn usual_line(view: &[u8], position: usize) -> Option<(Field, usize)> {
+    let line = view.get(position..)?;
+    let name_length = usual_name_length(line)?;
+    let rest = line.get(name_length..)?.strip_prefix(b": ")?;
+    let value_length = printable_length(rest);
+    let (value, ending) = rest.split_at_checked(value_length)?;
+    if !ending.starts_with(b"\r\n") || matches!(value, [] | [b' ', ..] | [.., b' ']) {
+        return None;
+    }
+    let value_start = position + name_length + 2;
+    let value_end = value_start + value_length;
+    let name = span(position, position + name_length);
+    Some((Field { name, value: span(value_start, value_end) }, value_end + 2))
 }
 
-/// The same, to be made part of the loop over a head: handing its result over would cost as much as finding it.
-#[inline(always)]
-fn read_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
+/// Parses the line that starts at `position` of `view`, which is at most 65,535 bytes long.
+pub(crate) fn parse_line(view: &[u8], position: usize) -> Result<Line, FieldRefusal> {
     let Some(line) = view.get(position..) else { return Ok(Line::Partial) };
-    let name_length = usual_name_length(line).unwrap_or_else(|| token_length(line));
+    let name_length = token_length(line);
     let rest = match line.get(name_length..) {
         Some([b':', rest @ ..]) if name_length > 0 => rest,
         Some(rest) => return unnamed(name_length, rest, position),
@@ -130,17 +147,67 @@ pub(crate) fn parse_fields<E: From<FieldRefusal>>(
 ) -> Result<Option<usize>, E> {
     let mut position = position;
     loop {
-        match read_line(view, position)? {
-            Line::Empty { end } => return Ok(Some(end)),
-            Line::Partial => return Ok(None),
-            Line::Field { field, end } => {
-                if fields.len() >= usize::from(fields_max) {
-                    return Err(FieldRefusal::TooMany.into());
-                }
-                judge(field)?;
-                fields.push(field);
-                position = end;
+        let (field, end) = match usual_line(view, position) {
+            Some(usual) => usual,
+            None => match parse_line(view, position)? {
+                Line::Empty { end } => return Ok(Some(end)),
+                Line::Partial => return Ok(None),
+                Line::Field { field, end } => (field, end),
+            },
+        };
+        if fields.len() >= usize::from(fields_max) {
+            return Err(FieldRefusal::TooMany.into());
+        }
+        judge(field)?;
+        fields.push(field);
+        position = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_usual_line_is_read_as_any_line_is(
+            before in 0_usize..20,
+            name in "[-A-Za-z0-9_!]{0,20}",
+            colon in "(: |:|:  |:\t| :)",
+            value in "[ -~\t\u{e4}\r\u{7f}]{0,40}",
+            ending in "(\r\n|\n|\r|)[A-Za-z: ]{0,12}",
+        ) {
+            let text = format!("{}{name}{colon}{value}{ending}", "x".repeat(before));
+            let view = text.as_bytes();
+            if let Some((field, end)) = usual_line(view, before) {
+                prop_assert_eq!(parse_line(view, before), Ok(Line::Field { field, end }));
             }
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_head_are_usual_and_the_nearest_others_are_not() {
+        for (line, is_usual) in [
+            ("Host: bench0.example.com\r\n", true),
+            ("A: b\r\n________", true),
+            ("User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36\r\nA", true),
+            ("Host:bench0.example.com\r\n", false),
+            ("Host:  bench0.example.com\r\n", false),
+            ("Host: bench0.example.com \r\n", false),
+            ("Host: bench0.example.com\n", false),
+            ("Host: bench0.example.com\r", false),
+            ("Host: bench0.example.com", false),
+            ("Host : bench0.example.com\r\n", false),
+            ("Ho_st: bench0.example.com\r\n", false),
+            ("Host: bench0\texample.com\r\n", false),
+            ("Host: bench0\u{e4}example.com\r\n", false),
+            ("Host: \r\n________", false),
+            ("\r\n________", false),
+            (": bench0.example.com\r\n", false),
+        ] {
+            assert_eq!(usual_line(line.as_bytes(), 0).is_some(), is_usual, "{line:?}");
         }
     }
 }

@@ -38,6 +38,7 @@ fn usual_names_end_at_a_colon_and_no_others_are_told() {
     assert_eq!(usual_name_length(b"User-Agent: x"), None, "the colon stands in less than a word");
     assert_eq!(usual_name_length(b"User-Agent: bench"), Some(10));
     assert_eq!(usual_name_length(b"User_Agent: bench"), None);
+    assert_eq!(usual_name_length(b": User-Agent"), None);
 }
 
 #[test]
@@ -74,6 +75,16 @@ fn targets_end_at_the_first_byte_that_is_not_visible_or_is_a_hash() {
         each_place(filler, |bytes, place, byte| {
             let fine = (0x21..=0x7e).contains(&byte) && byte != b'#';
             assert_eq!(target_length(bytes), if fine { bytes.len() } else { place }, "{bytes:?}");
+        });
+    }
+}
+
+#[test]
+fn printable_ends_at_the_first_byte_that_is_not() {
+    for filler in [b' ', b'~', b'a'] {
+        each_place(filler, |bytes, place, byte| {
+            let fine = (0x20..0x7f).contains(&byte);
+            assert_eq!(printable_length(bytes), if fine { bytes.len() } else { place }, "{bytes:?}");
         });
     }
 }

@@ -136,15 +136,38 @@ impl Trie {
         self.endpoints.get(usize::try_from(place).ok()?)
     }
 
-    /// One call per visited node; its depth is that of the path.
+    /// One call per node at which several ways lead on, and one more; its depth is at most that of the path.
     fn walk(&self, id: NodeId, request: &CanonicalRequest, depth: usize, length: usize) -> Option<u32> {
-        let here = node(&self.nodes, id)?;
-        if depth == length {
-            return here.endpoint;
+        let (mut id, mut depth) = (id, depth);
+        loop {
+            let here = node(&self.nodes, id)?;
+            if depth == length {
+                return here.endpoint;
+            }
+            let segment = request.segment(depth)?;
+            let literal = self.literal(id, here.literals, segment);
+            let has_others = here.affixes.0 < here.affixes.1 || here.spanning.is_some();
+            id = match (literal, here.parameter) {
+                (Some(only), None) if !has_others => only,
+                (None, Some(only)) if !has_others && !segment.is_empty() => only,
+                _ => return self.walk_each(here, literal, request, depth, length),
+            };
+            depth += 1;
         }
+    }
+
+    /// Tries the ways that lead on from `here` in their order.
+    fn walk_each(
+        &self,
+        here: &Node,
+        literal: Option<NodeId>,
+        request: &CanonicalRequest,
+        depth: usize,
+        length: usize,
+    ) -> Option<u32> {
         let segment = request.segment(depth)?;
         let next = |child| self.walk(child, request, depth + 1, length);
-        if let Some(found) = self.literal(id, here.literals, segment).and_then(next) {
+        if let Some(found) = literal.and_then(next) {
             return Some(found);
         }
         if segment.is_empty() {

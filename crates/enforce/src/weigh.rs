@@ -153,8 +153,12 @@ fn weigh_operation(
         (Disguise::None, Visibility::Hidden) => Disguise::UnknownOperation,
         (anonymous, Visibility::Hidden | Visibility::Shown) => anonymous,
     };
-    let texts: SmallVec<[Cow<'_, str>; 4]> =
-        found.captures.values(question.request).map(|captured| captured.text()).collect();
+    let mut texts: SmallVec<[Cow<'_, str>; 4]> = SmallVec::new();
+    for place in 0..found.captures.len() {
+        if let Some(captured) = found.captures.value(question.request, place) {
+            texts.push(captured.text());
+        }
+    }
     let mut values: SmallVec<[ParameterValue<'_>; 4]> = SmallVec::new();
     for (parameter, text) in operation.parameters.iter().zip(&texts) {
         match parameter.kind.read(text) {

@@ -247,7 +247,11 @@ impl Policies {
     /// The parts of the caller's slice; none where the catalogue has no such operation.
     pub(crate) fn slice(&self, operation: &OperationEntry, client: &model::Client) -> Option<Slice<'_>> {
         let plan = self.slices.plans.get(usize::try_from(operation.plan).ok()?)?;
-        let part = |number| self.slices.parts.get(usize::try_from(number).ok()?);
-        plan.parts(client).into_iter().map(part).collect()
+        // Filled item by item: collecting costs several times what the few items do.
+        let mut slice = Slice::new();
+        for number in plan.parts(client) {
+            slice.push(self.slices.parts.get(usize::try_from(number).ok()?)?);
+        }
+        Some(slice)
     }
 }

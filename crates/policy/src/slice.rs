@@ -105,11 +105,15 @@ impl Plan {
             model::Client::Anonymous => SmallVec::from_slice(&[self.anonymous]),
             model::Client::Application(application) => {
                 let mut parts = SmallVec::from_slice(&[self.applications]);
-                if !self.teams.is_empty() {
-                    parts.extend(self.teams.get(application.team.as_str()).copied());
+                if !self.teams.is_empty()
+                    && let Some(part) = self.teams.get(application.team.as_str())
+                {
+                    parts.push(*part);
                 }
-                if !self.named.is_empty() {
-                    parts.extend(self.named.get(application.name.as_str()).copied());
+                if !self.named.is_empty()
+                    && let Some(part) = self.named.get(application.name.as_str())
+                {
+                    parts.push(*part);
                 }
                 parts
             }

@@ -139,6 +139,11 @@ impl Control {
         self.record(actor, "log.erase", "a subject", reason)?;
         let erased =
             self.recorder().erase(&subject).map_err(|error| ControlError::Log { what: chain(&error) })?;
+        if let Subject::Application { name, .. } = &subject {
+            // What is counted and not stored yet would bring the name back.
+            self.flush_rollups()?;
+            self.state().store.erase_rollups(&format!("app:{name}"))?;
+        }
         Ok(ErasedView { subject: text.to_owned(), entries: erased.entries })
     }
 

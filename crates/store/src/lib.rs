@@ -32,7 +32,7 @@ pub use keys::{KEYS_ADDED_MAX, KeyChange, KeyRow, KeyState, NewKey};
 pub use lock::{DirectoryLock, LockError};
 pub use observations::Observation;
 pub use revisions::{NewRevision, RevisionRow};
-pub use rollups::{Counted, OTHER, ROLLUP_ROWS_MAX, Rollup};
+pub use rollups::{Counted, ERASED, OTHER, ROLLUP_ROWS_MAX, Rollup};
 pub use schema::SCHEMA_KNOWN;
 pub use secrets::SEALED_BYTES_MAX;
 pub use store::{Access, Opened, Store};

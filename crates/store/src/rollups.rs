@@ -11,6 +11,8 @@ pub const ROLLUP_ROWS_MAX: usize = 10_000;
 
 /// Caller, operation and reason of the row that takes the overflow.
 pub const OTHER: &str = "(other)";
+/// Stands for callers that were erased.
+pub const ERASED: &str = "(erased)";
 
 /// How often something happened on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,21 @@ impl Store {
             });
         }
         Ok(rollups)
+    }
+
+    /// Counts what `caller` did under [`ERASED`], so that sums stay and nobody is named.
+    pub fn erase_rollups(&mut self, caller: &str) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO rollups (day, api, verdict, caller, operation, reason, count, last) \
+                     SELECT day, api, verdict, ?2, operation, reason, count, last FROM rollups WHERE caller = ?1 \
+                     ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)",
+                )?
+                .execute((caller, ERASED))?;
+            transaction.prepare_cached("DELETE FROM rollups WHERE caller = ?1")?.execute((caller,))?;
+            Ok(())
+        })
     }
 
     /// Removes the counts of days before `day`.

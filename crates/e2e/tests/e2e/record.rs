@@ -303,6 +303,8 @@ fn an_erased_caller_is_gone_and_the_log_still_verifies() {
     );
     assert_eq!(erased["verdict"], "allowed");
     assert_eq!(decided(&kept)["caller"], "app:writer");
+    let status = world.cli().run(&["status"]).stdout;
+    assert!(!status.contains("app:reader"), "{status}");
     let verified = until("a verified log", || {
         let ran = world.cli().try_run(&["audit", "verify"]);
         (ran.code == 0).then_some(ran)

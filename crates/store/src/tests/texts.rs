@@ -135,6 +135,20 @@ fn counts_and_what_of_the_log_they_are_change_together() {
 }
 
 #[test]
+fn an_erased_caller_is_counted_without_its_name() {
+    let mut store = Store::in_memory().unwrap();
+    let counted = Counted { origin: "example.com/log".to_owned(), next: 6 };
+    store.add_rollups(&[rollup("app:a", 2), rollup("app:ab", 1), rollup("app:b", 4)], &counted).unwrap();
+    store.erase_rollups("app:a").unwrap();
+    store.erase_rollups("app:b").unwrap();
+    store.erase_rollups("app:none").unwrap();
+    let rows = store.rollups_since(0).unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.caller.as_str(), row.count)).collect();
+    assert_eq!(seen, [(ERASED, 6), ("app:ab", 1)]);
+    assert_eq!(store.counted().unwrap(), Some(counted));
+}
+
+#[test]
 fn remembers_what_was_valid() {
     let mut store = Store::in_memory().unwrap();
     store.remember_validated([[1; 32], [2; 32]], at(1)).unwrap();

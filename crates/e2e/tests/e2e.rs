@@ -18,9 +18,11 @@ mod e2e {
     mod own_key;
     mod partners;
     mod policy;
+    mod real_upstreams;
     mod record;
     mod refusals;
     mod same_request;
+    mod servers;
     mod storage;
     mod streams;
     mod targets;

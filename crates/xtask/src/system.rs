@@ -23,6 +23,8 @@ const PROGRAMS: &[Program] = &[
     Program { name: "strace", package: "strace", why: "system calls per request" },
     Program { name: "wrk", package: "wrk", why: "load that compares CPU time" },
     Program { name: "curl", package: "curl", why: "a client that was not written here" },
+    Program { name: "h2load", package: "nghttp2-client", why: "another load, by another hand" },
+    Program { name: "node", package: "nodejs", why: "a server and a parser that were not written here" },
     Program { name: "python3", package: "python3", why: "real APIs behind the gateway" },
 ];
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use testkit::{Call, Cli, Folder, Gateway, environment, until};
@@ -11,16 +12,20 @@ use super::world::root;
 
 const HOST: &str = "httpbin.example";
 
-/// The Python environment with httpbin; made where the test command has not made it.
-fn environment_folder() -> PathBuf {
-    if let Some(folder) = environment("SALLYPORT_PARTNERS") {
-        return PathBuf::from(folder);
-    }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let cargo = environment("CARGO").unwrap_or_else(|| "cargo".to_owned());
-    let made = Command::new(cargo).args(["xtask", "ensure"]).current_dir(&workspace).status().unwrap();
-    assert!(made.success(), "`cargo xtask ensure` failed");
-    workspace.join("target/partners")
+/// The Python environment with the partners; made where the test command has not made it.
+pub(crate) fn environment_folder() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let made = FOLDER.get_or_init(|| {
+        if let Some(folder) = environment("SALLYPORT_PARTNERS") {
+            return PathBuf::from(folder);
+        }
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let cargo = environment("CARGO").unwrap_or_else(|| "cargo".to_owned());
+        let made = Command::new(cargo).args(["xtask", "ensure"]).current_dir(&workspace).status().unwrap();
+        assert!(made.success(), "`cargo xtask ensure` failed");
+        workspace.join("target/partners")
+    });
+    made.clone()
 }
 
 /// httpbin under gunicorn; ends with the value.

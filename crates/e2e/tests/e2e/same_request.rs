@@ -24,7 +24,7 @@ const BATCH: usize = 8;
 /// The host of the API that observes.
 const OBSERVED: &str = "observed.example";
 
-const TARGETS: &[&str] = &[
+pub(crate) const TARGETS: &[&str] = &[
     "/orders",
     "/orders",
     "/orders/7",
@@ -69,10 +69,10 @@ when { context.params.path == "forbidden" };
 
 /// What came back for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// The decision; empty where nothing was decided, as with an interim answer.
-    id: String,
+    pub(crate) id: String,
 }
 
 /// What became of the requests.
@@ -124,14 +124,14 @@ fn what_arrives_is_what_was_sent_judged_and_recorded() {
     }
     world.stop();
     let streams = world.upstream.streams();
-    let decided = decided(&world);
-    let tally = compare(&cases, &answers, &streams, &decided, world.upstream.address);
+    let mut recorded = Recorded::of(&world);
+    let tally = compare(&cases, &answers, &streams, &mut recorded, world.upstream.address);
     println!("{tally:?} of {count}");
     // Far below what the seed gives, and far above what would say nothing.
     assert!(count / 10 < tally.allowed, "{tally:?}");
     assert!(count / 20 < tally.denied, "{tally:?}");
     assert!(count / 10 < tally.refused, "{tally:?}");
-    assert!(count / 2_000 < tally.aborted, "{tally:?}");
+    assert!(count / 5_000 < tally.aborted, "{tally:?}");
 }
 
 /// A number of the environment.
@@ -140,7 +140,7 @@ pub(crate) fn number(name: &str, otherwise: usize) -> usize {
 }
 
 /// Cuts behind each wild request and after so many tame ones.
-fn batches(cases: &[Case]) -> Vec<&[Case]> {
+pub(crate) fn batches(cases: &[Case]) -> Vec<&[Case]> {
     let mut found = Vec::new();
     let mut rest = cases;
     while !rest.is_empty() {
@@ -155,7 +155,7 @@ fn batches(cases: &[Case]) -> Vec<&[Case]> {
 
 /// Sends requests one behind the other and reads what comes back for each. Where the gateway ends the connection,
 /// the rest is sent on another.
-fn send(address: SocketAddr, batch: &[Case]) -> Vec<Vec<Answer>> {
+pub(crate) fn send(address: SocketAddr, batch: &[Case]) -> Vec<Vec<Answer>> {
     let mut answers: Vec<Vec<Answer>> = Vec::new();
     while let Some(rest) = batch.get(answers.len()..).filter(|rest| !rest.is_empty()) {
         let mut connection = Connection::open(address);
@@ -193,11 +193,38 @@ fn scan(bytes: &[u8]) -> Vec<Answer> {
     answers
 }
 
-/// The decisions of the log, by id.
-fn decided(world: &World) -> HashMap<String, Value> {
-    let lines = world.cli().run(&["audit", "export"]).lines();
-    let decided = lines.into_iter().filter(|entry| entry["kind"] == "decided");
-    decided.map(|entry| (entry["id"].as_str().unwrap().to_owned(), entry)).collect()
+/// What the log says of a run.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// The decisions, by id.
+    decided: HashMap<String, Value>,
+    /// How many entries the log itself says are missing: what is `counted` passes where the writer is behind.
+    lost: u64,
+}
+
+impl Recorded {
+    /// Reads the log of a gateway that has stopped.
+    pub(crate) fn of(world: &World) -> Self {
+        let (mut decided, mut lost) = (HashMap::new(), 0);
+        for entry in world.cli().run(&["audit", "export"]).lines() {
+            match entry["kind"].as_str().unwrap() {
+                "decided" => drop(decided.insert(entry["id"].as_str().unwrap().to_owned(), entry)),
+                "loss" => lost += entry["count"].as_u64().unwrap(),
+                _ => {}
+            }
+        }
+        Self { decided, lost }
+    }
+
+    /// The decision of this id. One that is missing is taken out of those that the log says are lost.
+    pub(crate) fn take(&mut self, id: &str) -> Option<&Value> {
+        if !self.decided.contains_key(id) {
+            let left = self.lost.checked_sub(1);
+            self.lost =
+                left.unwrap_or_else(|| panic!("decision {id} is neither recorded nor counted as lost"));
+        }
+        self.decided.get(id)
+    }
 }
 
 /// Holds what arrived against what was sent, answered and recorded.
@@ -205,7 +232,7 @@ fn compare(
     cases: &[Case],
     answers: &[Vec<Answer>],
     streams: &[Vec<u8>],
-    decided: &HashMap<String, Value>,
+    recorded: &mut Recorded,
     upstream: SocketAddr,
 ) -> Tally {
     let mut tally = Tally::default();
@@ -233,8 +260,9 @@ fn compare(
                 *from + place.unwrap_or_else(|| panic!("arrived otherwise: {message:?}\nsent: {sent:?}"));
             *from = place + 1;
             let id = check_fields(&sent[place], &message, upstream);
-            let entry = decided.get(&id).unwrap_or_else(|| panic!("no record of {message:?}"));
-            check_record(entry, &message);
+            if let Some(entry) = recorded.take(&id) {
+                check_record(entry, &message);
+            }
             let answer = answers.iter().find(|answer| answer.id == id);
             if message.body.is_some() {
                 assert!(answer.is_none_or(|answer| answer.status < 300), "refused and forwarded: {answer:?}");
@@ -251,19 +279,20 @@ fn compare(
     for (case, answers) in cases.iter().zip(answers) {
         let _shown = Shown(std::slice::from_ref(case));
         for answer in answers.iter().filter(|answer| 200 <= answer.status && !arrived.contains(&answer.id)) {
-            let entry = decided.get(&answer.id);
+            let entry = recorded.take(&answer.id);
+            let is_denied = entry.is_none_or(|entry| entry["verdict"] == "denied");
             match answer.status {
                 200 => {
                     assert!(testkit::contains(&case.bytes, b"/.well-known/sallyport/jwks.json"), "{answer:?}")
                 }
                 401 | 403 | 404 | 405 => {
-                    assert_eq!(entry.unwrap()["verdict"], "denied", "{answer:?}");
+                    assert!(is_denied, "{answer:?} {entry:?}");
                     tally.denied += 1;
                 }
                 400 | 413 | 417 | 421 | 431 | 501 | 505 => {
                     // What was let in by its head is refused for its body alone, before any of it was passed on.
                     let has_no_end = messages(&case.bytes).iter().any(|sent| sent.body.is_none());
-                    assert!(has_no_end || entry.unwrap()["verdict"] == "denied", "{answer:?} {entry:?}");
+                    assert!(has_no_end || is_denied, "{answer:?} {entry:?}");
                     tally.refused += 1;
                 }
                 _ => panic!("{answer:?} {entry:?}"),
@@ -365,7 +394,7 @@ const ADDED: &[&str] = &[
 
 /// The fields that arrived are those that were sent and may pass, in their order and spelling, and then our own. Gives
 /// the id of the decision.
-fn check_fields(sent: &Message, arrived: &Message, upstream: SocketAddr) -> String {
+pub(crate) fn check_fields(sent: &Message, arrived: &Message, upstream: SocketAddr) -> String {
     let named: Vec<String> = sent
         .all("connection")
         .iter()

@@ -9,6 +9,7 @@
 
 mod configuration;
 mod corpus;
+mod differ;
 mod mutate;
 mod request;
 mod run;

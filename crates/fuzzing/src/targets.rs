@@ -1,6 +1,6 @@
 //! The table of fuzz functions.
 
-use crate::{configuration, request, segment, small};
+use crate::{configuration, differ, request, segment, small};
 
 /// One fuzz function and what its input is made of.
 #[derive(Debug, Clone, Copy)]
@@ -328,6 +328,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config_edit", judge: |bytes| holds(config::fuzz::edit, bytes), words: CONFIGURATION },
     Target { name: "config_values", judge: |bytes| holds(config::fuzz::values, bytes), words: VALUES },
     Target { name: "configuration", judge: configuration::judge, words: CONFIGURATION },
+    Target { name: "differ_request", judge: differ::request, words: HEAD },
+    Target { name: "differ_response", judge: differ::response, words: HEAD },
     Target { name: "http1_body", judge: |bytes| text(http1::fuzz::body(bytes)), words: BODY },
     Target { name: "http1_request", judge: |bytes| text(http1::fuzz::request(bytes)), words: HEAD },
     Target { name: "http1_response", judge: |bytes| text(http1::fuzz::response(bytes)), words: HEAD },

@@ -15,6 +15,7 @@ mod e2e {
     mod headers;
     mod heads;
     mod keys;
+    mod own_documents;
     mod own_key;
     mod partners;
     mod policy;

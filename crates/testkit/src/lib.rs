@@ -26,6 +26,7 @@ mod folder;
 mod gate;
 mod gateway;
 mod program;
+mod relay;
 mod upstream;
 mod wait;
 
@@ -37,5 +38,6 @@ pub use folder::Folder;
 pub use gate::Gate;
 pub use gateway::Gateway;
 pub use program::{environment, program};
+pub use relay::Relay;
 pub use upstream::{Received, Reply, Step, Upstream};
 pub use wait::{WAIT, until};

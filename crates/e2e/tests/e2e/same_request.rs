@@ -453,7 +453,7 @@ fn check_record(entry: &Value, arrived: &Message) {
 }
 
 /// The parameters of a path under a template, or that it does not fit.
-fn fit(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn fit(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let (mut params, mut segments) = (Vec::new(), path.split('/'));
     let mut parts = template.split('/');
     while let Some(part) = parts.next() {

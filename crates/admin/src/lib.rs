@@ -15,7 +15,7 @@ mod observe;
 mod routes;
 
 pub use guard::Door;
-pub use routes::{Access, ROUTES, Route, offline_router, router};
+pub use routes::{ROUTES, Route, offline_router, router};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
-use control::{Actor, Control};
+use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
@@ -21,15 +21,6 @@ use crate::{handlers, observe};
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 /// The largest other body.
 const BODY_BYTES_MAX: usize = 64 << 10;
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Without a token.
-    Open,
-    /// With a token whose role suffices; the use case judges that.
-    Token,
-}
 
 /// What a handler reads.
 pub(crate) struct Input {
@@ -50,57 +41,58 @@ pub struct Route {
     pub method: &'static str,
     /// With at most one parameter, `{name}`.
     pub path: &'static str,
-    pub access: Access,
+    /// The role that a token must have at least; `None` where none is needed. The use case judges it once more.
+    pub needs: Option<Needs>,
     pub(crate) handler: Handler,
 }
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {} ({:?})", self.method, self.path, self.access)
+        write!(formatter, "{} {} ({:?})", self.method, self.path, self.needs)
     }
 }
 
-const fn route(method: &'static str, path: &'static str, access: Access, handler: Handler) -> Route {
-    Route { method, path, access, handler }
+const fn route(method: &'static str, path: &'static str, needs: Option<Needs>, handler: Handler) -> Route {
+    Route { method, path, needs, handler }
 }
 
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/livez", Access::Open, observe::live),
-    route("GET", "/readyz", Access::Open, observe::ready),
-    route("GET", "/healthz", Access::Open, observe::live),
-    route("GET", "/metrics", Access::Open, observe::metrics),
-    route("GET", "/problems/{name}", Access::Open, observe::problem),
-    route("POST", "/v1/bootstrap", Access::Open, handlers::bootstrap),
-    route("GET", "/v1/status", Access::Token, handlers::status),
-    route("GET", "/v1/apis", Access::Token, handlers::apis),
-    route("POST", "/v1/apis", Access::Token, handlers::add_api),
-    route("GET", "/v1/apis/{name}", Access::Token, handlers::api),
-    route("POST", "/v1/apis/{name}/regroup", Access::Token, handlers::regroup),
-    route("POST", "/v1/apis/{name}/observe", Access::Token, handlers::observe_api),
-    route("GET", "/v1/teams", Access::Token, handlers::teams),
-    route("POST", "/v1/teams", Access::Token, handlers::create_team),
-    route("GET", "/v1/teams/{name}", Access::Token, handlers::team),
-    route("GET", "/v1/applications", Access::Token, handlers::applications),
-    route("POST", "/v1/applications", Access::Token, handlers::create_application),
-    route("GET", "/v1/applications/{name}", Access::Token, handlers::application),
-    route("POST", "/v1/applications/{name}/disable", Access::Token, handlers::disable_application),
-    route("POST", "/v1/applications/{name}/enable", Access::Token, handlers::enable_application),
-    route("GET", "/v1/keys", Access::Token, handlers::keys),
-    route("POST", "/v1/keys", Access::Token, handlers::create_keys),
-    route("GET", "/v1/keys/{name}", Access::Token, handlers::key),
-    route("POST", "/v1/keys/{name}/revoke", Access::Token, handlers::revoke_key),
-    route("POST", "/v1/keys/{name}/rotate", Access::Token, handlers::rotate_key),
-    route("GET", "/v1/administrators", Access::Token, handlers::administrators),
-    route("POST", "/v1/administrators", Access::Token, handlers::create_administrator),
-    route("POST", "/v1/administrators/{name}/revoke", Access::Token, handlers::revoke_administrator),
-    route("GET", "/v1/decisions", Access::Token, handlers::decisions),
-    route("GET", "/v1/decisions/{name}", Access::Token, handlers::decision),
-    route("GET", "/v1/explain/{name}", Access::Token, handlers::explain_decision),
-    route("POST", "/v1/explain", Access::Token, handlers::explain_call),
-    route("GET", "/v1/revisions", Access::Token, handlers::revisions),
-    route("POST", "/v1/revisions", Access::Token, handlers::publish),
-    route("POST", "/v1/log/erase", Access::Token, handlers::erase),
+    route("GET", "/livez", None, observe::live),
+    route("GET", "/readyz", None, observe::ready),
+    route("GET", "/healthz", None, observe::live),
+    route("GET", "/metrics", None, observe::metrics),
+    route("GET", "/problems/{name}", None, observe::problem),
+    route("POST", "/v1/bootstrap", None, handlers::bootstrap),
+    route("GET", "/v1/status", Some(Needs::Viewer), handlers::status),
+    route("GET", "/v1/apis", Some(Needs::Viewer), handlers::apis),
+    route("POST", "/v1/apis", Some(Needs::Owner), handlers::add_api),
+    route("GET", "/v1/apis/{name}", Some(Needs::Viewer), handlers::api),
+    route("POST", "/v1/apis/{name}/regroup", Some(Needs::Owner), handlers::regroup),
+    route("POST", "/v1/apis/{name}/observe", Some(Needs::Owner), handlers::observe_api),
+    route("GET", "/v1/teams", Some(Needs::Viewer), handlers::teams),
+    route("POST", "/v1/teams", Some(Needs::Owner), handlers::create_team),
+    route("GET", "/v1/teams/{name}", Some(Needs::Viewer), handlers::team),
+    route("GET", "/v1/applications", Some(Needs::Viewer), handlers::applications),
+    route("POST", "/v1/applications", Some(Needs::Owner), handlers::create_application),
+    route("GET", "/v1/applications/{name}", Some(Needs::Viewer), handlers::application),
+    route("POST", "/v1/applications/{name}/disable", Some(Needs::Owner), handlers::disable_application),
+    route("POST", "/v1/applications/{name}/enable", Some(Needs::Owner), handlers::enable_application),
+    route("GET", "/v1/keys", Some(Needs::Viewer), handlers::keys),
+    route("POST", "/v1/keys", Some(Needs::Owner), handlers::create_keys),
+    route("GET", "/v1/keys/{name}", Some(Needs::Viewer), handlers::key),
+    route("POST", "/v1/keys/{name}/revoke", Some(Needs::Analyst), handlers::revoke_key),
+    route("POST", "/v1/keys/{name}/rotate", Some(Needs::Owner), handlers::rotate_key),
+    route("GET", "/v1/administrators", Some(Needs::Admin), handlers::administrators),
+    route("POST", "/v1/administrators", Some(Needs::Admin), handlers::create_administrator),
+    route("POST", "/v1/administrators/{name}/revoke", Some(Needs::Admin), handlers::revoke_administrator),
+    route("GET", "/v1/decisions", Some(Needs::Analyst), handlers::decisions),
+    route("GET", "/v1/decisions/{name}", Some(Needs::Analyst), handlers::decision),
+    route("GET", "/v1/explain/{name}", Some(Needs::Analyst), handlers::explain_decision),
+    route("POST", "/v1/explain", Some(Needs::Analyst), handlers::explain_call),
+    route("GET", "/v1/revisions", Some(Needs::Viewer), handlers::revisions),
+    route("POST", "/v1/revisions", Some(Needs::Owner), handlers::publish),
+    route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),
 ];
 
 /// The router of a listener.
@@ -153,14 +145,19 @@ async fn check_origin(State(state): State<AdminState>, request: Request, next: N
     }
 }
 
-/// The token is judged before a byte of the body is read, so that nobody without one makes us hold it.
+/// Token and role are judged before a byte of the body is read, so that nobody who may not do it makes us hold or
+/// judge it.
 async fn handle(route: Route, state: AdminState, name: String, query: String, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     let (actor, headers, state) = aside(move || {
-        let actor = match route.access {
-            Access::Open => None,
-            Access::Token => Some(state.authenticate(&headers)?),
+        let actor = match route.needs {
+            None => None,
+            Some(needs) => {
+                let actor = state.authenticate(&headers)?;
+                state.control.demand(&actor, needs)?;
+                Some(actor)
+            }
         };
         Ok((actor, headers, state))
     })

@@ -153,8 +153,9 @@ impl Control {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses an actor whose role does not suffice.
-    pub(crate) fn demand(&self, actor: &Actor, needs: Needs) -> Result<(), ControlError> {
+    /// Refuses an actor whose role does not suffice. Every use case does so itself; a door may do it before it reads
+    /// what is asked for.
+    pub fn demand(&self, actor: &Actor, needs: Needs) -> Result<(), ControlError> {
         if actor.may(needs) {
             Ok(())
         } else {

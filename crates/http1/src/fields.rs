@@ -149,6 +149,9 @@ pub(crate) fn parse_fields<E: From<FieldRefusal>>(
     loop {
         let (field, end) = match usual_line(view, position) {
             Some(usual) => usual,
+            None if view.get(position..).is_some_and(|rest| rest.starts_with(b"\r\n")) => {
+                return Ok(Some(position + 2));
+            }
             None => match parse_line(view, position)? {
                 Line::Empty { end } => return Ok(Some(end)),
                 Line::Partial => return Ok(None),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use identity::holds_own_key;
 use identity::key::{holds_key, may_hold_key};
 use model::head::HeadField;
+use model::id::DECISION_ID_CHARACTERS;
 use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, FieldSpan, Head};
 
 use crate::client::{ClientAddress, Peer};
@@ -31,6 +32,8 @@ pub struct Forward {
 
 struct Parts {
     id: DecisionId,
+    /// It goes both ways, in the request and in the answer.
+    id_text: [u8; DECISION_ID_CHARACTERS],
     rules: Arc<ApiRules>,
     client: ClientAddress,
     trace: Option<Trace>,
@@ -99,7 +102,17 @@ impl Forward {
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
         let own_keys = if may_hold_key(bytes) { OwnKeys::Possible } else { OwnKeys::Absent };
         let (id, trace) = (evidence.id, evidence.trace);
-        let parts = Parts { id, rules, client, trace, assertion, budgets: None, nominated, own_keys };
+        let parts = Parts {
+            id,
+            id_text: id.text(),
+            rules,
+            client,
+            trace,
+            assertion,
+            budgets: None,
+            nominated,
+            own_keys,
+        };
         Self { request, parts: Box::new(parts) }
     }
 
@@ -119,6 +132,12 @@ impl Forward {
     #[must_use]
     pub const fn id(&self) -> DecisionId {
         self.parts.id
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn id_text(&self) -> &[u8; DECISION_ID_CHARACTERS] {
+        &self.parts.id_text
     }
 
     /// The assertion, where the caller is verified.

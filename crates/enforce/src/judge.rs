@@ -165,8 +165,8 @@ fn reach_api<'a>(
         return Err(Refusal::of(DenyReason::StaleSnapshot));
     }
     let found = snapshot.revision.catalog.find(request);
-    let api = found.api().ok_or(Refusal::of(DenyReason::UnknownHost))?;
-    let rules = snapshot.revision.rules(api).ok_or(Refusal::of(DenyReason::ApiUnavailable))?;
+    let api = found.api().ok_or_else(|| Refusal::of(DenyReason::UnknownHost))?;
+    let rules = snapshot.revision.rules(api).ok_or_else(|| Refusal::of(DenyReason::ApiUnavailable))?;
     match rules.availability {
         Availability::Unusable(_) => Err(Refusal::of(DenyReason::ApiUnavailable)),
         Availability::Usable => Ok((rules, found)),

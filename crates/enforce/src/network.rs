@@ -68,6 +68,7 @@ impl Networks {
     }
 
     #[must_use]
+    #[inline]
     pub fn hold(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.holds(address))
     }

@@ -19,7 +19,8 @@ pub enum IdError {
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const DECISION_ID_CHARACTERS: usize = 26;
+/// Characters of a decision id.
+pub const DECISION_ID_CHARACTERS: usize = 26;
 
 /// The id of one decision, on every answer and in both entries of its record.
 ///

@@ -3,6 +3,7 @@
 use enforce::Budgets;
 use http1::RequestMethodClass;
 use model::DecisionId;
+use model::id::DECISION_ID_CHARACTERS;
 
 use crate::forward::Lines;
 use crate::rewrite::Goodbye;
@@ -19,17 +20,16 @@ pub(crate) struct Answer<'a> {
 
 /// The name that begins the line that every answer has.
 const DECISION_NAME: &[u8; 23] = b"sallyport-decision-id: ";
-const DECISION_LINE_BYTES: usize = DECISION_NAME.len() + 26 + 2;
+const DECISION_LINE_BYTES: usize = DECISION_NAME.len() + DECISION_ID_CHARACTERS + 2;
 
 /// Bytes that the lines of two limits take.
 const BUDGET_LINES_BYTES: usize = 160;
 
 /// The line that every answer has.
-pub(crate) fn decision_line(id: DecisionId) -> [u8; DECISION_LINE_BYTES] {
+pub(crate) fn decision_line(id: &[u8; DECISION_ID_CHARACTERS]) -> [u8; DECISION_LINE_BYTES] {
     let mut line = *b"sallyport-decision-id: 00000000000000000000000000\r\n";
-    let id = id.text();
     if let Some(slots) = line.get_mut(DECISION_NAME.len()..DECISION_NAME.len() + id.len()) {
-        slots.copy_from_slice(&id);
+        slots.copy_from_slice(id);
     }
     line
 }
@@ -57,7 +57,7 @@ pub(crate) fn write_answer<'a>(
     out.push(b' ');
     out.extend_from_slice(http1::write::reason_phrase(status).as_bytes());
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&decision_line(id));
+    out.extend_from_slice(&decision_line(&id.text()));
     for (name, value) in fields {
         if http1::write::write_field(out, name.as_bytes(), value.as_bytes()).is_err() {
             // A value that would be a line of its own is left out; the rest of the answer stands.

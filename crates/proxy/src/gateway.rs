@@ -236,7 +236,7 @@ impl Gateway {
         let forward = pass.forward();
         let mut to_upstream = worker.buffers.outbound();
         let mut to_client = worker.buffers.outbound();
-        let line = decision_line(case.id);
+        let line = decision_line(forward.id_text());
         let with_budgets = forward.budgets().map(|budgets| lines_with_budgets(&line, budgets));
         let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
             Ok(sharing) => {

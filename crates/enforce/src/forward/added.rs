@@ -47,7 +47,7 @@ impl Forward {
         if let Some(trace) = &self.parts.trace {
             put(fields, "traceparent", &trace.text());
         }
-        put(fields, "Sallyport-Decision-Id", &self.parts.id.text());
+        put(fields, "Sallyport-Decision-Id", self.id_text());
         if let Some(assertion) = &self.parts.assertion {
             put(fields, "Sallyport-Assertion", assertion.as_bytes());
         }

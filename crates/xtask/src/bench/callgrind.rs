@@ -225,9 +225,14 @@ fn families<'a>(
     loop {
         let more: Vec<(&str, Family)> = callers
             .iter()
-            .filter(|(name, _)| !found.contains_key(**name) && !is_ours(name))
+            .filter(|(name, _)| !found.contains_key(**name))
             .filter_map(|(name, callers)| {
-                let all_in = callers.iter().all(|caller| found.contains_key(caller));
+                // Of our own work only what upkeep alone does.
+                let all_in = callers.iter().all(|caller| match found.get(caller) {
+                    Some(Family::Upkeep) => true,
+                    Some(Family::Checksum | Family::Hash | Family::Signature) => !is_ours(name),
+                    None => false,
+                });
                 let family = callers.first().and_then(|caller| found.get(caller));
                 family.filter(|_| all_in).map(|family| (*name, *family))
             })
@@ -304,6 +309,37 @@ totals: 17227
         assert_eq!(counts.instructions, 127 + 60);
         assert_eq!(counts.calls, HashMap::from([(Family::Hash, 3)]));
         assert_eq!(counts.functions.get("sha2::sha256::compress"), Some(&8000));
+    }
+
+    #[test]
+    fn leaves_out_upkeep_with_what_it_alone_does() {
+        let dump = "\
+fn=(1) proxy::run
+1 100
+cfn=(4) memcpy
+calls=1 1
+1 5
+fn=(2) control::upkeep::keep_up
+1 10
+cfn=(3) control::rollups::flush
+calls=1 1
+1 1000
+cfn=(4)
+calls=1 1
+1 5
+fn=(3)
+1 400
+cfn=(5) sqlite3_step
+calls=1 1
+1 600
+fn=(4)
+1 10
+fn=(5)
+1 600
+totals: 1120
+";
+        let counts = parse(dump).unwrap();
+        assert_eq!(counts.instructions, 100 + 10);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 #[path = "e2e"]
 mod e2e {
     mod admin;
-
+    mod bad_peers;
     mod demo;
     mod first_contact;
     mod framing;

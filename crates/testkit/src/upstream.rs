@@ -53,6 +53,8 @@ impl Received {
 pub enum Step {
     /// Ends the connection in order.
     Close,
+    /// Sends so many bytes, all alike, without holding them.
+    Fill(u64),
     /// Sends bytes.
     Send(Vec<u8>),
     /// Waits until the test opens the gate.
@@ -296,6 +298,7 @@ fn answer(reply: Reply, earlier: usize, stream: &mut TcpStream, shared: &Shared)
     for step in steps {
         let done = match step {
             Step::Close => return false,
+            Step::Fill(length) => std::io::copy(&mut std::io::repeat(b'g').take(length), stream).is_ok(),
             Step::Send(bytes) => stream.write_all(&bytes).is_ok(),
             Step::Wait(gate) => gate.pass(),
         };

@@ -40,6 +40,8 @@ usage: cargo xtask COMMAND
   bench peers                nginx alone, to see that the rig works
   soak [--minutes M]         the release gateway under load: flat memory, no loss, log verified
   soak --flips [--seconds S] revisions that allow and deny in turn under load; each answer as its record says
+  soak --peers [--count N] [--seed X]
+                             bad clients and upstreams, and generated requests, far more than the tests send
   fuzz [--target T] [--seconds S | --count N] [--seed X]
                              the fuzz functions over the committed corpus, mutated
   mutants [--only WORDS]     breaks named lines in a copy of the tree; a named test must fail for each

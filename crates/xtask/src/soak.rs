@@ -5,6 +5,7 @@
 //! completed are one where they came together).
 
 mod flips;
+mod peers;
 
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ struct Sample {
 pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     if args.flag("--flips") {
         return flips::run(args);
+    }
+    if args.flag("--peers") {
+        return peers::run(args);
     }
     let minutes = args.value::<u64>("--minutes")?.unwrap_or(MINUTES);
     let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };

@@ -2,7 +2,7 @@
 //! judged, or the gateway refused it.
 
 use serde_json::Value;
-use testkit::Folder;
+use testkit::{Connection, Folder};
 
 use super::heads::{Case, Manner, Message, Pieces, Random, case, messages};
 use super::same_request::{Recorded, TARGETS, batches, check_fields, decode, number, send};
@@ -124,4 +124,78 @@ fn uvicorn_reads_what_was_judged() {
 #[test]
 fn node_reads_what_was_judged() {
     check("node", Server::node);
+}
+
+/// The same bytes without the gateway: what our codec takes, the server reads as we do or not at all.
+fn differ(name: &str, start: fn(&Folder) -> Server) {
+    let folder = Folder::new(root(), &format!("{name}-differs"));
+    let server = start(&folder);
+    let pieces =
+        Pieces { hosts: vec![format!("{name}.example")], targets: TARGETS, keys: vec!["foreign".into()] };
+    let mut random = Random::new(number("SALLYPORT_SEED", SEED) + 1);
+    let count = number("SALLYPORT_SERVER_CASES", CASES) / 4;
+    let cases: Vec<Case> = (0..count).map(|number| case(&mut random, &pieces, number)).collect();
+    for case in &cases {
+        let mut connection = Connection::open(server.address);
+        connection.send_what_is_taken(&case.bytes);
+        connection.finish_if_open();
+        drop(connection.rest());
+    }
+    let (mut read, mut both) = (vec![0_usize; cases.len()], 0);
+    for seen in server.seen() {
+        if seen["status"].as_str().is_some_and(|status| status != "200") {
+            continue;
+        }
+        let text = seen["case"].as_str().unwrap();
+        let Some(number) = text.strip_prefix('c').and_then(|text| text.get(..7)?.parse::<usize>().ok())
+        else {
+            continue;
+        };
+        let case = &cases[number];
+        // What is no path has one more reading for each server, and is refused whatever it is.
+        let ours = messages(&case.bytes);
+        if ours.iter().any(|message| !message.target.starts_with('/')) {
+            continue;
+        }
+        let Some(rest) = ours.get(read[number]..).filter(|rest| !rest.is_empty()) else { continue };
+        let place = rest.iter().position(|message| is_framed_so(&seen, message));
+        let place = place.unwrap_or_else(|| panic!("{name} read {seen}\nwe read {rest:?}\n{}", case.shown()));
+        read[number] += place + 1;
+        both += 1;
+    }
+    println!("{name}: {both} messages of {count} cases read alike");
+    assert!(count / 4 < both, "{name} and we both read only {both} messages");
+}
+
+/// Whether method, target, host and length are the same.
+fn is_framed_so(seen: &Value, ours: &Message) -> bool {
+    let is_target = |target: &str| seen["target"] == target;
+    let is_long = match (seen["length"].as_i64(), &ours.body) {
+        (Some(length), Some(body)) => length == -1 || usize::try_from(length) == Ok(body.len()),
+        (None, _) | (_, None) => true,
+    };
+    seen["method"] == *ours.method
+        && (is_target(&ours.target) || ours.target.strip_suffix('?').is_some_and(is_target))
+        && seen["host"] == ours.all("host").first().copied().unwrap_or_default()
+        && is_long
+}
+
+#[test]
+fn nginx_and_we_read_the_same_bytes_alike() {
+    differ("nginx", Server::nginx);
+}
+
+#[test]
+fn gunicorn_and_we_read_the_same_bytes_alike() {
+    differ("gunicorn", Server::gunicorn);
+}
+
+#[test]
+fn uvicorn_and_we_read_the_same_bytes_alike() {
+    differ("uvicorn", Server::uvicorn);
+}
+
+#[test]
+fn node_and_we_read_the_same_bytes_alike() {
+    differ("node", Server::node);
 }

@@ -4,7 +4,7 @@
 //! one `Transfer-Encoding`, exactly `chunked`; never both; `Connection` a list of tokens.
 
 use crate::name::{equals, tokens};
-use crate::{FramingRefusal, Persistence, Version};
+use crate::{FramingRefusal, Persistence, Span, Version};
 
 /// Whether the body comes in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,10 @@ impl FramingFields {
         Ok(())
     }
 
-    pub(crate) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), FramingRefusal> {
+    /// `place` is the value's in `view`. A tab behind it is white space to RFC 9110, 5.5 and to us, but makes a coding
+    /// that is unknown to llhttp, which then reads the body until the connection ends; so it is refused.
+    pub(crate) fn transfer_encoding(&mut self, view: &[u8], place: Span) -> Result<(), FramingRefusal> {
+        let value = place.of(view);
         if self.version == Version::Http10 {
             return Err(FramingRefusal::TransferEncodingInHttp10);
         }
@@ -52,7 +55,9 @@ impl FramingFields {
         if self.length.is_some() {
             return Err(FramingRefusal::LengthWithTransferEncoding);
         }
-        if !equals(value, b"chunked") {
+        let behind = view.get(usize::from(place.start) + value.len()..).unwrap_or_default();
+        let is_tabbed = behind.iter().find(|byte| **byte != b' ') == Some(&b'\t');
+        if is_tabbed || !equals(value, b"chunked") {
             return Err(FramingRefusal::TransferEncodingUnsupported);
         }
         self.coding = Coding::Chunked;

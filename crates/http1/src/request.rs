@@ -227,7 +227,7 @@ impl Facts {
             }
             10 if equals(name, b"connection") => self.framing.connection(value),
             14 if equals(name, b"content-length") => self.framing.content_length(value),
-            17 if equals(name, b"transfer-encoding") => self.framing.transfer_encoding(value),
+            17 if equals(name, b"transfer-encoding") => self.framing.transfer_encoding(view, place),
             _ => return Ok(()),
         }
         .map_err(RequestRefusal::Framing)

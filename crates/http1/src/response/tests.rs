@@ -128,6 +128,7 @@ fn the_framing_of_a_response_has_one_reading() {
         ("Content-Length:", "content_length_malformed"),
         ("Content-Length: 5\r\nTransfer-Encoding: chunked", "content_length_with_transfer_encoding"),
         ("Transfer-Encoding: chunked\r\nContent-Length: 5", "content_length_with_transfer_encoding"),
+        ("Transfer-Encoding: chunked\t", "transfer_encoding_unsupported"),
         ("Transfer-Encoding: gzip, chunked", "transfer_encoding_unsupported"),
         ("Transfer-Encoding: gzip", "transfer_encoding_unsupported"),
         ("Transfer-Encoding: identity", "transfer_encoding_unsupported"),

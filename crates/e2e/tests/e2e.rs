@@ -8,6 +8,7 @@
 #[path = "e2e"]
 mod e2e {
     mod admin;
+    mod answers;
     mod bad_peers;
     mod demo;
     mod first_contact;

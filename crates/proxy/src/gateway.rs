@@ -89,6 +89,16 @@ impl Gateway {
         }
     }
 
+    /// Counts a client's connection until [`Gateway::count_closed`].
+    pub(crate) fn count_opened(&self) {
+        self.log.borrow().connection_opened();
+    }
+
+    /// A connection that was counted has ended.
+    pub(crate) fn count_closed(&self) {
+        self.log.borrow().connection_closed();
+    }
+
     /// Handles what never became a head; says what is to become of the connection.
     pub(crate) async fn handle_fault(&self, connection: &mut Connection, fault: HeadFault) -> Fate {
         let refusal = match fault {

@@ -147,6 +147,7 @@ impl Door {
             }
         }
         while let Poll::Ready(Some(ended)) = self.tasks.poll_join_next(context) {
+            self.gateway.count_closed();
             if let Err(error) = ended {
                 tracing::error!(%error, "a connection's task ended abnormally");
             }
@@ -192,6 +193,7 @@ impl Door {
 
     fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
         let peer = peer.ip().to_canonical();
+        self.gateway.count_opened();
         // Connections take their turns themselves; tokio's own count of them would cost every read and write.
         self.tasks.spawn_local(unconstrained(connection::serve(Rc::clone(&self.gateway), stream, peer)));
     }

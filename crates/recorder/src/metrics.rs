@@ -104,6 +104,8 @@ pub(crate) struct Metrics {
     last: ApiSlot,
     apis: Vec<Figures>,
     pub(crate) log: LogFigures,
+    /// Connections of clients that are open.
+    pub(crate) connections: u64,
 }
 
 impl Metrics {
@@ -114,6 +116,7 @@ impl Metrics {
             last: ApiSlot(0),
             apis: vec![Figures::new("other")],
             log: LogFigures::default(),
+            connections: 0,
         }
     }
 
@@ -176,6 +179,8 @@ impl Metrics {
     }
 
     fn render_into(&self, out: &mut String) -> fmt::Result {
+        family(out, "sallyport_connections", "gauge", "Connections of clients that are open.")?;
+        writeln!(out, "sallyport_connections {}", self.connections)?;
         family(out, "sallyport_decisions_total", "counter", "Decisions by API, verdict and reason.")?;
         for figures in &self.apis {
             figures.render_decisions(out)?;

@@ -188,6 +188,7 @@ impl Recorder {
             |_| String::new(),
             |mut board| {
                 board.metrics.log.lost_ring = lost;
+                board.metrics.connections = self.shared.connections.load(Ordering::Relaxed);
                 if ended {
                     board.metrics.log.faulty = 1;
                 }

@@ -44,6 +44,8 @@ pub struct NotDurable;
 pub(crate) struct Shared {
     /// Entries that found a ring full.
     pub(crate) lost: AtomicU64,
+    /// Connections of clients that are open, at all workers.
+    pub(crate) connections: AtomicU64,
     /// The sequencer's thread, to wake it for a required entry.
     pub(crate) thread: OnceLock<Thread>,
 }
@@ -110,6 +112,16 @@ pub(crate) fn ring(bytes: usize, shared: &Arc<Shared>) -> (WorkerLog, WorkerEnd)
 }
 
 impl WorkerLog {
+    /// Counts a client's connection until [`WorkerLog::connection_closed`].
+    pub fn connection_opened(&self) {
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection that was counted has ended.
+    pub fn connection_closed(&self) {
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Records a decision. With [`Durability::Required`] the receipt must be awaited before forwarding; with
     /// [`Durability::Counted`] it is ready at once.
     pub fn decided(&mut self, decided: &Decided<'_>, durability: Durability) -> Result<Receipt, RecordFull> {

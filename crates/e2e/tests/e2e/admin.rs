@@ -203,6 +203,23 @@ fn metrics_count_decisions_by_api_verdict_and_reason() {
 }
 
 #[test]
+fn metrics_count_the_connections_of_clients() {
+    let world = World::start();
+    let open = |count: usize| {
+        let line = format!("sallyport_connections {count}");
+        testkit::until("the number of connections", || {
+            let text = String::from_utf8(world.admin("GET /metrics").send().body).unwrap();
+            text.lines().any(|found| found == line).then_some(())
+        });
+    };
+    open(0);
+    let held: Vec<_> = (0..3).map(|_| world.connect()).collect();
+    open(3);
+    drop(held);
+    open(0);
+}
+
+#[test]
 fn two_gateways_cannot_share_a_repository() {
     let world = World::start();
     let ran = world.cli().try_run(&["up", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);

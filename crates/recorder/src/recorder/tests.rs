@@ -143,9 +143,13 @@ fn a_recorder_whose_thread_has_ended_says_so_and_counts_nothing_as_kept() {
     assert_eq!(recorder.health().fault, None);
     assert!(recorder.metrics().contains("\nsallyport_record_faulty 0\n"));
     broken.store(true, Ordering::Relaxed);
-    // Who waits is told at the latest when the thread has gone.
-    let required = workers.first_mut().unwrap().decided(&decided(1, "shop", now), Durability::Required);
-    assert_eq!(block_on(required.unwrap().durable()), Err(NotDurable));
+    // Who waits is told at the latest when the thread has gone. A round that had begun may still keep what it finds.
+    let worker = workers.first_mut().unwrap();
+    let mut told = (1..100).map(|number| {
+        let required = worker.decided(&decided(number, "shop", now), Durability::Required);
+        block_on(required.unwrap().durable())
+    });
+    assert!(told.any(|outcome| outcome == Err(NotDurable)));
     while !recorder.has_ended() {
         std::thread::yield_now();
     }

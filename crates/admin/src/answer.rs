@@ -101,8 +101,27 @@ impl From<ControlError> for Problem {
         };
         let (detail, next_step) = match &error {
             ControlError::Invalid { reason, fix } => (reason.clone(), fix.clone()),
+            absent @ ControlError::Absent { what, .. } => (absent.to_string(), ways_to(what).to_owned()),
             other => (control::chain(other), String::new()),
         };
         Self { status, code, detail, next_step, errors }
+    }
+}
+
+/// Where to look for what is not there under the name that was given.
+fn ways_to(what: &str) -> &'static str {
+    match what {
+        "team" => {
+            "`sallyport team list` shows those there are; `sallyport team create NAME`, or a line in `teams.yaml`, makes one"
+        }
+        "application" => {
+            "`sallyport app list` shows those there are; `sallyport app create NAME --team TEAM` makes one"
+        }
+        "key" => "`sallyport key list` shows those there are, with their ids",
+        "api" => "`sallyport api list` shows those there are; a folder under `apis/` makes one",
+        "decision" => {
+            "the id stands in `Sallyport-Decision-Id` of the answer; past the retention of the log it is gone"
+        }
+        _ => "",
     }
 }

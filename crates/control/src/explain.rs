@@ -3,6 +3,8 @@
 //! A past decision is judged again by the revision that its record names and from what the record kept; what was not
 //! kept, or has been erased, is said to be not recorded, never guessed.
 
+mod scopes;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ impl Control {
         let subject = Subject { caller: &caller, scopes: None, source_ip: Some(request.peer()) };
         let explained = enforce::explain(&snapshot, self.now(), subject, &request);
         let mut shown = view(&explained, &caller, &snapshot);
+        self.narrow_by_scopes(&mut shown, &snapshot, subject, &request)?;
         if state == ApplicationState::Disabled {
             shown.decision = decision_of(Verdict::Denied);
             shown.verdict = Verdict::Denied.as_str();
@@ -118,6 +121,7 @@ impl Control {
         if shown.decision == "allow" {
             shown.grant = None;
         }
+        scopes::say_what_is_missing(&mut shown);
         Ok(shown)
     }
 
@@ -129,7 +133,7 @@ impl Control {
             ));
         }
         let Some(operation) = &past.operation else {
-            return Ok(Err("no declared operation matched, so no rule was asked"));
+            return Ok(Err(past.without_operation()));
         };
         let Some(snapshot) = self.snapshot_of(past.revision)? else {
             return Ok(Err(
@@ -228,6 +232,16 @@ impl Past {
             source_ip: text("source_ip").and_then(|address| address.parse().ok()),
             entry: decided.clone(),
         })
+    }
+
+    /// Why there is no operation, and so no rule that was asked.
+    fn without_operation(&self) -> &'static str {
+        match self.reason.as_deref().and_then(DenyReason::parse) {
+            Some(reason) if !reason.is_without_operation() => {
+                "the request was refused before an operation was looked for, so no rule was asked"
+            }
+            Some(_) | None => "no declared operation matched, so no rule was asked",
+        }
     }
 
     /// What the record alone says.

@@ -41,4 +41,5 @@ pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
 pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
 pub use trace::Trace;
+pub use weigh::cover;
 pub use worker::Worker;

@@ -202,7 +202,8 @@ fn ruled(ruling: Ruling, disguise: Disguise, anonymous: Disguise) -> Weighed {
 }
 
 /// Whether one of the scopes is the operation's id or a group it is in. No scopes cover nothing.
-fn cover(scopes: &[String], operation: &Operation) -> bool {
+#[must_use]
+pub fn cover(scopes: &[String], operation: &Operation) -> bool {
     scopes.iter().any(|scope| {
         *scope == operation.id.as_str() || operation.groups.iter().any(|group| *scope == group.as_str())
     })

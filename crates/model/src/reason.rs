@@ -170,7 +170,7 @@ reasons! {
     MultipleCredentials = 14, "multiple_credentials", 400, "More than one credential was presented",
         "Send exactly one credential.";
     NoCredential = 15, "no_credential", 401, "A credential is needed",
-        "Send an API key in the API's key field, or as `Authorization: Bearer KEY`.";
+        "Send an API key, which begins with `sp_`, in `X-Api-Key` or the field that the API's owner chose for keys, or as `Authorization: Bearer KEY`.";
     NoGrant = 16, "no_grant", 403, "No grant allows this request",
         "Ask the API's owner for a grant, naming the decision id.";
     NoRevision = 17, "no_revision", 503, "The gateway has no valid policy yet",
@@ -202,6 +202,13 @@ reasons! {
 }
 
 impl DenyReason {
+    /// Whether an operation was looked for and none matched. Where a decision without an operation has another reason,
+    /// nobody has looked.
+    #[must_use]
+    pub const fn is_without_operation(self) -> bool {
+        matches!(self, Self::UnknownOperation | Self::UnknownHost | Self::MethodNotDeclared)
+    }
+
     /// Reads a reason's code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {

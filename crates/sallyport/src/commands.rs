@@ -8,6 +8,7 @@ mod files;
 mod status;
 
 use axum::http::Method;
+use model::DenyReason;
 use serde_json::Value;
 
 use crate::cli::{Cli, Command};
@@ -66,6 +67,17 @@ fn text(value: &Value, name: &str) -> String {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
+    }
+}
+
+/// An operation as people read it: where there is none, whether none is declared or nobody had to look for one.
+pub(crate) fn operation_shown<'a>(operation: &'a str, reason: &str) -> &'a str {
+    if !operation.is_empty() {
+        return operation;
+    }
+    match DenyReason::parse(reason) {
+        Some(reason) if !reason.is_without_operation() => "(refused before)",
+        Some(_) | None => "(none declared)",
     }
 }
 

@@ -56,6 +56,65 @@ fn from_a_document_to_an_allowed_call_by_the_printed_grant() {
 }
 
 #[test]
+fn a_key_without_the_scope_is_told_to_be_the_reason_and_no_grant_alone_helps() {
+    let world = World::start();
+    let cli = world.cli();
+    let url = format!("http://{HOST}/orders");
+    let ask = |caller: &str| cli.try_run(&["explain", "--as", caller, "POST", &url]);
+    let call = world.call("POST /orders");
+    cli.app("till", "orders-team", &[]);
+    let made = cli.run(&["key", "create", "--app", "till", "--scope", "orders:GET /orders"]).line();
+    let key = made["key"].as_str().unwrap();
+    let denied = call.clone().key(key).send();
+    assert_eq!(denied.summary(), "403 out_of_scope");
+    let past = cli.try_run(&["explain", &denied.decision()]);
+    let asked = ask("app:till");
+    assert_eq!((past.code, asked.code), (1, 1));
+    for shown in [past.line(), asked.line()] {
+        assert_eq!(
+            (&shown["decision"], &shown["reason"]),
+            (&"deny".into(), &"out_of_scope".into()),
+            "{shown}"
+        );
+        let note = shown["note"].as_str().unwrap();
+        assert!(note.contains("key create --app till --scope 'orders:POST /orders'"), "{note}");
+        assert!(note.contains("the grant below as well"), "{note}");
+    }
+    // The grant alone changes nothing, and is no longer asked for.
+    world.place.write("policies/till.cedar", asked.line()["grant"].as_str().unwrap());
+    until("the grant", || ask("app:till").line()["grant"].is_null().then_some(()));
+    let asked = ask("app:till");
+    assert_eq!((asked.code, asked.line()["reason"].as_str()), (1, Some("out_of_scope")));
+    assert!(!asked.line()["note"].to_string().contains("grant below"));
+    assert_eq!(call.clone().key(key).send().summary(), "403 out_of_scope");
+    // With the scope it passes, and of the two keys it is said which one does not.
+    let wider = cli.run(&["key", "create", "--app", "till", "--scope", "orders:POST /orders"]).line();
+    assert_eq!(call.clone().key(wider["key"].as_str().unwrap()).send().status, 200);
+    let asked = ask("app:till");
+    assert_eq!((asked.code, asked.line()["decision"].as_str()), (0, Some("allow")));
+    let note = asked.line()["note"].to_string();
+    assert!(note.contains(made["id"].as_str().unwrap()) && note.contains("does not"), "{note}");
+    // An application without a key is judged by policy, and that it has none is said.
+    cli.app("keyless", "orders-team", &[]);
+    assert!(ask("app:keyless").line()["note"].to_string().contains("no key that is valid now"));
+}
+
+#[test]
+fn what_was_refused_before_an_operation_was_looked_for_is_not_said_to_be_undeclared() {
+    let world = World::start();
+    let refused = world.call("GET /orders").key("sp_live_nonsense").send();
+    assert_eq!(refused.status, 401);
+    let shown = world.cli().try_run(&["explain", &refused.decision()]).line();
+    assert!(shown["note"].to_string().contains("before an operation was looked for"), "{shown}");
+    let unknown = world.call("GET /nowhere").key(&world.keys.reader).send();
+    let shown = world.cli().try_run(&["explain", &unknown.decision()]).line();
+    assert!(shown["note"].to_string().contains("no declared operation matched"), "{shown}");
+    let absent = world.cli().try_run(&["app", "create", "x", "--team", "nobody"]);
+    assert_eq!(absent.code, 2);
+    assert!(absent.stderr.contains("sallyport team list"), "{absent:?}");
+}
+
+#[test]
 fn without_a_document_everything_passes_and_is_noted_for_fourteen_days() {
     let folder = Folder::new(root(), "first");
     let upstream = Upstream::start();

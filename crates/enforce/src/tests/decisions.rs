@@ -144,7 +144,7 @@ fn anonymous_callers_get_what_everyone_may_have_and_learn_nothing_else() {
         [
             (
                 401,
-                "{\"type\":\"urn:sallyport:problem:no_credential\",\"title\":\"A credential is needed\",\"status\":401,\"detail\":\"A credential is needed\",\"decision_id\":\"01m9d3xr80r2ypje9ahkse4c4v\",\"next_step\":\"Send an API key in the API's key field, or as `Authorization: Bearer KEY`.\"}\n",
+                "{\"type\":\"urn:sallyport:problem:no_credential\",\"title\":\"A credential is needed\",\"status\":401,\"detail\":\"A credential is needed\",\"decision_id\":\"01m9d3xr80r2ypje9ahkse4c4v\",\"next_step\":\"Send an API key, which begins with `sp_`, in `X-Api-Key` or the field that the API's owner chose for keys, or as `Authorization: Bearer KEY`.\"}\n",
                 [
                     (
                         "Cache-Control",

@@ -4,7 +4,7 @@ use anyhow::bail;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, escape, items, text};
+use super::{Verdict, escape, items, operation_shown, text};
 use crate::cli::ExplainArguments;
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, render_table};
@@ -47,8 +47,8 @@ fn describe(explanation: &Value, output: Output) -> String {
         format!("{}{reason}", output.tone(tone, &decision)),
         format!("caller     {} ({})", text(explanation, "caller"), text(explanation, "strength")),
     ];
-    let operation = text(explanation, "operation");
-    lines.push(format!("operation  {}", if operation.is_empty() { "none declared" } else { &operation }));
+    let (operation, reason) = (text(explanation, "operation"), text(explanation, "reason"));
+    lines.push(format!("operation  {}", operation_shown(&operation, &reason)));
     for (name, title) in
         [("verdict", "verdict"), ("revision", "revision"), ("time", "time"), ("note", "note")]
     {
@@ -68,9 +68,11 @@ fn describe(explanation: &Value, output: Output) -> String {
     }
     let grant = text(explanation, "grant");
     if !grant.is_empty() {
-        lines.push(
-            "\nThe smallest grant that would allow it; put it into a file under policies/:\n".to_owned(),
-        );
+        let title = match text(explanation, "reason").as_str() {
+            "out_of_scope" => "The smallest grant that a key with that scope needs",
+            _ => "The smallest grant that would allow it",
+        };
+        lines.push(format!("\n{title}; put it into a file under policies/:\n"));
         lines.push(grant);
     }
     lines.join("\n")

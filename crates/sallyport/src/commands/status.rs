@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::Value;
 
-use super::{Verdict, items, minute, text};
+use super::{Verdict, items, minute, operation_shown, text};
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, render_table};
 
@@ -47,11 +47,9 @@ fn describe(api: &Value, output: Output) -> String {
             continue;
         }
         let shown = rows.iter().take(ROWS_SHOWN).map(|row| {
-            let operation = match text(row, "operation") {
-                none if none.is_empty() => "(none declared)".to_owned(),
-                operation => operation,
-            };
-            vec![text(row, "caller"), operation, text(row, "reason"), text(row, "count")]
+            let (operation, reason) = (text(row, "operation"), text(row, "reason"));
+            let operation = operation_shown(&operation, &reason).to_owned();
+            vec![text(row, "caller"), operation, reason, text(row, "count")]
         });
         lines.push(render_table(&[title, "operation", "reason", "calls"], shown.collect()));
         if ROWS_SHOWN < rows.len() {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::samples::{Answered, Sample};
+use crate::commands::operation_shown;
 use crate::output::{Output, Tone, render_table};
 
 /// The line for programs.
@@ -121,7 +122,7 @@ fn explain(control: &Control, denied: &Answered<'_>, output: Output) -> anyhow::
 pub(super) fn farewell(status: &GatewayStatus, kept: Option<&Path>, output: Output) -> anyhow::Result<()> {
     for api in &status.apis {
         let denials = api.denials.iter().take(8).map(|row| {
-            let operation = if row.operation.is_empty() { "(none declared)" } else { &row.operation };
+            let operation = operation_shown(&row.operation, &row.reason);
             vec![row.count.to_string(), row.caller.clone(), operation.to_owned(), row.reason.clone()]
         });
         output.line(&format!("\n{}: {} calls allowed, {} denied", api.api, api.allowed, api.denied))?;

@@ -1,5 +1,8 @@
 //! `cargo xtask soak`: the release gateway under load for a long time.
 //!
+//! The load is a share of what the gateway does at full speed, which is measured first: under full load nothing else of a
+//! system has room, and that is not how anybody runs it.
+//!
 //! What must hold: every answer is the expected one, resident memory and open files are flat after the first
 //! tenth of the time, and the log verifies afterwards and has an entry for each request at least (decided and
 //! completed are one where they came together).
@@ -20,6 +23,10 @@ use crate::{clock, shell, system};
 
 const MINUTES: u64 = 30;
 const CONNECTIONS: usize = 16;
+/// The load in percent of full speed.
+const PERCENT: u32 = 50;
+/// How long full speed is measured.
+const FULL_SPEED: Duration = Duration::from_secs(10);
 
 /// How much resident memory may grow between the first tenth and the end: pages of the log's buffers and of
 /// the allocator come and go.
@@ -52,9 +59,11 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
         return peers::run(args);
     }
     let minutes = args.value::<u64>("--minutes")?.unwrap_or(MINUTES);
+    let percent = args.value::<u32>("--percent")?.unwrap_or(PERCENT);
     let size = if args.flag("--small") { Size::SMALL } else { Size::FULL };
     args.finish()?;
     anyhow::ensure!(0 < minutes, "`--minutes` wants at least 1");
+    anyhow::ensure!((1..=100).contains(&percent), "`--percent` wants 1 to 100");
     system::ensure_programs()?;
     shell::run(&mut shell::cargo(&["build", "--release", "--locked", "--package", "sallyport"])?)?;
     let (binary, upstream, folder) = (binary()?, Upstream::start()?, Folder::new("soak")?);
@@ -62,7 +71,13 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     let requests = Scenario::WholePath.requests(&directory);
     let mut subject = Subject::gateway(&binary, &directory, folder.path(), Under::Nothing)?;
     let load = Load { address: subject.address, requests, connections: CONNECTIONS };
-    let (sent, samples) = soak(&mut subject, &load, Duration::from_secs(minutes * 60))?;
+    let start = clock::now();
+    let before = load.while_true(&|_| start.elapsed() < FULL_SPEED)?;
+    let rate = f64::from(u32::try_from(before)?) / start.elapsed().as_secs_f64() * f64::from(percent) / 100.0;
+    eprintln!("    {before} requests in {} s; going on with {rate:.0} a second", FULL_SPEED.as_secs());
+    let pace = Pace { rate, time: Duration::from_secs(minutes * 60) };
+    let (paced, samples) = soak(&mut subject, &load, pace)?;
+    let sent = before + paced;
     flat(&samples)?;
     subject.process.stop().context("the gateway does not end")?;
     let verified = directory.run(&binary, &["audit", "verify"])?;
@@ -77,12 +92,36 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many requests a second, and for how long.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    rate: f64,
+    time: Duration,
+}
+
+impl Pace {
+    /// Waits until the request of this number is due. False when the time is over.
+    fn wait_for(&self, number: u64, since_start: Duration) -> bool {
+        let due = Duration::from_secs_f64(f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / self.rate);
+        if self.time <= due {
+            return false;
+        }
+        clock::pause(due.saturating_sub(since_start));
+        true
+    }
+}
+
 /// Loads the gateway and samples it.
-fn soak(subject: &mut Subject, load: &Load, time: Duration) -> anyhow::Result<(u64, Vec<Sample>)> {
-    let start = clock::now();
+fn soak(subject: &mut Subject, load: &Load, pace: Pace) -> anyhow::Result<(u64, Vec<Sample>)> {
+    let (start, time) = (clock::now(), pace.time);
     let pid = subject.process.pid();
     std::thread::scope(|scope| {
-        let worker = scope.spawn(|| load.while_true(&|_| start.elapsed() < time));
+        let worker = scope.spawn(|| {
+            load.while_true(&|number| {
+                let since_start = start.elapsed();
+                since_start < time && pace.wait_for(number, since_start)
+            })
+        });
         let mut samples = Vec::new();
         while !worker.is_finished() {
             clock::pause(time / SAMPLES);
@@ -127,6 +166,15 @@ mod tests {
                 files: files(usize::try_from(at).unwrap()),
             })
             .collect()
+    }
+
+    #[test]
+    fn a_pace_ends_with_its_time_and_waits_for_nothing_that_is_late() {
+        let pace = Pace { rate: 100.0, time: Duration::from_secs(2) };
+        assert!(pace.wait_for(0, Duration::ZERO));
+        assert!(pace.wait_for(199, Duration::from_secs(2)));
+        assert!(!pace.wait_for(200, Duration::ZERO));
+        assert!(!pace.wait_for(u64::MAX, Duration::ZERO));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod callgrind;
 mod directory;
+mod envoy;
 mod gate;
 mod load;
 mod memory;
@@ -28,7 +29,7 @@ use crate::{shell, system};
 
 pub(crate) use directory::{Directory, Size};
 pub(crate) use load::{Answered, Connection, Load, Request};
-pub(crate) use memory::{files, resident};
+pub(crate) use memory::{files, peak, resident};
 pub(crate) use nginx::Upstream;
 pub(crate) use process::Folder;
 pub(crate) use scenario::Scenario;
@@ -62,8 +63,9 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
             }
         }
         Some("report") => {
+            let only = args.value::<report::Part>("--only")?;
             args.finish()?;
-            report::run()
+            report::run(only)
         }
         Some("peers") => {
             args.finish()?;

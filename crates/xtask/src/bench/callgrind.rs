@@ -93,6 +93,13 @@ pub(super) struct Counts {
     pub(super) functions: HashMap<String, u64>,
 }
 
+/// Whether the threads of a program are counted in one sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    Together,
+    Apart,
+}
+
 /// A running program under callgrind.
 #[derive(Debug)]
 pub(super) struct Callgrind {
@@ -103,12 +110,16 @@ pub(super) struct Callgrind {
 
 impl Callgrind {
     /// The command that runs `program` under callgrind, its files in `folder`.
-    pub(super) fn command(program: &Path, folder: &Path) -> anyhow::Result<Command> {
+    pub(super) fn command(program: &Path, folder: &Path, threads: Threads) -> anyhow::Result<Command> {
         let mut command = Command::new(system::path_of("valgrind")?);
         command
             .arg("--tool=callgrind")
             .arg(format!("--callgrind-out-file={}", folder.join("callgrind.out").display()))
             .arg(format!("--vgdb-prefix={}", folder.join("vgdb").display()))
+            .args(match threads {
+                Threads::Together => None,
+                Threads::Apart => Some("--separate-threads=yes"),
+            })
             .arg(program)
             .env("GLIBC_TUNABLES", GLIBC_TUNABLES);
         Ok(command)
@@ -120,14 +131,44 @@ impl Callgrind {
 
     /// What was counted since the last call, or since the start.
     pub(super) fn take(&mut self) -> anyhow::Result<Counts> {
+        self.dump()?;
+        self.read("")
+    }
+
+    /// The same of the thread that parses heads, where threads are counted apart.
+    pub(super) fn take_worker(&mut self) -> anyhow::Result<Counts> {
+        self.dump()?;
+        let parsing = |counts: &Counts| -> u64 {
+            let ours = counts.functions.iter().filter(|(name, _)| name.contains("http1::"));
+            ours.map(|(_, cost)| *cost).sum()
+        };
+        let begin = format!("callgrind.out.{}-", self.dumps);
+        let mut threads = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).context("cannot read callgrind's folder")? {
+            let name = entry.context("cannot read a folder")?.file_name().to_string_lossy().into_owned();
+            if let Some(thread) = name.strip_prefix(&begin) {
+                threads.push(self.read(&format!("-{thread}"))?);
+            }
+        }
+        threads.into_iter().max_by_key(parsing).context("callgrind counted no threads apart")
+    }
+
+    fn dump(&mut self) -> anyhow::Result<()> {
         // The last answers have arrived, but what follows an answer (the entry of the log) may not be done.
         clock::pause(Duration::from_millis(500));
         self.dumps += 1;
         let prefix = format!("--vgdb-prefix={}", self.folder.join("vgdb").display());
         let mut vgdb = Command::new(system::path_of("vgdb")?);
         vgdb.args([&prefix, &format!("--pid={}", self.pid), "dump"]);
-        shell::output(&mut vgdb).context("cannot ask callgrind for its counts")?;
-        let path = self.folder.join(format!("callgrind.out.{}", self.dumps));
+        let asked = shell::output(&mut vgdb).context("cannot ask callgrind for its counts");
+        // Where the program sleeps, vgdb wakes it by attaching to it as a debugger does. On a busy machine the signal
+        // for that arrives after vgdb has let go, and the program stays stopped for ever.
+        shell::run(Command::new("kill").args(["-CONT", &self.pid.to_string()]))?;
+        asked.map(drop)
+    }
+
+    fn read(&self, thread: &str) -> anyhow::Result<Counts> {
+        let path = self.folder.join(format!("callgrind.out.{}{thread}", self.dumps));
         let text = clock::wait_for("callgrind's counts", Duration::from_secs(60), || {
             let text = std::fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&text).into_owned();

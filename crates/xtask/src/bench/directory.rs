@@ -37,6 +37,9 @@ impl Size {
     pub(crate) const SMALL: Self =
         Self { keys: 100, applications: 20, teams: 4, apis: 2, operations: 100, policies: 25 };
 
+    /// Nothing at all.
+    const NOTHING: Self = Self { keys: 0, applications: 0, teams: 0, apis: 0, operations: 0, policies: 0 };
+
     /// Policies that forbid; every operation meets those of its API.
     fn guards(self) -> usize {
         (self.policies / 50).max(1)
@@ -91,14 +94,7 @@ impl Directory {
         } else {
             Size { keys: 0, applications: 0, teams: 0, apis: 1, operations: 10, policies: 1 }
         };
-        let mut directory = Self {
-            path: folder.path().join("repository"),
-            home: folder.path().join("home"),
-            size,
-            keys: Vec::new(),
-        };
-        std::fs::create_dir_all(&directory.home)
-            .context("cannot make a home for the gateway's master key")?;
+        let mut directory = Self { size, ..Self::bare(folder)? };
         directory.declare(binary, folder, upstream)?;
         // Policies name teams, and every command of the product reads all policies: they come last.
         directory.make_keys(binary)?;
@@ -107,6 +103,20 @@ impl Directory {
             .run(binary, &["config", "check"])
             .context("the product refuses the repository of the rig")?;
         Ok(directory)
+    }
+
+    /// One that nothing is in yet, for [`Self::init`].
+    pub(crate) fn bare(folder: &Folder) -> anyhow::Result<Self> {
+        let home = folder.path().join("home");
+        std::fs::create_dir_all(&home).context("cannot make a home for the gateway's master key")?;
+        Ok(Self { path: folder.path().join("repository"), home, size: Size::NOTHING, keys: Vec::new() })
+    }
+
+    /// Runs the product's `init` here.
+    pub(crate) fn init(&self, binary: &Path, options: &[&str]) -> anyhow::Result<()> {
+        let mut init = self.command(binary);
+        init.arg("init").arg(&self.path).args(options);
+        shell::output(&mut init).map(drop)
     }
 
     /// One without keys and without files, for tests of what only needs names.
@@ -181,9 +191,9 @@ impl Directory {
             let (name, host) = (name(api), host(api));
             let options = ["--upstream", &url, "--openapi", &document, "--host", &host];
             if api == 0 {
-                let mut init = self.command(binary);
-                init.arg("init").arg(&self.path).args(options).args(["--name", &name]);
-                shell::output(&mut init)?;
+                let mut options = options.to_vec();
+                options.extend_from_slice(&["--name", &name]);
+                self.init(binary, &options)?;
                 self.run(binary, &["team", "create", "bench-team"])?;
             } else {
                 let mut args = vec!["api", "add", &name];

@@ -54,6 +54,16 @@ pub(super) fn measure(scenarios: &[Scenario], size: Size) -> anyhow::Result<Reco
     Ok(figures)
 }
 
+/// Measures the gateway alone.
+pub(super) fn measure_gateway(scenario: Scenario, size: Size) -> anyhow::Result<Figure> {
+    system::ensure_programs()?;
+    let binary = super::binary()?;
+    let (upstream, folder) = (Upstream::start()?, Folder::new("bench")?);
+    let directory = Directory::make(&binary, &folder, scenario, size, upstream.address)?;
+    let requests = scenario.requests(&directory);
+    figure(&|under| Subject::gateway(&binary, &directory, folder.path(), under), &folder, &requests)
+}
+
 /// Measures, and measures again what seems to have grown: what a busy machine adds goes away, a regression stays.
 pub(super) fn measure_and_judge(scenarios: &[Scenario], size: Size) -> anyhow::Result<()> {
     let mut measured = measure(scenarios, size)?;

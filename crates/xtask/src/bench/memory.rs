@@ -13,9 +13,18 @@ const FILES_MIN: u64 = 12_000;
 
 /// Resident megabytes.
 pub(crate) fn resident(pid: u32) -> anyhow::Result<f64> {
+    megabytes(pid, "VmRSS:")
+}
+
+/// Resident megabytes at their highest since the process began.
+pub(crate) fn peak(pid: u32) -> anyhow::Result<f64> {
+    megabytes(pid, "VmHWM:")
+}
+
+fn megabytes(pid: u32, name: &str) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident size")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no resident size")?;
     let kilobytes: u32 =
         line.trim().trim_end_matches(" kB").parse().context("the resident size is no number")?;
     Ok(f64::from(kilobytes) / 1024.0)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::callgrind::Callgrind;
+use super::callgrind::{Callgrind, Threads};
 use super::directory::Directory;
 use super::nginx::{self, Check};
 use super::process::{Folder, Process, Stdout, free_address};
@@ -23,6 +23,8 @@ const START_LIMIT: Duration = Duration::from_secs(900);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Under {
     Callgrind,
+    /// Callgrind, each thread's instructions for themselves.
+    CallgrindByThread,
     Nothing,
 }
 
@@ -89,6 +91,20 @@ impl Subject {
         Ok(Self { address, process, folder: folder.path().into() })
     }
 
+    /// Starts Envoy as the other peer.
+    pub(crate) fn envoy(
+        folder: &Folder,
+        upstream: SocketAddr,
+        keys: Option<&[String]>,
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let mut command = on_one_core(&system::ensure_envoy()?, folder.path(), Under::Nothing)?;
+        command.args(super::envoy::peer(folder, upstream, address, keys)?);
+        let mut process = Process::start(&mut command, &folder.path().join("envoy.log"), Stdout::Log)?;
+        process.wait_for(address, START_LIMIT)?;
+        Ok(Self { address, process, folder: folder.path().into() })
+    }
+
     pub(super) fn callgrind(&self) -> Callgrind {
         Callgrind::new(&self.folder, self.process.pid())
     }
@@ -102,8 +118,9 @@ fn on_one_core(program: &Path, folder: &Path, under: Under) -> anyhow::Result<Co
         Under::Nothing => {
             command.arg(program);
         }
-        Under::Callgrind => {
-            let callgrind = Callgrind::command(program, folder)?;
+        Under::Callgrind | Under::CallgrindByThread => {
+            let threads = if under == Under::Callgrind { Threads::Together } else { Threads::Apart };
+            let callgrind = Callgrind::command(program, folder, threads)?;
             command.arg(callgrind.get_program()).args(callgrind.get_args());
             for (name, value) in callgrind.get_envs() {
                 command.env(name, value.unwrap_or_default());

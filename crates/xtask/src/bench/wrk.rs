@@ -72,7 +72,7 @@ fn parse(output: &str) -> anyhow::Result<u64> {
 }
 
 /// CPU time of all threads of a process, from the scheduler's own counters.
-fn nanoseconds(pid: u32) -> anyhow::Result<u64> {
+pub(super) fn nanoseconds(pid: u32) -> anyhow::Result<u64> {
     let folder = format!("/proc/{pid}/task");
     let mut sum = 0_u64;
     for task in std::fs::read_dir(&folder).with_context(|| format!("cannot read `{folder}`"))? {

@@ -76,14 +76,18 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Parses a date (midnight UTC at its start) or an RFC 3339 time with offset.
+    /// Parses a date (midnight UTC at its start) or an RFC 3339 time with offset, of those that [`fmt::Display`] can
+    /// write: up to 9999-12-30T22:00:00Z.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let refused = || TimestampError { text: text.to_owned() };
         let is_date = text.len() == "2026-12-31".len() && text.parse::<jiff::civil::Date>().is_ok();
         let midnight = is_date.then(|| format!("{text}T00:00:00Z"));
         let text = midnight.as_deref().unwrap_or(text);
         let point = text.parse::<jiff::Timestamp>().map_err(|_| refused())?;
-        Ok(Self(point.as_microsecond()))
+        let point = Self(point.as_microsecond());
+        // The last second that can be read has milliseconds that cannot be written.
+        jiff::Timestamp::from_millisecond(point.as_millis()).map_err(|_| refused())?;
+        Ok(point)
     }
 }
 
@@ -116,6 +120,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Timestamp::parse(text).ok().map(Timestamp::as_seconds), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_no_time_that_it_could_not_write() {
+        for (text, reads) in [
+            ("9999-12-31T00:00:00+02:00", true),
+            ("9999-12-31T00:00:00.123456+02:00", false),
+            ("9999-12-30T21:59:59.999999Z", true),
+            ("9999-12-31T00:00:00Z", false),
+        ] {
+            let time = Timestamp::parse(text);
+            assert_eq!(time.is_ok(), reads, "{text}");
+            if let Ok(time) = time {
+                assert_eq!(Timestamp::parse(&time.to_string()).unwrap().as_millis(), time.as_millis());
+            }
         }
     }
 

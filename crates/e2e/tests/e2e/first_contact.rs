@@ -89,7 +89,7 @@ fn a_key_without_the_scope_is_told_to_be_the_reason_and_no_grant_alone_helps() {
     assert_eq!(call.clone().key(key).send().summary(), "403 out_of_scope");
     // With the scope it passes, and of the two keys it is said which one does not.
     let wider = cli.run(&["key", "create", "--app", "till", "--scope", "orders:POST /orders"]).line();
-    assert_eq!(call.clone().key(wider["key"].as_str().unwrap()).send().status, 200);
+    assert_eq!(call.key(wider["key"].as_str().unwrap()).send().status, 200);
     let asked = ask("app:till");
     assert_eq!((asked.code, asked.line()["decision"].as_str()), (0, Some("allow")));
     let note = asked.line()["note"].to_string();

@@ -202,11 +202,38 @@ reasons! {
 }
 
 impl DenyReason {
-    /// Whether an operation was looked for and none matched. Where a decision without an operation has another reason,
-    /// nobody has looked.
+    /// Of a decision without an operation: whether one was looked for and none matched. For any other reason nobody has
+    /// looked. That anonymous callers may not call is said only after looking, and hides from them what was found.
     #[must_use]
     pub const fn is_without_operation(self) -> bool {
-        matches!(self, Self::UnknownOperation | Self::UnknownHost | Self::MethodNotDeclared)
+        match self {
+            Self::MethodNotDeclared | Self::NoCredential | Self::UnknownHost | Self::UnknownOperation => true,
+            Self::ApiUnavailable
+            | Self::BadParameter
+            | Self::Blocked
+            | Self::BodyTooLarge
+            | Self::DisabledApplication
+            | Self::Draining
+            | Self::ExpectationUnsupported
+            | Self::ExpiredCredential
+            | Self::Guard
+            | Self::HeadTooLarge
+            | Self::InvalidCredential
+            | Self::MalformedRequest
+            | Self::MultipleCredentials
+            | Self::NoGrant
+            | Self::NoRevision
+            | Self::OutOfScope
+            | Self::PolicyFault
+            | Self::Quarantined
+            | Self::RateLimited
+            | Self::RecordUnavailable
+            | Self::RequestTimeout
+            | Self::RevokedCredential
+            | Self::StaleSnapshot
+            | Self::UnsupportedUpgrade
+            | Self::UnsupportedVersion => false,
+        }
     }
 
     /// Reads a reason's code.

@@ -94,6 +94,10 @@ fn a_key_without_the_scope_is_told_to_be_the_reason_and_no_grant_alone_helps() {
     assert_eq!((asked.code, asked.line()["decision"].as_str()), (0, Some("allow")));
     let note = asked.line()["note"].to_string();
     assert!(note.contains(made["id"].as_str().unwrap()) && note.contains("does not"), "{note}");
+    // A key that was revoked covers nothing.
+    cli.run(&["key", "revoke", wider["id"].as_str().unwrap(), "--reason", "no longer needed"]);
+    let asked = ask("app:till");
+    assert_eq!((asked.code, asked.line()["reason"].as_str()), (1, Some("out_of_scope")));
     // An application without a key is judged by policy, and that it has none is said.
     cli.app("keyless", "orders-team", &[]);
     assert!(ask("app:keyless").line()["note"].to_string().contains("no key that is valid now"));
@@ -107,8 +111,12 @@ fn what_was_refused_before_an_operation_was_looked_for_is_not_said_to_be_undecla
     let shown = world.cli().try_run(&["explain", &refused.decision()]).line();
     assert!(shown["note"].to_string().contains("before an operation was looked for"), "{shown}");
     let unknown = world.call("GET /nowhere").key(&world.keys.reader).send();
-    let shown = world.cli().try_run(&["explain", &unknown.decision()]).line();
-    assert!(shown["note"].to_string().contains("no declared operation matched"), "{shown}");
+    let anonymous = world.call("GET /nowhere").send();
+    assert_eq!((anonymous.status, unknown.status), (401, 404));
+    for looked in [unknown, anonymous] {
+        let shown = world.cli().try_run(&["explain", &looked.decision()]).line();
+        assert!(shown["note"].to_string().contains("no declared operation matched"), "{shown}");
+    }
     let absent = world.cli().try_run(&["app", "create", "x", "--team", "nobody"]);
     assert_eq!(absent.code, 2);
     assert!(absent.stderr.contains("sallyport team list"), "{absent:?}");

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Deserialize;
 
 use super::table;
 use crate::bench::callgrind::to_f64;
@@ -49,15 +50,21 @@ pub(super) fn measure() -> anyhow::Result<String> {
         "p99 of calls without, ms",
         "p99 while revisions are made, ms",
     ];
-    let (without, with) = worker(Size { operations: COUNTED_OPERATIONS, ..SIZE })?;
+    let (without, with, made) = worker(Size { operations: COUNTED_OPERATIONS, ..SIZE })?;
     Ok(format!(
         "{}\nEach with {} policies; one policy changes a revision, on the core that also serves.\n\
-         The worker's own instructions a request: {without:.0} without and {with:.0} while revisions are made ({:+.1} %), with {COUNTED_OPERATIONS} \
+         The worker's own instructions a request: {without:.0} without and {with:.0} while at least {made} revisions are made ({:+.1} %), with {COUNTED_OPERATIONS} \
          operations.\n",
         table(&head, &rows),
         SIZE.policies,
         (with / without - 1.0) * 100.0
     ))
+}
+
+/// What `publish` prints.
+#[derive(Debug, Deserialize)]
+struct Made {
+    number: u64,
 }
 
 /// A gateway with the whole path, and where its changing policy lies.
@@ -86,7 +93,15 @@ impl Place {
     /// Makes a revision of changed files, and waits until it is in force.
     fn publish(&self, number: usize) -> anyhow::Result<()> {
         self.edit(number)?;
-        self.directory.run(&self.binary, &["publish", "--reason", "measured"]).map(drop)
+        self.revision().map(drop)
+    }
+
+    /// Makes a revision of the files as they are and gives its number.
+    fn revision(&self) -> anyhow::Result<u64> {
+        let printed = self.directory.run(&self.binary, &["publish", "--reason", "measured"])?;
+        let made: Made =
+            serde_json::from_str(printed.trim()).with_context(|| format!("`publish` printed {printed}"))?;
+        Ok(made.number)
     }
 
     /// Changes a file, which the gateway notices by itself: another guard that never fires.
@@ -110,7 +125,7 @@ fn cost(size: Size) -> anyhow::Result<(f64, f64, f64)> {
     for number in 1..=REVISIONS {
         place.publish(number)?;
     }
-    let spent = to_f64(nanoseconds(pid)?.saturating_sub(before)) / 1e9 / 5.0;
+    let spent = to_f64(nanoseconds(pid)?.saturating_sub(before)) / 1e9 / to_f64(u64::try_from(REVISIONS)?);
     let start = clock::now();
     let quiet = latencies(&subject, &place.requests, &|| start.elapsed() < QUIET)?;
     let publish = |number| place.publish(number);
@@ -175,11 +190,11 @@ fn percentile(mut values: Vec<f64>) -> f64 {
     values.get(values.len().saturating_sub(1) * 99 / 100).copied().unwrap_or(f64::NAN)
 }
 
-/// Instructions a request of the thread that serves, without and with revisions.
-fn worker(size: Size) -> anyhow::Result<(f64, f64)> {
+/// Instructions a request of the thread that serves, without and with revisions, and how many those were at least.
+fn worker(size: Size) -> anyhow::Result<(f64, f64, u64)> {
     let place = Place::new(size)?;
     // What was validated is remembered for the slow one.
-    drop(place.gateway(Under::Nothing)?);
+    let first = place.revision()?;
     let subject = place.gateway(Under::CallgrindByThread)?;
     let mut callgrind = subject.callgrind();
     let load = Load { address: subject.address, requests: place.requests.clone(), connections: CONNECTIONS };
@@ -197,7 +212,11 @@ fn worker(size: Size) -> anyhow::Result<(f64, f64)> {
     let with = to_f64(callgrind.take_worker()?.instructions) / to_f64(sent);
     load.send(sent)?;
     let without = to_f64(callgrind.take_worker()?.instructions) / to_f64(sent);
-    Ok((without, with))
+    drop(subject);
+    // The one that is made to be counted is none of them, nor may be one that was still being made.
+    let made = place.revision()?.saturating_sub(first + 2);
+    anyhow::ensure!(0 < made, "no revision came of {REVISIONS} changes, so nothing was compared");
+    Ok((without, with, made))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The request path as tables: a small gateway, requests, and what becomes of them.
 
+mod answers;
 mod decisions;
 mod evidence;
 mod forwarding;

@@ -10,6 +10,7 @@ use catalog::{
     ApiDeclaration, BasePath, Catalog, Cors, CorsCredentials, Hosts, Lifecycle, OperationDeclaration,
     ParameterKind, PathParameter, Spanning, Template, Visibility,
 };
+use expect_test::Expect;
 use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
 use model::request::{BodyShape, Scheme};
 use model::{
@@ -320,4 +321,9 @@ fn answer_line(refused: &Refused) -> String {
         .collect();
     let fields = if fields.is_empty() { String::new() } else { format!(" [{}]", fields.join(", ")) };
     format!("{} {slug}{fields}", refused.status)
+}
+
+/// Compares what becomes of a request in this setup.
+pub(super) fn check(setup: &Setup, text: &str, expected: Expect) {
+    expected.assert_eq(&shown(&snapshot(setup), &mut Worker::new([1; 32]), text));
 }

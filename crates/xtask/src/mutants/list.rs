@@ -185,7 +185,7 @@ pub(super) const MUTANTS: [Mutant; 25] = [
         find: "if told < end {",
         replace: "if told < end && false {",
         package: "recorder",
-        test: "sequencer::tests::a_log_with_a_segment_taken_away_does_not_open_and_names_it",
+        test: "sequencer::tests::tampering::a_log_with_a_segment_taken_away_does_not_open_and_names_it",
     },
     Mutant {
         what: "the log has recovered before what failed was tried again",

@@ -103,6 +103,13 @@ const ROWS: &[Row] = &[
         why: "the format of the log, so that anyone can verify it offline",
     },
     Row {
+        name: "traffic",
+        kind: Kind::Pure,
+        ours: &[],
+        foreign: &["base64", "jiff", "memchr", "serde", "serde_json", "thiserror"],
+        why: "what others wrote down of requests, in one form; it knows formats and judges nothing",
+    },
+    Row {
         name: "config",
         kind: Kind::Rim,
         ours: &["model"],

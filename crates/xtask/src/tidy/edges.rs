@@ -76,7 +76,7 @@ const ROWS: &[Row] = &[
         name: "policy",
         kind: Kind::Pure,
         ours: &["catalog", "model"],
-        foreign: &["cedar-policy", "foldhash", "sha2", "smallvec", "thiserror"],
+        foreign: &["cedar-policy", "cedar-policy-core", "foldhash", "sha2", "smallvec", "thiserror"],
         why: "the only crate that knows Cedar",
     },
     Row {

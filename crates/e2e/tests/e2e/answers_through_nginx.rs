@@ -14,7 +14,7 @@ use super::servers::Server;
 use super::world::root;
 
 /// Answers, unless `SALLYPORT_CASES` says otherwise.
-const CASES: usize = 1_500;
+const CASES: usize = 10_000;
 const SEED: usize = 29;
 
 /// Answers request `/N` with the bytes of case N, and closes. Ends at a request for anything else.

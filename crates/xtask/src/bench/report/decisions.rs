@@ -1,6 +1,7 @@
 //! What finding an operation and deciding cost by themselves, as `crates/enforce/examples/decision_cost.rs` tells.
 
 use std::collections::HashMap;
+use std::process::Command;
 
 use anyhow::Context as _;
 
@@ -22,17 +23,11 @@ const ROWS: [(&str, &str, &str); 10] = [
 ];
 
 pub(super) fn measure() -> anyhow::Result<String> {
-    let printed = shell::output(&mut shell::cargo(&[
-        "run",
-        "--release",
-        "--locked",
-        "--package",
-        "enforce",
-        "--package",
-        "sallyport",
-        "--example",
-        "decision_cost",
-    ])?)?;
+    // With the program, so that what both use is compiled in one way.
+    let packages = ["--package", "enforce", "--package", "sallyport"];
+    let build = ["build", "--release", "--locked", "--example", "decision_cost"];
+    shell::run(&mut shell::cargo(&[&build[..], &packages[..]].concat())?)?;
+    let printed = shell::output(&mut Command::new(shell::target()?.join("release/examples/decision_cost")))?;
     let figures = figures(&printed);
     let row = |(key, what, targets): (&str, &str, &str)| {
         let figure = figures.get(key).with_context(|| format!("the example prints no `{key}`"))?;

@@ -9,6 +9,7 @@
 mod e2e {
     mod admin;
     mod answers;
+    mod answers_through_nginx;
     mod bad_peers;
     mod demo;
     mod first_contact;

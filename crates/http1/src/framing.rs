@@ -31,19 +31,22 @@ impl FramingFields {
         Self { version, length: None, coding: Coding::None, persistence }
     }
 
-    pub(crate) fn content_length(&mut self, value: &[u8]) -> Result<(), FramingRefusal> {
+    /// `place` is the value's in `view`.
+    pub(crate) fn content_length(&mut self, view: &[u8], place: Span) -> Result<(), FramingRefusal> {
         if self.length.is_some() {
             return Err(FramingRefusal::LengthRepeated);
         }
         if self.coding == Coding::Chunked {
             return Err(FramingRefusal::LengthWithTransferEncoding);
         }
-        self.length = Some(decimal(value).ok_or(FramingRefusal::LengthMalformed)?);
+        if has_tab_beside(view, place) {
+            return Err(FramingRefusal::LengthMalformed);
+        }
+        self.length = Some(decimal(place.of(view)).ok_or(FramingRefusal::LengthMalformed)?);
         Ok(())
     }
 
-    /// `place` is the value's in `view`. A tab behind it is white space to RFC 9110, 5.5 and to us, but makes a coding
-    /// that is unknown to llhttp, which then reads the body until the connection ends; so it is refused.
+    /// `place` is the value's in `view`.
     pub(crate) fn transfer_encoding(&mut self, view: &[u8], place: Span) -> Result<(), FramingRefusal> {
         let value = place.of(view);
         if self.version == Version::Http10 {
@@ -55,9 +58,7 @@ impl FramingFields {
         if self.length.is_some() {
             return Err(FramingRefusal::LengthWithTransferEncoding);
         }
-        let behind = view.get(usize::from(place.start) + value.len()..).unwrap_or_default();
-        let is_tabbed = behind.iter().find(|byte| **byte != b' ') == Some(&b'\t');
-        if is_tabbed || !equals(value, b"chunked") {
+        if has_tab_beside(view, place) || !equals(value, b"chunked") {
             return Err(FramingRefusal::TransferEncodingUnsupported);
         }
         self.coding = Coding::Chunked;
@@ -77,6 +78,17 @@ impl FramingFields {
         }
         Ok(())
     }
+}
+
+/// Whether a tab is in the white space around a value. It is white space to RFC 9110, 5.5, and to us. To nginx a tab before a
+/// length or a coding is a part of it, and to llhttp one behind a coding; neither knows the value then, and they read the
+/// body until the connection ends. So it is refused.
+fn has_tab_beside(view: &[u8], place: Span) -> bool {
+    let start = usize::from(place.start);
+    let before = view.get(..start).unwrap_or_default();
+    let behind = view.get(start.saturating_add(place.of(view).len())..).unwrap_or_default();
+    before.iter().rev().find(|byte| **byte != b' ') == Some(&b'\t')
+        || behind.iter().find(|byte| **byte != b' ') == Some(&b'\t')
 }
 
 /// A number of 64 bits in decimal digits, without sign or leading zeros.

@@ -19,8 +19,8 @@
 //! | one line break before a request line | skipped; a second is refused |
 //! | bare line feeds, folded lines, white space before a colon | refused both ways |
 //! | bytes from 0x80 up in a value | UTF-8 without control characters, and not at the edges |
-//! | `Content-Length` repeated or as a list, even of equal numbers | refused |
-//! | `Transfer-Encoding` other than one `chunked`, with a tab behind it, or beside a length, or in HTTP/1.0 | refused |
+//! | `Content-Length` repeated or as a list, even of equal numbers, or with a tab beside it | refused |
+//! | `Transfer-Encoding` other than one `chunked`, with a tab beside it, or beside a length, or in HTTP/1.0 | refused |
 //! | `Connection` that is not a list of tokens | refused |
 //! | `Upgrade`, `CONNECT`, any target of visible ASCII | reported, for the caller to judge |
 //! | HTTP/1.0 | never persistent |

@@ -226,7 +226,7 @@ impl Facts {
                 return Ok(());
             }
             10 if equals(name, b"connection") => self.framing.connection(value),
-            14 if equals(name, b"content-length") => self.framing.content_length(value),
+            14 if equals(name, b"content-length") => self.framing.content_length(view, place),
             17 if equals(name, b"transfer-encoding") => self.framing.transfer_encoding(view, place),
             _ => return Ok(()),
         }

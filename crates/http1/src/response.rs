@@ -175,7 +175,7 @@ fn note(framing: &mut FramingFields, view: &[u8], field: Field) -> Result<(), Re
     // Comparing lengths first spares most names the comparison.
     match name.length {
         10 if equals(name.of(view), b"connection") => framing.connection(field.value.of(view)),
-        14 if equals(name.of(view), b"content-length") => framing.content_length(field.value.of(view)),
+        14 if equals(name.of(view), b"content-length") => framing.content_length(view, field.value),
         17 if equals(name.of(view), b"transfer-encoding") => framing.transfer_encoding(view, field.value),
         _ => return Ok(()),
     }

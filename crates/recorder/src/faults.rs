@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::storage::{Append, Storage};
 
@@ -44,11 +44,19 @@ struct State {
     operations: u64,
     /// The operation at which the power goes.
     power: (u64, Cut),
+    /// Whether syncs take until they are let go.
+    holds_syncs: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    let_go: Condvar,
 }
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct MemoryDisk(Arc<Mutex<State>>);
+pub struct MemoryDisk(Arc<Shared>);
 
 fn failed() -> io::Error {
     io::Error::other("the disk failed, as the test wants")
@@ -76,13 +84,25 @@ impl MemoryDisk {
     }
 
     fn of(files: BTreeMap<String, Contents>) -> Self {
-        let state = State { files, trouble: Trouble::None, operations: 0, power: (u64::MAX, Cut::Before) };
-        Self(Arc::new(Mutex::new(state)))
+        let state = State {
+            files,
+            trouble: Trouble::None,
+            operations: 0,
+            power: (u64::MAX, Cut::Before),
+            holds_syncs: false,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), let_go: Condvar::new() }))
     }
 
     /// The power goes at this operation, counted from 1: it and all that follow fail.
     pub fn lose_power_at(&self, operation: u64, cut: Cut) {
         self.state().power = (operation, cut);
+    }
+
+    /// Whether a sync takes until this is called again with false; whoever syncs waits.
+    pub fn hold_syncs(&self, holds: bool) {
+        self.state().holds_syncs = holds;
+        self.0.let_go.notify_all();
     }
 
     /// How many operations were asked for.
@@ -131,7 +151,7 @@ impl MemoryDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mutate<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
@@ -212,6 +232,8 @@ impl Append for MemoryFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        let held = self.disk.0.let_go.wait_while(self.disk.state(), |state| state.holds_syncs);
+        drop(held);
         self.disk.mutate(|state| {
             if state.trouble == Trouble::Sync {
                 return Err(failed());

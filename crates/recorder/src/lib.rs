@@ -3,11 +3,13 @@
 //! A worker never waits here: it writes into a bounded ring of its own and goes on. One sequencer thread drains
 //! the rings every few milliseconds, appends, hashes, signs a checkpoint each second of activity and keeps the
 //! figures for `status` and metrics. An entry that must be durable first comes with a [`Receipt`] to wait on.
-//! What cannot be kept is counted and the count is recorded. Nothing is judged here.
+//! While the sequencer waits for a disk, a second thread
+//! keeps the rings from running over. What cannot be kept is counted and the count is recorded. Nothing is judged here.
 
 pub mod by_hand;
 mod continuation;
 pub mod faults;
+mod intake;
 mod join;
 mod layout;
 pub mod log;

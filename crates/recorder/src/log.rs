@@ -216,6 +216,7 @@ impl Log {
         self.written.length += self.pending.len() as u64;
         self.written.frontier = self.frontier.clone();
         self.pending.clear();
+        self.pending.shrink_to(PENDING_BYTES);
         Ok(())
     }
 
@@ -393,6 +394,9 @@ impl Log {
         self.pending = pending;
     }
 }
+
+/// The memory that is kept for the next frames.
+const PENDING_BYTES: usize = 1 << 20;
 
 /// The size of a hash in its file.
 pub(crate) const HASH_BYTES: u64 = 32;

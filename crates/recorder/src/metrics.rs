@@ -91,6 +91,7 @@ pub(crate) struct LogFigures {
     pub(crate) lost_ring: u64,
     pub(crate) lost_write: u64,
     pub(crate) ring_bytes_max: u64,
+    pub(crate) set_aside_bytes_max: u64,
     pub(crate) size: u64,
     pub(crate) checkpoint_size: u64,
     pub(crate) faulty: u64,
@@ -240,6 +241,12 @@ impl Metrics {
         for (name, kind, help, value) in [
             ("sallyport_record_entries_total", "counter", "Entries drained from the workers.", log.entries),
             ("sallyport_record_ring_bytes_max", "gauge", "The fullest ring met so far.", log.ring_bytes_max),
+            (
+                "sallyport_record_set_aside_bytes_max",
+                "gauge",
+                "The most that waited in memory for a disk so far.",
+                log.set_aside_bytes_max,
+            ),
             ("sallyport_record_log_size", "gauge", "Entries in the log.", log.size),
             ("sallyport_record_checkpoint_size", "gauge", "Entries under a signature.", log.checkpoint_size),
             ("sallyport_record_faulty", "gauge", "1 while the log takes no entries.", log.faulty),

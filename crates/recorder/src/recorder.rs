@@ -10,6 +10,7 @@ use record::encode::put_change_leaf;
 use record::{Change, Signer, Verifier};
 
 use crate::continuation::Line;
+use crate::intake::{Intake, Standby};
 use crate::metrics::Metrics;
 pub use crate::open::OpenLogError;
 use crate::open::open;
@@ -61,6 +62,8 @@ pub struct Recorder {
     verifier: Verifier,
     clock: ClockOf,
     thread: Option<JoinHandle<()>>,
+    /// Ends when the sequencer has.
+    _standby: Standby,
     /// What happened to the log before, where this one had to be begun.
     continued: Option<String>,
     _lock: Option<Lock>,
@@ -126,6 +129,7 @@ impl Recorder {
         let (mut sequencer, parts, workers) = prepare(storage, &options)?;
         let clock = options.clock;
         let ticking = Arc::clone(&clock);
+        let standby = Standby::start(sequencer.intake()).map_err(OpenLogError::Thread)?;
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || run(&mut sequencer, &ticking))
@@ -141,6 +145,7 @@ impl Recorder {
             verifier,
             clock: ClockOf(clock),
             thread: Some(thread),
+            _standby: standby,
             continued: None,
             _lock: None,
         };
@@ -298,7 +303,10 @@ pub(crate) fn prepare(
     let (log, ending) =
         open(Arc::clone(&storage), signer, options.segment_bytes, options.known.as_ref(), now)?;
     let shared = Arc::new(Shared::default());
-    let (logs, ends) = (0..options.workers.get()).map(|_| ring(options.ring_bytes, &shared)).unzip();
+    let (logs, ends): (_, Vec<_>) =
+        (0..options.workers.get()).map(|_| ring(options.ring_bytes, &shared)).unzip();
+    let (rings, receipts) = ends.into_iter().map(|end| (end.ring, end.receipts)).unzip();
+    let intake = Arc::new(Mutex::new(Intake::new(rings, options.set_aside_bytes)));
     let board = Arc::new(Mutex::new(Board {
         metrics: Metrics::new(),
         tally: Tally::default(),
@@ -309,7 +317,8 @@ pub(crate) fn prepare(
     let (commands, receiver) = sync_channel(COMMANDS_MAX);
     let parts = Parts {
         log,
-        workers: ends,
+        intake,
+        receipts,
         shared: Arc::clone(&shared),
         commands: receiver,
         board: Arc::clone(&board),

@@ -19,14 +19,16 @@ use record::segment::index::Indexed;
 use record::{
     Closed, Completed, Continued, DecidedHead, Ending, Loss, LossCause, Opened, PersonalView, Pruned, Stored,
 };
+use rtrb::Consumer;
 
+use crate::intake::Intake;
 use crate::join::{Held, Join, id_of};
 use crate::log::{Log, WriteLogError};
 use crate::retention::Maintenance;
 use crate::rollup::{Seen, Tallied};
 use crate::salts::{NOTHING, Salts, commit};
 use crate::unheeded;
-use crate::worker::{Cell, Message, NotDurable, Shared, WorkerEnd, split_message};
+use crate::worker::{Cell, Message, NotDurable, Shared, split_message};
 pub(crate) use parts::{Board, Command, Parts, Progress};
 
 /// How often a checkpoint is signed while there is something to sign.
@@ -35,13 +37,16 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 const SEGMENT_AGE: Duration = Duration::from_secs(24 * 3_600);
 /// How long the log rests after a failed write before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// The memory that is kept for the next batch of entries.
+const BATCH_BYTES: usize = 1 << 20;
 /// How often retention looks for something to prune.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     log: Log,
-    workers: Vec<WorkerEnd>,
+    intake: Arc<Mutex<Intake>>,
+    receipts: Vec<Consumer<Arc<Cell>>>,
     shared: Arc<Shared>,
     commands: Receiver<Command>,
     board: Arc<Mutex<Board>>,
@@ -65,13 +70,17 @@ pub(crate) struct Sequencer {
     prune_at: Timestamp,
 }
 
+/// A thread that held what is shared has ended while it did.
+struct Poisoned;
+
 impl Sequencer {
     /// A sequencer over an opened log, whose opening it records durably.
     pub(crate) fn start(parts: Parts, ending: Ending, now: Timestamp) -> Result<Self, WriteLogError> {
-        let Parts { log, workers, shared, commands, board, maintenance, keep, continues } = parts;
+        let Parts { log, intake, receipts, shared, commands, board, maintenance, keep, continues } = parts;
         let mut sequencer = Self {
             log,
-            workers,
+            intake,
+            receipts,
             shared,
             commands,
             board,
@@ -108,6 +117,11 @@ impl Sequencer {
         sequencer.log.checkpoint()?;
         sequencer.publish();
         Ok(sequencer)
+    }
+
+    /// Where the workers' entries come in.
+    pub(crate) const fn intake(&self) -> &Arc<Mutex<Intake>> {
+        &self.intake
     }
 
     /// One round: drain, append, and write as far as anyone waits for it.
@@ -155,21 +169,33 @@ impl Sequencer {
         progress
     }
 
-    /// Moves everything out of the rings.
+    /// Takes everything that the workers handed over. What was set aside is written in parts, so that it is not held in
+    /// memory twice.
     fn drain(&mut self, now: Timestamp) -> Progress {
+        let mut progress = Progress::Idle;
+        loop {
+            let Ok((taken, remains)) = self.drain_once(now) else { return progress };
+            if taken == Progress::Busy {
+                progress = Progress::Busy;
+            }
+            if !remains {
+                return progress;
+            }
+            if self.retry_at.is_none() {
+                // What it took back is counted; the round goes on and tells of it.
+                unheeded(self.attempt(now, Log::write));
+            }
+        }
+    }
+
+    /// Takes a part of what each worker handed over, and says whether something remains that was set aside.
+    fn drain_once(&mut self, now: Timestamp) -> Result<(Progress, bool), Poisoned> {
         let board = Arc::clone(&self.board);
-        let Ok(mut board) = board.lock() else { return Progress::Idle };
+        let mut board = board.lock().map_err(|_| Poisoned)?;
         let mut progress = Progress::Idle;
         let mut batch = std::mem::take(&mut self.batch);
-        for worker in 0..self.workers.len() {
-            batch.clear();
-            let Some(end) = self.workers.get_mut(worker) else { continue };
-            let waiting = end.ring.slots();
-            let Ok(chunk) = end.ring.read_chunk(waiting) else { continue };
-            let (one, two) = chunk.as_slices();
-            batch.extend_from_slice(one);
-            batch.extend_from_slice(two);
-            chunk.commit_all();
+        for worker in 0..self.receipts.len() {
+            self.intake.lock().map_err(|_| Poisoned)?.take(worker, &mut batch);
             if batch.is_empty() {
                 continue;
             }
@@ -182,8 +208,13 @@ impl Sequencer {
                 self.take(&mut board, worker, now, (message, public, personal));
             }
         }
+        batch.clear();
+        batch.shrink_to(BATCH_BYTES);
         self.batch = batch;
-        progress
+        let mut intake = self.intake.lock().map_err(|_| Poisoned)?;
+        intake.come_round();
+        board.metrics.log.set_aside_bytes_max = intake.fullest();
+        Ok((progress, intake.has_set_aside()))
     }
 
     fn take(&mut self, board: &mut Board, worker: usize, now: Timestamp, parts: (Message, &[u8], &[u8])) {
@@ -195,7 +226,7 @@ impl Sequencer {
             }
             Message::Required => {
                 self.decided_alone(board, id, public, personal);
-                let receipt = self.workers.get_mut(worker).and_then(|end| end.receipts.pop().ok());
+                let receipt = self.receipts.get_mut(worker).and_then(|receipts| receipts.pop().ok());
                 self.awaited.extend(receipt);
             }
             Message::Completed => match self.join.take(id) {
@@ -449,8 +480,8 @@ impl Sequencer {
 impl Drop for Sequencer {
     fn drop(&mut self) {
         self.awaited.drain(..).for_each(|cell| cell.settle(Err(NotDurable)));
-        for end in &mut self.workers {
-            while let Ok(cell) = end.receipts.pop() {
+        for receipts in &mut self.receipts {
+            while let Ok(cell) = receipts.pop() {
                 cell.settle(Err(NotDurable));
             }
         }

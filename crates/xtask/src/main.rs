@@ -37,7 +37,7 @@ usage: cargo xtask COMMAND
              [--scenario S]  one of pass-through, pass-through-browser-head, whole-path
              [--small]       a small directory instead of the full one; neither judged nor recorded
   bench report [--only P]    the tables of docs/performance.md, measured and rewritten, or one of them:
-                             counts, cpu, memory, start, publish, growth
+                             counts, cpu, decisions, memory, start, publish, growth
   bench peers                nginx alone, to see that the rig works
   soak [--minutes M] [--percent P] [--small]
                              the release gateway under a share of full load: flat memory, no loss, log verified

@@ -141,7 +141,8 @@ const BODIES: &[&str] = &[
     "05\r\nhello\r\n00\r\n\r\n",
 ];
 
-fn answer(random: &mut Random) -> Vec<u8> {
+/// One answer, mostly as servers write them, sometimes as nobody should.
+pub(crate) fn answer(random: &mut Random) -> Vec<u8> {
     // What ordinary servers say comes first in the lists, and most often.
     let starts = if random.below(4) == 0 { STARTS } else { &STARTS[..10] };
     let mut text = format!("{}\r\n", random.pick(starts));
@@ -170,7 +171,7 @@ fn answer(random: &mut Random) -> Vec<u8> {
 }
 
 /// The final answer, as our codec reads it.
-fn ours(bytes: &[u8]) -> Option<(u16, Vec<String>, Option<Vec<u8>>)> {
+pub(crate) fn ours(bytes: &[u8]) -> Option<(u16, Vec<String>, Option<Vec<u8>>)> {
     let (mut rest, mut fields) = (bytes, Vec::new());
     loop {
         let parsed = parse_response_head(rest, &Limits::STANDARD, &mut fields, RequestMethodClass::Other);

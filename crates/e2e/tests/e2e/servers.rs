@@ -89,6 +89,11 @@ server.listen(0, '127.0.0.1', () => console.error('listening at http://127.0.0.1
 impl Server {
     /// Starts nginx, which answers at once and logs what it parsed.
     pub(crate) fn nginx(folder: &Folder) -> Self {
+        Self::nginx_with(folder, r#"location / { return 200 "$request_method $request_uri $uri $host"; }"#)
+    }
+
+    /// Starts nginx with these locations.
+    pub(crate) fn nginx_with(folder: &Folder, locations: &str) -> Self {
         let seen = folder.path().join("nginx.seen");
         // nginx cannot be asked which port it got. One that is free now may be taken before it binds: then it ends.
         until("nginx", || {
@@ -103,7 +108,7 @@ http {{
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
   server {{
     listen {address}; keepalive_requests 1000000;
-    location / {{ return 200 "$request_method $request_uri $uri $host"; }}
+    {locations}
   }}
 }}
 "#, seen = seen.display()));

@@ -222,6 +222,10 @@ fn chunk_lines_may_not_outweigh_their_data() {
     assert!(read([chunk.repeat(10), generous, body(1)].concat()).ends_with(" end+0"));
     // The smallest chunks without extensions never get there.
     assert!(read(format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(10_000))).ends_with(" end+0"));
+    // The standard limit: 16,384 bytes at seven a chunk.
+    let standard = |chunks| self::read(ResponseFraming::Chunked, body(chunks).as_bytes(), &Limits::STANDARD);
+    assert!(standard(2_340).ends_with(" end+0"));
+    assert!(standard(2_341).ends_with(" !chunk_overhead"));
 }
 
 #[test]

@@ -203,13 +203,13 @@ fn the_framing_of_a_request_has_one_reading() {
     for (lines, want) in [
         ("Content-Length: 0", "POST / 0 @h [Content-Length=0]"),
         ("content-length:5", "POST / 5 @h [content-length=5]"),
-        ("CONTENT-LENGTH: \t5 \t", "POST / 5 @h [CONTENT-LENGTH=5]"),
+        ("CONTENT-LENGTH:  5  ", "POST / 5 @h [CONTENT-LENGTH=5]"),
         (
             "Content-Length: 18446744073709551615",
             "POST / 18446744073709551615 @h [Content-Length=18446744073709551615]",
         ),
         ("Transfer-Encoding: chunked", "POST / chunked @h [Transfer-Encoding=chunked]"),
-        ("transfer-encoding:\t CHUNKED ", "POST / chunked @h [transfer-encoding=CHUNKED]"),
+        ("transfer-encoding:  CHUNKED ", "POST / chunked @h [transfer-encoding=CHUNKED]"),
         ("Transfer_Encoding: gzip", "POST / none @h [Transfer_Encoding=gzip]"),
         ("Content_Length: x", "POST / none @h [Content_Length=x]"),
     ] {
@@ -239,6 +239,10 @@ fn lengths_that_are_not_one_plain_number_are_refused() {
         "\"5\"",
         "5a",
         "a",
+        // Beside the digits.
+        ":",
+        "5:",
+        "/5",
         "18446744073709551616",
         "99999999999999999999",
         "100000000000000000000000000000000000000000",
@@ -293,6 +297,12 @@ fn transfer_encodings_other_than_one_chunked_are_refused() {
         // White space to one reader, part of the coding to another.
         (b"Transfer-Encoding: chunked\t", "transfer_encoding_unsupported"),
         (b"Transfer-Encoding: chunked \t ", "transfer_encoding_unsupported"),
+        (b"Transfer-Encoding:\tchunked", "transfer_encoding_unsupported"),
+        (b"Transfer-Encoding: \t chunked", "transfer_encoding_unsupported"),
+        (b"Content-Length:\t5", "content_length_malformed"),
+        (b"Content-Length: \t 5", "content_length_malformed"),
+        (b"Content-Length: 5\t", "content_length_malformed"),
+        (b"Content-Length: 5 \t ", "content_length_malformed"),
         (b"Transfer-Encoding: \x0bchunked", "field_value_byte"),
         (b"Transfer-Encoding: chunked\x0c", "field_value_byte"),
         (b"Transfer-Encoding: \x00chunked", "field_value_byte"),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -11,7 +11,7 @@ use model::RevisionNumber;
 
 use super::*;
 use crate::reader::search::Filter;
-use crate::testing::{HandClock, application, completed, decided, id};
+use crate::testing::{HandClock, MemoryDisk, application, completed, decided, id};
 use crate::{Durability, LogReader};
 
 /// A folder that is gone when the test is over.
@@ -158,6 +158,45 @@ fn a_recorder_whose_thread_has_ended_says_so_and_counts_nothing_as_kept() {
     assert_eq!(recorder.counts(), None);
     assert_eq!(recorder.flush(), Err(NotDurable));
     assert!(matches!(recorder.close(), Err(CloseLogError::Ended)));
+}
+
+#[test]
+fn while_a_disk_takes_its_time_entries_are_kept_and_none_is_called_durable() {
+    let (disk, clock) = (MemoryDisk::new(), HandClock::new());
+    let options = clock.options();
+    let ring_bytes = options.ring_bytes;
+    let (recorder, mut workers) = Recorder::open_on(Arc::new(disk.clone()), options).unwrap();
+    let (worker, now) = (workers.first_mut().unwrap(), clock.now());
+    disk.hold_syncs(true);
+    let mut receipt = worker.decided(&decided(0, "shop", now), Durability::Required).unwrap();
+    // Four times what the ring holds, each when there is room for it: nobody but the second thread makes room now.
+    let (mut number, mut bytes) = (0, 0);
+    while bytes < 4 * ring_bytes {
+        while worker.room() < 4_096 {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        number += 1;
+        let before = worker.room();
+        drop(worker.decided(&decided(number, "shop", now), Durability::Counted));
+        worker.completed(&completed(number, now));
+        bytes += before.saturating_sub(worker.room());
+    }
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(Pin::new(&mut receipt).poll(&mut context), Poll::Pending, "no sync has ended");
+    disk.hold_syncs(false);
+    assert_eq!(block_on(receipt.durable()), Ok(()));
+    recorder.flush().unwrap();
+    let metrics = recorder.metrics();
+    assert!(
+        metrics.contains(&format!("\nsallyport_record_entries_total {}\n", 2 * number + 1)),
+        "{number} {metrics}"
+    );
+    assert_eq!(recorder.health(), Health { fault: None, lost: 0, continued: None });
+    recorder.close().unwrap();
+    let reader = LogReader::on(Arc::new(disk));
+    let verified = reader.verify(&reader.verifier().unwrap(), None).unwrap();
+    // The opening, the required entry, one for each whole request, the closing.
+    assert_eq!((verified.ok, verified.entries), (true, number + 3));
 }
 
 /// Opens with what is known, records one request, and closes; returns the checkpoint, and what was said of the log before.

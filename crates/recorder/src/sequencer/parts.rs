@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use model::Timestamp;
 use record::Checkpoint;
+use rtrb::Consumer;
 
+use crate::intake::Intake;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::retention::Maintenance;
 use crate::rollup::{Tallied, Tally};
-use crate::worker::{NotDurable, Shared, WorkerEnd};
+use crate::worker::{Cell, NotDurable, Shared};
 
 /// What others ask of the sequencer.
 #[derive(Debug)]
@@ -53,7 +55,9 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) log: Log,
-    pub(crate) workers: Vec<WorkerEnd>,
+    pub(crate) intake: Arc<Mutex<Intake>>,
+    /// The receipts of each worker's required entries, in their order.
+    pub(crate) receipts: Vec<Consumer<Arc<Cell>>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) board: Arc<Mutex<Board>>,

@@ -5,6 +5,7 @@
 
 mod counts;
 mod cpu;
+mod decisions;
 mod growth;
 mod memory;
 mod publish;
@@ -24,6 +25,7 @@ const PATH: &str = "docs/performance.md";
 pub(super) enum Part {
     Counts,
     Cpu,
+    Decisions,
     Memory,
     Start,
     Publish,
@@ -31,12 +33,14 @@ pub(super) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [Self::Counts, Self::Cpu, Self::Memory, Self::Start, Self::Publish, Self::Growth];
+    const ALL: [Self; 7] =
+        [Self::Counts, Self::Cpu, Self::Decisions, Self::Memory, Self::Start, Self::Publish, Self::Growth];
 
     fn name(self) -> &'static str {
         match self {
             Self::Counts => "counts",
             Self::Cpu => "cpu",
+            Self::Decisions => "decisions",
             Self::Memory => "memory",
             Self::Start => "start",
             Self::Publish => "publish",
@@ -48,6 +52,7 @@ impl Part {
         match self {
             Self::Counts => counts::measure(),
             Self::Cpu => cpu::measure(),
+            Self::Decisions => decisions::measure(),
             Self::Memory => memory::measure(),
             Self::Start => start::measure(),
             Self::Publish => publish::measure(),

@@ -7,10 +7,13 @@
 //! What always holds: any bytes have an answer; a line that cannot be read is a [`Fault`] with its place and never stops the next.
 //! Nothing here does I/O.
 
+mod aws;
 mod clf;
 mod detect;
+mod envoy;
 mod exchange;
 mod fault;
+mod haproxy;
 mod json;
 mod reader;
 mod scan;

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::clf;
+use crate::aws::{self, Columns};
 use crate::exchange::Exchange;
 use crate::fault::{Fault, FaultKind};
 use crate::json::{self, FieldMap};
 use crate::scan::{Scratch, ascii};
+use crate::{clf, envoy, haproxy};
 
 /// The longest line that is read, in bytes: longer than any request that servers take.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -16,19 +17,32 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 pub enum Format {
     /// Common and combined log format, with and without a virtual host.
     Combined,
+    /// The access log of an AWS application load balancer.
+    Alb,
+    /// CloudFront's standard log.
+    CloudFront,
+    /// Envoy's default text, and Istio's.
+    Envoy,
+    /// HAProxy's `option httplog`.
+    HaProxy,
     /// One JSON object a line.
     JsonLines,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Combined, Self::JsonLines];
+    pub const ALL: [Self; 6] =
+        [Self::Combined, Self::Alb, Self::CloudFront, Self::Envoy, Self::HaProxy, Self::JsonLines];
 
     /// The name that `--format` takes.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Combined => "combined",
+            Self::Alb => "alb",
+            Self::CloudFront => "cloudfront",
+            Self::Envoy => "envoy",
+            Self::HaProxy => "haproxy",
             Self::JsonLines => "jsonl",
         }
     }
@@ -47,6 +61,7 @@ pub struct Reader {
     map: FieldMap,
     scratch: Scratch,
     value: Value,
+    columns: Columns,
 }
 
 impl Reader {
@@ -58,7 +73,7 @@ impl Reader {
     /// Finds the fields of JSON as `map` says.
     #[must_use]
     pub fn with_fields(format: Format, map: FieldMap) -> Self {
-        Self { format, map, scratch: Scratch::default(), value: Value::Null }
+        Self { format, map, scratch: Scratch::default(), value: Value::Null, columns: Columns::default() }
     }
 
     /// Reads one line, with or without its line break. `None` is a line that tells of nothing: empty, or a remark.
@@ -72,17 +87,21 @@ impl Reader {
             return Err(Fault::new(FaultKind::TooLong, LINE_BYTES_MAX));
         }
         if line.is_empty() || line.starts_with(b"#") {
+            if self.format == Format::CloudFront {
+                self.columns.learn(&String::from_utf8_lossy(line));
+            }
             return Ok(None);
         }
+        let Scratch { line: text, host, quoted } = &mut self.scratch;
         match self.format {
-            Format::Combined => {
-                let Scratch { line: text, host, quoted } = &mut self.scratch;
-                clf::read(ascii(line, text), host, quoted).map(Some)
-            }
+            Format::Combined => clf::read(ascii(line, text), host, quoted).map(Some),
+            Format::Alb => aws::balancer(ascii(line, text), host).map(Some),
+            Format::CloudFront => aws::front(ascii(line, text), &self.columns, host, quoted).map(Some),
+            Format::Envoy => envoy::read(ascii(line, text), host).map(Some),
+            Format::HaProxy => haproxy::read(ascii(line, text), host).map(Some),
             Format::JsonLines => {
                 self.value = serde_json::from_slice(line)
                     .map_err(|error| Fault::new(FaultKind::Json, error.column().saturating_sub(1)))?;
-                let Scratch { host, quoted, .. } = &mut self.scratch;
                 json::read(&self.value, &self.map, host, quoted).map(Some)
             }
         }
@@ -97,6 +116,34 @@ mod tests {
 
     const COMBINED: &str = r#"h.example 203.0.113.7 - ada [10/Oct/2000:13:55:36 -0700] "GET /a/\xC3\xA9?b HTTP/1.1" 200 5 "-" "x""#;
     const OBJECT: &str = r#"{"ts":1741564800.257,"host":"h","method":"GET","path":"/a","status":200}"#;
+
+    const LINES: [(Format, &str); 6] = [
+        (Format::Combined, COMBINED),
+        (
+            Format::Alb,
+            r#"http 2018-07-02T22:23:00.186641Z app/my/50 192.0.2.1:2817 10.0.0.1:80 0.0 0.1 0.0 200 200 34 366 "GET http://h:80/ HTTP/1.1" "x" - -"#,
+        ),
+        (Format::CloudFront, "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.1\tGET\td.cloudfront.net\t/a\t200"),
+        (
+            Format::Envoy,
+            r#"[2016-04-15T20:17:00.310Z] "GET /a HTTP/2" 204 - 154 0 226 100 "-" "x" "i" "h" "u""#,
+        ),
+        (
+            Format::HaProxy,
+            r#"192.0.2.1:3 [06/Feb/2009:12:14:14.655] in s/s 1/0/3/6/9 200 27 - - ---- 1/1/1/1/0 0/0 "GET /a HTTP/1.1""#,
+        ),
+        (Format::JsonLines, OBJECT),
+    ];
+
+    #[test]
+    fn every_format_is_told_from_every_other() {
+        for (format, line) in LINES {
+            let found = crate::detect(line.as_bytes()).map(|found| found.format);
+            assert_eq!(found, Ok(format), "{line}");
+            assert_eq!(Format::of_name(format.as_str()), Some(format));
+        }
+        assert_eq!(Format::of_name("nginx"), None);
+    }
 
     #[test]
     fn empty_lines_and_remarks_tell_nothing_and_a_bad_line_stops_no_other() {
@@ -130,7 +177,7 @@ mod tests {
             place in any::<prop::sample::Index>(),
             cut in any::<prop::sample::Index>(),
         ) {
-            for (format, line) in [(Format::Combined, COMBINED), (Format::JsonLines, OBJECT)] {
+            for (format, line) in LINES {
                 let mut bytes = line.as_bytes().to_vec();
                 let at = place.index(bytes.len());
                 bytes.splice(at..(at + cut.index(8)).min(line.len()), noise.clone());

@@ -1,0 +1,440 @@
+//! Name or value?
+//!
+//! For each segment seen at a place the model sums logarithms of odds that it is a name. Words of interfaces, a verb in front, occurrence under many
+//! parents and names of its own below it speak for a name; strange words, a form, the same followers as many siblings, occurrence under one
+//! parent and open ranks of siblings speak for a value. Values must be evident as a group before any segment becomes one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::infer::frame::{self, Endings, Frame, Taken};
+use crate::infer::{Context, Source};
+use crate::operation::ValueKind;
+use crate::settings::{Force, Settings, Weights};
+use crate::token::{self, Strength};
+use crate::tree::Node;
+use crate::words;
+
+/// What became of the segments at a place.
+#[derive(Debug, Default)]
+pub(super) struct Judged<'a> {
+    pub(super) literals: BTreeMap<String, Named<'a>>,
+    pub(super) frames: Vec<(Frame, Grouped<'a>)>,
+    pub(super) parameter: Option<Grouped<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Named<'a> {
+    pub(super) sources: Vec<Source<'a>>,
+    pub(super) certainty: f64,
+    pub(super) why: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Grouped<'a> {
+    pub(super) sources: Vec<Source<'a>>,
+    pub(super) kinds: Vec<ValueKind>,
+    pub(super) certainty: f64,
+    pub(super) why: String,
+}
+
+/// A segment seen at the place.
+#[derive(Debug)]
+struct Seen<'a> {
+    text: &'a str,
+    count: u64,
+    parents: usize,
+    sources: Vec<Source<'a>>,
+    /// Names that follow at the next place and the one after.
+    follows: BTreeSet<(u8, &'a str)>,
+    score: f64,
+    grounds: Vec<(f64, &'static str)>,
+}
+
+/// Followers looked at per segment.
+const FOLLOWERS_MAX: usize = 80;
+
+pub(super) fn judge<'a>(
+    settings: &Settings,
+    sources: &[Source<'a>],
+    context: &Context<'_>,
+    collection: bool,
+    judged: &mut Judged<'a>,
+) {
+    let mut seen = gather(sources);
+    let mut values = Grouped::default();
+    let rests: Vec<Source<'a>> = sources
+        .iter()
+        .flat_map(|source| {
+            let rests = [&source.node.words.rest, &source.node.typed.rest];
+            rests.into_iter().flatten().map(|rest| source.rest(rest)).collect::<Vec<_>>()
+        })
+        .collect();
+    let word_rest = sources.iter().any(|source| source.node.words.rest.is_some());
+    let typed_rest = sources.iter().any(|source| source.node.typed.rest.is_some());
+
+    take_known(&mut seen, context, judged, &mut values);
+    take_frames(&mut seen, context, judged);
+    let mut typed: Vec<Seen<'a>> = Vec::new();
+    let mut wordlike: Vec<Seen<'a>> = Vec::new();
+    for (_, one) in seen {
+        if token::read(one.text).strength == Strength::Strong { typed.push(one) } else { wordlike.push(one) }
+    }
+    take_versions(&mut typed, typed_rest, context, judged);
+    let evident = !typed.is_empty() || word_rest || values_known(context) || !values.sources.is_empty();
+    weigh(&settings.weights, &mut wordlike, sources.len(), context, collection);
+    split(&settings.weights, wordlike, evident, word_rest, judged, &mut values);
+    if !typed.is_empty() || typed_rest {
+        values.certainty = 0.97;
+        values.why = "values of a form that names do not have".into();
+    }
+    for one in typed {
+        values.kinds.push(token::read(one.text).kind);
+        values.sources.extend(one.sources);
+    }
+    // Of what was pooled the texts are gone: it belongs to the parameter, or to the most general frame if there is only that.
+    if !rests.is_empty() {
+        if values.sources.is_empty() {
+            if let Some((_, group)) = judged.frames.first_mut() {
+                group.sources.extend(rests);
+                return;
+            }
+        }
+        values.sources.extend(rests);
+        if values.why.is_empty() {
+            values.why = "more distinct values than an interface has names".into();
+            values.certainty = 0.97;
+        }
+    }
+    if !values.sources.is_empty() {
+        values.kinds.sort_unstable();
+        values.kinds.dedup();
+        judged.parameter = Some(values);
+    }
+}
+
+fn values_known(context: &Context<'_>) -> bool {
+    context.known.iter().any(|known| known.has_parameter() || known.forced == Some(Force::Parameter))
+}
+
+fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
+    let mut seen: BTreeMap<&'a str, Seen<'a>> = BTreeMap::new();
+    for source in sources {
+        for group in [&source.node.words, &source.node.typed] {
+            for kid in &group.kids {
+                let one = seen.entry(&kid.text).or_insert_with(|| Seen {
+                    text: &kid.text,
+                    count: 0,
+                    parents: 0,
+                    sources: Vec::new(),
+                    follows: BTreeSet::new(),
+                    score: 0.0,
+                    grounds: Vec::new(),
+                });
+                one.count = one.count.saturating_add(kid.node.total);
+                one.parents = one.parents.saturating_add(1);
+                one.sources.push(source.kid(&kid.text, &kid.node));
+                follow(&kid.node, 1, &mut one.follows);
+            }
+        }
+    }
+    seen
+}
+
+fn follow<'a>(node: &'a Node, step: u8, follows: &mut BTreeSet<(u8, &'a str)>) {
+    for group in [&node.words, &node.typed] {
+        for kid in &group.kids {
+            if follows.len() >= FOLLOWERS_MAX {
+                return;
+            }
+            if words::likeness(&kid.text) > 0.0 {
+                follows.insert((step, &kid.text));
+            }
+            if step == 1 {
+                follow(&kid.node, 2, follows);
+            }
+        }
+        if let Some(rest) = &group.rest {
+            if step == 1 {
+                follow(rest, 2, follows);
+            }
+        }
+    }
+}
+
+/// What is known beforehand, by documents, routes or people.
+fn take_known<'a>(
+    seen: &mut BTreeMap<&'a str, Seen<'a>>,
+    context: &Context<'_>,
+    judged: &mut Judged<'a>,
+    values: &mut Grouped<'a>,
+) {
+    let all: Vec<&'a str> = seen.keys().copied().collect();
+    for text in all {
+        let literal = context.known.iter().find_map(|known| known.literal(text));
+        let Some(literal) = literal else { continue };
+        let Some(one) = seen.remove(text) else { continue };
+        if literal.forced == Some(Force::Parameter) {
+            values.kinds.push(token::read(text).kind);
+            values.sources.extend(one.sources);
+            values.certainty = 1.0;
+            values.why = "said so by a person".into();
+            continue;
+        }
+        let named = Named { sources: one.sources, certainty: 1.0, why: format!("`{text}` is known") };
+        judged.literals.insert(text.into(), named);
+    }
+}
+
+/// Segments of which a part is a value.
+fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, context: &Context<'_>, judged: &mut Judged<'a>) {
+    let mut endings = Endings::default();
+    let mut verbs: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
+    for text in seen.keys() {
+        match frame::take(text) {
+            Taken::Ending { stem, ending } => endings.add(stem, ending),
+            Taken::Verb { stem, verb } => verbs.entry(verb).or_default().push(stem),
+            Taken::Whole(_) | Taken::No => {}
+        }
+    }
+    let mut groups: BTreeMap<Frame, Grouped<'a>> = BTreeMap::new();
+    let all: Vec<&'a str> = seen.keys().copied().collect();
+    for text in all {
+        let (frame, stem) = match frame::take(text) {
+            Taken::Ending { stem, ending } => (endings.frame(stem, ending), stem),
+            Taken::Verb { stem, verb } => (verb_frame(stem, verb, &verbs, context), stem),
+            Taken::Whole(frame) => (Some(frame), text),
+            Taken::No => (None, text),
+        };
+        let Some(frame) = frame else { continue };
+        let Some(one) = seen.remove(text) else { continue };
+        let group = groups.entry(frame).or_default();
+        group.kinds.push(token::read(stem).kind);
+        group.sources.extend(one.sources);
+    }
+    for (frame, mut group) in groups {
+        group.kinds.sort_unstable();
+        group.kinds.dedup();
+        group.certainty = 0.9;
+        group.why = format!("segments of the form `{}`", frame.text());
+        judged.frames.push((frame, group));
+    }
+}
+
+fn verb_frame(
+    stem: &str,
+    verb: &str,
+    verbs: &BTreeMap<&str, Vec<&str>>,
+    context: &Context<'_>,
+) -> Option<Frame> {
+    let stems = verbs.get(verb)?;
+    let strange = stems
+        .iter()
+        .filter(|stem| words::likeness(stem) < 0.5 || token::read(stem).strength == Strength::Strong)
+        .count();
+    let entity = strange.saturating_mul(2) >= stems.len()
+        || (stems.len() >= 3 && !context.literal.is_empty() && !token::is_version(&context.literal));
+    (entity && !stem.is_empty())
+        .then(|| Frame { pieces: vec![String::new(), format!(":{verb}")], names: vec![String::new()] })
+}
+
+/// Versions of the interface: few, near the root, with many names below.
+fn take_versions<'a>(
+    typed: &mut Vec<Seen<'a>>,
+    pooled: bool,
+    context: &Context<'_>,
+    judged: &mut Judged<'a>,
+) {
+    if pooled || context.below_parameter || context.depth > 4 || typed.len() > 3 || typed.is_empty() {
+        return;
+    }
+    let version = |one: &Seen<'_>| {
+        token::is_version(one.text)
+            || matches!(token::read(one.text).kind, ValueKind::Date | ValueKind::Month | ValueKind::Number)
+    };
+    if !typed.iter().all(version) {
+        return;
+    }
+    let named = matches!(
+        context.literal.as_str(),
+        "api" | "rest" | "v" | "version" | "apis" | "services" | "ws" | ""
+    );
+    let names: BTreeSet<&str> = typed
+        .iter()
+        .flat_map(|one| one.follows.iter())
+        .filter(|(step, _)| *step == 1)
+        .map(|(_, text)| *text)
+        .collect();
+    if names.len() >= if named { 1 } else { 5 } {
+        for one in typed.drain(..) {
+            let why = "a version: few of its kind, with many names below".into();
+            judged.literals.insert(one.text.into(), Named { sources: one.sources, certainty: 0.95, why });
+        }
+    }
+}
+
+fn weigh(
+    weights: &Weights,
+    wordlike: &mut [Seen<'_>],
+    parents: usize,
+    context: &Context<'_>,
+    collection: bool,
+) {
+    let mut spread_of: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+    let mut structured = 0_usize;
+    for one in wordlike.iter() {
+        structured = structured.saturating_add(usize::from(!one.follows.is_empty()));
+        for follower in &one.follows {
+            let count = spread_of.entry(*follower).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    let kinds: Vec<ValueKind> = wordlike.iter().map(|one| token::read(one.text).kind).collect();
+    for one in wordlike.iter_mut() {
+        lexical(weights, one, &kinds);
+        if context.after_parameter {
+            one.add(weights.after_parameter, "follows a parameter");
+        } else if collection && words::singular(&context.literal).is_some() {
+            one.add(weights.below_collection, "below a collection that answers");
+        }
+        spread(weights, one, parents);
+        structure(weights, one, &spread_of, structured);
+    }
+}
+
+impl Seen<'_> {
+    fn add(&mut self, amount: f64, ground: &'static str) {
+        self.score += amount;
+        self.grounds.push((amount, ground));
+    }
+}
+
+fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
+    one.add(weights.base, "most segments are names");
+    if words::is_self(one.text) {
+        one.add(4.0, "stands for the caller or the whole");
+        return;
+    }
+    let likeness = words::likeness(one.text);
+    one.add(
+        weights.lexical * likeness,
+        if likeness > 0.0 { "words that interfaces use" } else { "no words that interfaces use" },
+    );
+    let parts = words::parts(one.text);
+    if parts.len() > 1 && parts.first().is_some_and(|part| words::is_verb(part)) {
+        one.add(weights.verb, "begins with a verb");
+    }
+    let form = token::read(one.text);
+    let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
+    match form.kind {
+        ValueKind::Version => one.add(if alike <= 5 { 3.0 } else { -2.0 }, "a version"),
+        ValueKind::Locale
+        | ValueKind::Country
+        | ValueKind::Currency
+        | ValueKind::Region
+        | ValueKind::Boolean => {
+            if alike >= 2 {
+                one.add(-4.0, "one of several entries of a closed list");
+            }
+        }
+        ValueKind::Code => one.add(if likeness >= 0.5 { 0.0 } else { -1.0 }, "a word with a number"),
+        ValueKind::FileName => one.add(-1.0, "a file"),
+        ValueKind::Domain => one.add(-2.0, "a host name"),
+        _ => {}
+    }
+}
+
+/// Names recur below each value of a parameter; what belongs to one of them does not.
+fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize) {
+    let chances = usize::try_from(one.count).unwrap_or(usize::MAX).min(parents);
+    if chances < 2 {
+        return;
+    }
+    let chances = to_f64(chances);
+    let share = (to_f64(one.parents) - 1.0) / (chances - 1.0);
+    let trust = ((chances - 1.0) / 3.0).min(1.0);
+    let amount = weights.spread * trust * (share - 0.3) * 1.4;
+    one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
+}
+
+fn structure(
+    weights: &Weights,
+    one: &mut Seen<'_>,
+    spread_of: &BTreeMap<(u8, &str), usize>,
+    structured: usize,
+) {
+    if one.follows.is_empty() || structured < 2 {
+        return;
+    }
+    let others = to_f64(structured.saturating_sub(1));
+    let mut shared = 0.0;
+    let mut own = 0.0;
+    for follower in &one.follows {
+        let of = spread_of.get(follower).copied().unwrap_or(1).saturating_sub(1);
+        shared += to_f64(of) / others;
+        own += f64::from(u8::from(of == 0 && follower.0 == 1));
+    }
+    let all = to_f64(one.follows.len());
+    let alike = shared / all;
+    // Two siblings may be alike by chance; many are not.
+    let trust = ((others + 1.0) / 5.0).min(1.0);
+    let amount = weights.shared_structure * ((alike - 0.15) / 0.35).clamp(0.0, 1.0) * trust;
+    if amount < 0.0 {
+        one.add(amount, "followed by the same names as its siblings");
+    }
+    if own >= 2.0 {
+        one.add(weights.own_structure * (own / all), "followed by names that no sibling has");
+    }
+}
+
+/// Parts the wordlike segments of a place into names and values.
+fn split<'a>(
+    weights: &Weights,
+    mut wordlike: Vec<Seen<'a>>,
+    evident: bool,
+    pooled: bool,
+    judged: &mut Judged<'a>,
+    values: &mut Grouped<'a>,
+) {
+    let doubtful: Vec<&Seen<'a>> = wordlike.iter().filter(|one| one.score < 0.5).collect();
+    let count = to_f64(doubtful.len());
+    let requests: f64 = doubtful.iter().map(|one| to_f64_u64(one.count)).sum();
+    let once = to_f64(doubtful.iter().filter(|one| one.count == 1).count());
+    let open = if requests > 0.0 { (2.0 * once / requests).min(1.0) * (count / 8.0).min(1.0) } else { 0.0 };
+    let open = if pooled { 1.0 } else { open };
+    let evidence: f64 = doubtful.iter().map(|one| (-one.score).clamp(0.0, 1.5)).sum();
+    let group = evident || evidence - weights.openness * open >= weights.group;
+    for one in &mut wordlike {
+        if group {
+            one.add(weights.openness * open, "its siblings are an open set");
+        }
+    }
+    for mut one in wordlike {
+        let value = group && one.score < 0.0;
+        let chance = 1.0 / (1.0 + (-one.score.abs()).exp());
+        one.grounds.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+        let agree =
+            one.grounds.iter().filter(|ground| (ground.0 < 0.0) == value).take(2).map(|ground| ground.1);
+        let why = agree.collect::<Vec<_>>().join(", ");
+        if value {
+            values.kinds.push(token::read(one.text).kind);
+            values.sources.extend(one.sources);
+            if values.certainty < chance {
+                values.certainty = chance;
+                values.why = why;
+            }
+        } else {
+            let certainty = if one.score < 0.0 { 0.5 } else { chance };
+            let why = if why.is_empty() { "no other reading".into() } else { why };
+            judged.literals.insert(one.text.into(), Named { sources: one.sources, certainty, why });
+        }
+    }
+}
+
+fn to_f64(number: usize) -> f64 {
+    to_f64_u64(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are compared, not added up")]
+fn to_f64_u64(number: u64) -> f64 {
+    number as f64
+}

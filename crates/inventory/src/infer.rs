@@ -12,7 +12,7 @@ use crate::method::Method;
 use crate::operation::Operation;
 use crate::settings::Settings;
 use crate::tally::Tally;
-use crate::tree::Node;
+use crate::tree::{JOINED, Node};
 
 mod emit;
 mod frame;
@@ -241,13 +241,16 @@ impl<'a> Source<'a> {
         let mut parts = Vec::new();
         let mut link = self.way.as_ref();
         while let Some(current) = link {
-            parts.push(crate::tree::encode(current.text));
+            match current.text.strip_prefix(JOINED) {
+                Some(tail) => parts.push(crate::tree::encode(tail)),
+                None => parts.push(format!("/{}", crate::tree::encode(current.text))),
+            }
             link = current.parent.as_ref();
         }
         if parts.is_empty() {
             return Some("/".into());
         }
         parts.reverse();
-        Some(format!("/{}", parts.join("/")))
+        Some(parts.concat())
     }
 }

@@ -82,6 +82,16 @@ pub struct Weights {
     pub after_parameter: f64,
     /// A segment below a collection that itself answers: its entities stand there.
     pub below_collection: f64,
+    /// A segment below a plural that was not seen to answer.
+    pub below_plural: f64,
+    /// A segment below anything else: the root, a version, a part of the interface.
+    pub below_name: f64,
+    /// A segment with ids below it.
+    pub alternation: f64,
+    /// And if it is a plural besides.
+    pub plural: f64,
+    /// Per logarithm of the number of strange siblings (one in five other nouns is a known word, so values bring known words along).
+    pub company: f64,
     /// A segment under many parents: names repeat below each entity, entities below their own only.
     pub spread: f64,
     /// A segment with names of its own below it, which no sibling has.
@@ -103,12 +113,17 @@ impl Default for Weights {
             base: 0.3,
             after_parameter: 1.2,
             below_collection: -0.8,
+            below_plural: -0.4,
+            below_name: 1.2,
+            alternation: 1.2,
+            plural: 0.8,
+            company: 1.0,
             spread: 2.0,
             own_structure: 2.0,
             shared_structure: -2.5,
             openness: -2.0,
             verb: 1.0,
-            group: 1.5,
+            group: 2.5,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! reason independently of the order in which paths came. Nothing is lost but the names of values: the rest counts everything below it.
 
 use crate::method::Method;
+use crate::operation::ValueKind;
 use crate::settings::Limits;
 use crate::sketch;
 use crate::tally::Tally;
@@ -200,11 +201,36 @@ pub(crate) fn segments(path: &str, limits: &Limits) -> Vec<String> {
     if trimmed.is_empty() {
         return Vec::new();
     }
-    trimmed
-        .split('/')
-        .take(limits.segments)
-        .map(|segment| cut(decode(segment), limits.segment_bytes))
-        .collect()
+    let mut found = Vec::new();
+    for segment in trimmed.split('/').take(limits.segments) {
+        let segment = cut(decode(segment), limits.segment_bytes);
+        match tail(&segment) {
+            Some(at) => {
+                let (stem, tail) = segment.split_at(at);
+                found.push(stem.to_owned());
+                found.push(format!("{JOINED}{tail}"));
+            }
+            None => found.push(segment),
+        }
+    }
+    found
+}
+
+/// Opens a part that follows the part before it without a slash. No decoded segment has this character.
+pub(crate) const JOINED: char = '\0';
+
+/// Where the last part of a segment begins that is judged on its own: `:verb`, or the ending of a file whose stem is an id.
+fn tail(segment: &str) -> Option<usize> {
+    if let Some((stem, verb)) = segment.rsplit_once(':') {
+        let named = verb.len() >= 2
+            && verb.starts_with(|c: char| c.is_ascii_lowercase())
+            && verb.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_');
+        return (named && !stem.is_empty() && !stem.contains(':')).then_some(stem.len());
+    }
+    let (stem, _) = token::file_extension(segment)?;
+    let form = token::read(stem);
+    let id = form.strength == Strength::Strong && !matches!(form.kind, ValueKind::Text | ValueKind::Number);
+    id.then_some(stem.len())
 }
 
 fn cut(mut text: String, bytes: usize) -> String {

@@ -68,6 +68,27 @@ pub(crate) fn likeness(text: &str) -> f64 {
     if weight > 0.0 { sum / weight } else { 0.0 }
 }
 
+/// Whether a word is made of two or three known ones: `issuetypescheme`.
+fn is_compound(word: &str) -> bool {
+    fn known(part: &str) -> bool {
+        part.len() >= 3 && WORDS.get(part).is_some_and(|count| *count >= 5)
+    }
+    fn made(word: &str, parts: u8) -> bool {
+        known(word)
+            || (parts > 1
+                && word.char_indices().any(|(at, _)| {
+                    let (head, tail) = word.split_at(at);
+                    known(head) && made(tail, parts.saturating_sub(1))
+                }))
+    }
+    word.len() <= 40 && made(word, 3)
+}
+
+/// Whether the last part of a name is an English plural.
+pub(crate) fn is_plural(text: &str) -> bool {
+    parts(text).last().is_some_and(|part| part != "series" && singular(part).is_some())
+}
+
 /// The singular of an English plural, where the ending shows one.
 pub(crate) fn singular(word: &str) -> Option<String> {
     const IRREGULAR: &[(&str, &str)] = &[
@@ -220,7 +241,7 @@ pub(crate) fn is_verb(word: &str) -> bool {
 pub(crate) fn is_self(text: &str) -> bool {
     matches!(
         text,
-        "me" | "self" | "current" | "mine" | "@me" | "~" | "-" | "all" | "latest" | "default" | "new"
+        "me" | "self" | "current" | "mine" | "@me" | "~" | "-" | "all" | "latest" | "default" | "new" | "healthz" | "readyz" | "livez" | "metrics"
     )
 }
 

@@ -7,7 +7,7 @@ use crate::inventory::{Host, Inventory};
 use crate::method::Method;
 use crate::operation::{Callers, Operation, Parameter, Reason, StatusCount};
 use crate::tally::Tally;
-use crate::tree::{self, Group, Node};
+use crate::tree::{self, Group, JOINED, Node};
 
 /// Grounds given per operation.
 const REASONS_MAX: usize = 4;
@@ -52,7 +52,10 @@ fn walk(place: &Place, way: &Way, emit: &mut impl FnMut(&Place, &Way)) {
             if let Some(parameter) = place.checked_sub(1).and_then(|hole| edge.parameters.get(hole)) {
                 text.push_str(&format!("{{{}}}", parameter.name));
             }
-            text.push_str(&tree::encode(piece));
+            match piece.strip_prefix(JOINED) {
+                Some(tail) => text.push_str(&format!("{JOINED}{}", tree::encode(tail))),
+                None => text.push_str(&tree::encode(piece)),
+            }
         }
         walk(&edge.place, &way.parameter(&text, edge), emit);
     }
@@ -64,7 +67,10 @@ fn walk(place: &Place, way: &Way, emit: &mut impl FnMut(&Place, &Way)) {
 
 impl Way {
     fn literal(&self, text: &str, edge: &Edge) -> Self {
-        self.step(&tree::encode(text), edge)
+        match text.strip_prefix(JOINED) {
+            Some(tail) => self.step(&format!("{JOINED}{}", tree::encode(tail)), edge),
+            None => self.step(&tree::encode(text), edge),
+        }
     }
 
     fn parameter(&self, text: &str, edge: &Edge) -> Self {
@@ -75,8 +81,13 @@ impl Way {
 
     fn step(&self, text: &str, edge: &Edge) -> Self {
         let mut way = self.clone();
-        way.path.push('/');
-        way.path.push_str(text);
+        match text.strip_prefix(JOINED) {
+            Some(tail) => way.path.push_str(tail),
+            None => {
+                way.path.push('/');
+                way.path.push_str(text);
+            }
+        }
         way.certainty = way.certainty.min(edge.certainty);
         way.reasons.push((edge.certainty, Reason { segment: Some(self.depth), text: edge.why.clone() }));
         way.depth = self.depth.saturating_add(1);
@@ -177,8 +188,9 @@ impl Failures {
             }
         }
         if let Some(rest) = &group.rest {
-            for next in place.parameters() {
-                self.add(rest, next);
+            let pooled = place.parameter.as_deref().or_else(|| place.frames.first().map(|(_, edge)| edge));
+            if let Some(edge) = pooled {
+                self.add(rest, &edge.place);
             }
         }
     }

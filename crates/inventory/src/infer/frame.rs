@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::ValueKind;
 use crate::token::{self, Strength};
+use crate::tree::JOINED;
 use crate::words;
 
 /// A segment with holes. There is one piece more than there are holes.
@@ -72,8 +73,6 @@ impl Frame {
 pub(crate) enum Taken<'a> {
     /// `stem.ending`, of a known ending.
     Ending { stem: &'a str, ending: &'a str },
-    /// `stem:verb`.
-    Verb { stem: &'a str, verb: &'a str },
     /// The form alone shows the holes.
     Whole(Frame),
     /// Nothing to take apart.
@@ -82,15 +81,8 @@ pub(crate) enum Taken<'a> {
 
 /// Takes a segment apart by its punctuation.
 pub(crate) fn take(text: &str) -> Taken<'_> {
-    if let Some((stem, verb)) = text.rsplit_once(':') {
-        let named = verb.len() >= 2 && verb.starts_with(|c: char| c.is_ascii_lowercase());
-        if named
-            && !stem.is_empty()
-            && verb.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_')
-            && !stem.contains(':')
-        {
-            return Taken::Verb { stem, verb };
-        }
+    if text.starts_with(JOINED) {
+        return Taken::No;
     }
     if let Some(frame) = matrix(text).or_else(|| key(text)).or_else(|| size(text)).or_else(|| pair(text)) {
         return Taken::Whole(frame);
@@ -173,26 +165,17 @@ impl<'a> Endings<'a> {
         }
     }
 
-    /// What a file becomes: a frame, or nothing if it is a literal or a value as a whole.
+    /// What a file becomes: a frame, or nothing if it is a literal or a value as a whole. Stems that are ids were parted before.
     pub(crate) fn frame(&self, stem: &str, ending: &str) -> Option<Frame> {
-        let form = token::read(stem);
-        let value = form.strength == Strength::Strong || words::likeness(stem) < 0.0;
         let of_stem = self.stems.get(stem).map_or(0, BTreeSet::len);
-        let repeated = self.stems.values().filter(|endings| endings.len() > 1).count();
-        let machine = form.strength == Strength::Strong && form.kind != ValueKind::Text;
-        if machine || (value && repeated * 4 > self.stems.len()) {
-            let numbers_only = self.endings.len() == 1;
-            return Some(if numbers_only {
-                Frame::new(&["", &format!(".{ending}")], &[""])
-            } else {
-                Frame::new(&["", ".", ""], &["", "format"])
-            });
-        }
-        if !value && of_stem > 1 {
+        let files: usize = self.stems.values().map(BTreeSet::len).sum();
+        let dense = files >= self.stems.len().saturating_mul(2);
+        if of_stem > 1 && (dense || words::likeness(stem) > 0.0) {
             return Some(Frame::new(&[&format!("{stem}."), ""], &["format"]));
         }
-        if value && self.endings.len() == 1 && self.stems.len() >= 2 {
-            return Some(Frame::new(&["", &format!(".{ending}")], &[""]));
+        let repeated = self.stems.values().filter(|endings| endings.len() > 1).count();
+        if dense && repeated >= 3 && self.endings.contains_key(ending) {
+            return Some(Frame::new(&["", ".", ""], &["", "format"]));
         }
         None
     }

@@ -11,7 +11,7 @@ use crate::infer::{Context, Source};
 use crate::operation::ValueKind;
 use crate::settings::{Force, Settings, Weights};
 use crate::token::{self, Strength};
-use crate::tree::Node;
+use crate::tree::{JOINED, Node};
 use crate::words;
 
 /// What became of the segments at a place.
@@ -73,7 +73,7 @@ pub(super) fn judge<'a>(
     let typed_rest = sources.iter().any(|source| source.node.typed.rest.is_some());
 
     take_known(&mut seen, context, judged, &mut values);
-    take_frames(&mut seen, context, judged);
+    take_frames(&mut seen, judged);
     let mut typed: Vec<Seen<'a>> = Vec::new();
     let mut wordlike: Vec<Seen<'a>> = Vec::new();
     for (_, one) in seen {
@@ -186,13 +186,12 @@ fn take_known<'a>(
 }
 
 /// Segments of which a part is a value.
-fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, context: &Context<'_>, judged: &mut Judged<'a>) {
+fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'a>) {
+    take_joined(seen, judged);
     let mut endings = Endings::default();
-    let mut verbs: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
     for text in seen.keys() {
         match frame::take(text) {
             Taken::Ending { stem, ending } => endings.add(stem, ending),
-            Taken::Verb { stem, verb } => verbs.entry(verb).or_default().push(stem),
             Taken::Whole(_) | Taken::No => {}
         }
     }
@@ -201,7 +200,6 @@ fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, context: &Context<'_>
     for text in all {
         let (frame, stem) = match frame::take(text) {
             Taken::Ending { stem, ending } => (endings.frame(stem, ending), stem),
-            Taken::Verb { stem, verb } => (verb_frame(stem, verb, &verbs, context), stem),
             Taken::Whole(frame) => (Some(frame), text),
             Taken::No => (None, text),
         };
@@ -220,22 +218,30 @@ fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, context: &Context<'_>
     }
 }
 
-fn verb_frame(
-    stem: &str,
-    verb: &str,
-    verbs: &BTreeMap<&str, Vec<&str>>,
-    context: &Context<'_>,
-) -> Option<Frame> {
-    let stems = verbs.get(verb)?;
-    let strange = stems
-        .iter()
-        .filter(|stem| words::likeness(stem) < 0.5 || token::read(stem).strength == Strength::Strong)
-        .count();
-    let entity = strange.saturating_mul(2) >= stems.len()
-        || (stems.len() >= 3 && !context.literal.is_empty() && !token::is_version(&context.literal));
-    (entity && !stem.is_empty())
-        .then(|| Frame { pieces: vec![String::new(), format!(":{verb}")], names: vec![String::new()] })
+/// Parts that were parted from an id: verbs are names; endings are names unless there are many.
+fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'a>) {
+    let joined: Vec<&'a str> = seen.keys().copied().filter(|text| text.starts_with(JOINED)).collect();
+    let dotted = format!("{JOINED}.");
+    let endings = joined.iter().filter(|text| text.starts_with(&dotted)).count();
+    let mut group = Grouped { certainty: 0.9, why: "files of several kinds".into(), ..Grouped::default() };
+    for text in joined {
+        let Some(one) = seen.remove(text) else { continue };
+        if endings >= ENDINGS_MIN && text.starts_with(&dotted) {
+            group.kinds.push(ValueKind::Text);
+            group.sources.extend(one.sources);
+        } else {
+            let why = "follows an id without a slash".into();
+            judged.literals.insert(text.into(), Named { sources: one.sources, certainty: 0.95, why });
+        }
+    }
+    if !group.sources.is_empty() {
+        group.kinds.dedup();
+        judged.frames.push((Frame { pieces: vec![dotted, String::new()], names: vec!["format".into()] }, group));
+    }
 }
+
+/// From so many endings on they are a choice of the caller; two are more often two operations.
+const ENDINGS_MIN: usize = 3;
 
 /// Versions of the interface: few, near the root, with many names below.
 fn take_versions<'a>(
@@ -289,15 +295,21 @@ fn weigh(
         }
     }
     let kinds: Vec<ValueKind> = wordlike.iter().map(|one| token::read(one.text).kind).collect();
+    let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count();
+    let plural = words::is_plural(&context.literal);
     for one in wordlike.iter_mut() {
         lexical(weights, one, &kinds);
         if context.after_parameter {
             one.add(weights.after_parameter, "follows a parameter");
-        } else if collection && words::singular(&context.literal).is_some() {
-            one.add(weights.below_collection, "below a collection that answers");
+        } else if plural {
+            let amount = if collection { weights.below_collection } else { weights.below_plural };
+            one.add(amount, "below a collection");
+        } else {
+            one.add(weights.below_name, "below no collection");
         }
-        spread(weights, one, parents);
+        spread(weights, one, parents, strange);
         structure(weights, one, &spread_of, structured);
+        alternation(weights, one);
     }
 }
 
@@ -308,17 +320,20 @@ impl Seen<'_> {
     }
 }
 
+/// The name of a file without its ending.
+fn stem(text: &str) -> &str {
+    token::file_extension(text).map_or(text, |(stem, _)| stem)
+}
+
 fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
     one.add(weights.base, "most segments are names");
     if words::is_self(one.text) {
         one.add(4.0, "stands for the caller or the whole");
         return;
     }
-    let likeness = words::likeness(one.text);
-    one.add(
-        weights.lexical * likeness,
-        if likeness > 0.0 { "words that interfaces use" } else { "no words that interfaces use" },
-    );
+    let likeness = words::likeness(stem(one.text));
+    let ground = if likeness > 0.0 { "words that interfaces use" } else { "no words that interfaces use" };
+    one.add(weights.lexical * likeness, ground);
     let parts = words::parts(one.text);
     if parts.len() > 1 && parts.first().is_some_and(|part| words::is_verb(part)) {
         one.add(weights.verb, "begins with a verb");
@@ -326,7 +341,10 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
     match form.kind {
-        ValueKind::Version => one.add(if alike <= 5 { 3.0 } else { -2.0 }, "a version"),
+        ValueKind::Version => {
+            let dotted = one.text.matches('.').count() >= 2;
+            one.add(if alike <= 5 && !dotted { 3.0 } else { -2.5 }, "a version");
+        }
         ValueKind::Locale
         | ValueKind::Country
         | ValueKind::Currency
@@ -336,15 +354,17 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
                 one.add(-4.0, "one of several entries of a closed list");
             }
         }
-        ValueKind::Code => one.add(if likeness >= 0.5 { 0.0 } else { -1.0 }, "a word with a number"),
-        ValueKind::FileName => one.add(-1.0, "a file"),
+        ValueKind::Code if alike >= 3 => one.add(-2.0, "one of several words with numbers"),
+        ValueKind::Code => one.add(if likeness >= 0.5 { 0.0 } else { -0.5 }, "a word with a number"),
+        ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { -1.0 }, "a file"),
         ValueKind::Domain => one.add(-2.0, "a host name"),
         _ => {}
     }
 }
 
-/// Names recur below each value of a parameter; what belongs to one of them does not.
-fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize) {
+/// Names recur below each value of a parameter; what belongs to one of them does not. Entries of a list that is shared by all
+/// recur as well, so recurrence says the less, the more strange siblings there are.
+fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, strange: usize) {
     let chances = usize::try_from(one.count).unwrap_or(usize::MAX).min(parents);
     if chances < 2 {
         return;
@@ -352,7 +372,10 @@ fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize) {
     let chances = to_f64(chances);
     let share = (to_f64(one.parents) - 1.0) / (chances - 1.0);
     let trust = ((chances - 1.0) / 3.0).min(1.0);
-    let amount = weights.spread * trust * (share - 0.3) * 1.4;
+    let mut amount = weights.spread * trust * (share - 0.3) * 1.4;
+    if amount > 0.0 {
+        amount /= 1.0 + to_f64(strange) / 6.0;
+    }
     one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
 }
 
@@ -386,6 +409,20 @@ fn structure(
     }
 }
 
+/// Collections have ids below them.
+fn alternation(weights: &Weights, one: &mut Seen<'_>) {
+    let ids = one
+        .sources
+        .iter()
+        .any(|source| source.node.typed.kids.len() >= 2 || source.node.typed.rest.is_some());
+    if ids {
+        one.add(weights.alternation, "followed by ids");
+        if words::is_plural(one.text) {
+            one.add(weights.plural, "a plural");
+        }
+    }
+}
+
 /// Parts the wordlike segments of a place into names and values.
 fn split<'a>(
     weights: &Weights,
@@ -399,21 +436,25 @@ fn split<'a>(
     let count = to_f64(doubtful.len());
     let requests: f64 = doubtful.iter().map(|one| to_f64_u64(one.count)).sum();
     let once = to_f64(doubtful.iter().filter(|one| one.count == 1).count());
-    let open = if requests > 0.0 { (2.0 * once / requests).min(1.0) * (count / 8.0).min(1.0) } else { 0.0 };
+    let open =
+        if requests > 0.0 { (2.0 * once / requests).min(1.0) * (count / 8.0).min(1.0) } else { 0.0 };
     let open = if pooled { 1.0 } else { open };
     let evidence: f64 = doubtful.iter().map(|one| (-one.score).clamp(0.0, 1.5)).sum();
+    let strange = to_f64(doubtful.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count());
     let group = evident || evidence - weights.openness * open >= weights.group;
+    // The more strange values there are, the more of the known words must be values too.
+    let company = -weights.company * (1.0 + 0.2 * strange).ln();
     for one in &mut wordlike {
         if group {
             one.add(weights.openness * open, "its siblings are an open set");
+            one.add(company, "among strange siblings");
         }
     }
     for mut one in wordlike {
         let value = group && one.score < 0.0;
         let chance = 1.0 / (1.0 + (-one.score.abs()).exp());
         one.grounds.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
-        let agree =
-            one.grounds.iter().filter(|ground| (ground.0 < 0.0) == value).take(2).map(|ground| ground.1);
+        let agree = one.grounds.iter().filter(|ground| (ground.0 < 0.0) == value).take(2).map(|ground| ground.1);
         let why = agree.collect::<Vec<_>>().join(", ");
         if value {
             values.kinds.push(token::read(one.text).kind);

@@ -73,6 +73,8 @@ pub(crate) struct Source<'a> {
     node: &'a Node,
     way: Option<Rc<Link<'a>>>,
     known: bool,
+    /// The node is the rest of a group: many parents in one.
+    pooled: bool,
 }
 
 /// What the segments before a place were.
@@ -129,7 +131,7 @@ pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Struc
         known: vec![&known],
         names: Vec::new(),
     };
-    let sources = vec![Source { node: &host.succeeded, way: None, known: true }];
+    let sources = vec![Source { node: &host.succeeded, way: None, known: true, pooled: false }];
     let root = inference.place(&sources, &context);
     Structure { root, soft: inference.soft.into_seen() }
 }
@@ -225,12 +227,17 @@ impl Place {
 impl<'a> Source<'a> {
     /// The source after a kid of this one.
     fn kid(&self, text: &'a str, node: &'a Node) -> Self {
-        Self { node, way: Some(Rc::new(Link { parent: self.way.clone(), text })), known: self.known }
+        Self {
+            node,
+            way: Some(Rc::new(Link { parent: self.way.clone(), text })),
+            known: self.known,
+            pooled: false,
+        }
     }
 
     /// The source that stands for the rest of a group.
     fn rest(&self, node: &'a Node) -> Self {
-        Self { node, way: self.way.clone(), known: false }
+        Self { node, way: self.way.clone(), known: false, pooled: true }
     }
 
     /// The path as it was seen.

@@ -100,6 +100,14 @@ pub struct Weights {
     pub shared_structure: f64,
     /// Siblings of which most were seen once (Good and Turing: the chance that the next is new).
     pub openness: f64,
+    /// A segment with followers of its own among siblings whose followers are alike.
+    pub unlike: f64,
+    /// Per logarithm of the lead of a known word over the most popular strange sibling.
+    pub popular: f64,
+    /// A segment that answers methods which no strange sibling answers.
+    pub methods: f64,
+    /// A segment with followers in a set that is small and that nothing new comes to.
+    pub closed: f64,
     /// A segment that begins with a verb.
     pub verb: f64,
     /// Evidence that values are there at all must reach this before any sibling becomes one.
@@ -120,8 +128,12 @@ impl Default for Weights {
             company: 1.0,
             spread: 2.0,
             own_structure: 2.0,
-            shared_structure: -2.5,
+            shared_structure: -3.0,
             openness: -2.0,
+            unlike: 2.5,
+            popular: 1.2,
+            methods: 1.5,
+            closed: 1.2,
             verb: 1.0,
             group: 2.5,
         }

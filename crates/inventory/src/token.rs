@@ -314,6 +314,7 @@ fn is_random(text: &str) -> bool {
             return true;
         }
         if digits > 0
+            && !text.contains('.')
             && parts.len() >= 2
             && short > 0
             && text.len() >= 8

@@ -57,6 +57,9 @@ fn order(text: &str) -> u64 {
 }
 
 fn is_typed(text: &str) -> bool {
+    if let Some(tail) = text.strip_prefix(JOINED) {
+        return tail.starts_with('(');
+    }
     token::read(text).strength == Strength::Strong
 }
 
@@ -219,13 +222,19 @@ pub(crate) fn segments(path: &str, limits: &Limits) -> Vec<String> {
 /// Opens a part that follows the part before it without a slash. No decoded segment has this character.
 pub(crate) const JOINED: char = '\0';
 
-/// Where the last part of a segment begins that is judged on its own: `:verb`, or the ending of a file whose stem is an id.
+/// Where the last part of a segment begins that is judged on its own: `:verb`, a key in parentheses (OData 4.01, part 2, section 4.3), or the
+/// ending of a file whose stem is an id.
 fn tail(segment: &str) -> Option<usize> {
     if let Some((stem, verb)) = segment.rsplit_once(':') {
         let named = verb.len() >= 2
             && verb.starts_with(|c: char| c.is_ascii_lowercase())
             && verb.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_');
         return (named && !stem.is_empty() && !stem.contains(':')).then_some(stem.len());
+    }
+    if let Some((name, value)) = segment.split_once('(') {
+        let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
+        return (plain && value.len() > 1 && value.ends_with(')')).then_some(name.len());
     }
     let (stem, _) = token::file_extension(segment)?;
     let form = token::read(stem);

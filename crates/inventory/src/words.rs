@@ -60,6 +60,7 @@ pub(crate) fn likeness(text: &str) -> f64 {
                 Some(count) if *count >= 5 => 0.5,
                 Some(_) => 0.25,
                 None if part.chars().count() <= 2 => 0.0,
+                None if is_compound(part) => 0.3,
                 None => -1.0,
             };
         sum += share;
@@ -241,8 +242,61 @@ pub(crate) fn is_verb(word: &str) -> bool {
 pub(crate) fn is_self(text: &str) -> bool {
     matches!(
         text,
-        "me" | "self" | "current" | "mine" | "@me" | "~" | "-" | "all" | "latest" | "default" | "new" | "healthz" | "readyz" | "livez" | "metrics"
+        "me" | "self"
+            | "current"
+            | "mine"
+            | "@me"
+            | "~"
+            | "-"
+            | "all"
+            | "latest"
+            | "default"
+            | "new"
+            | "healthz"
+            | "readyz"
+            | "livez"
+            | "metrics"
     )
+}
+
+/// Sets of words that stand for each other, by place of the set: a choice of the caller wherever two of one set are siblings.
+const CHOICES: &[&[&str]] = &[
+    &["hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "annual", "minutely"],
+    &["hour", "day", "week", "month", "quarter", "year", "minute", "second"],
+    &[
+        "dev",
+        "development",
+        "test",
+        "testing",
+        "qa",
+        "staging",
+        "stage",
+        "prod",
+        "production",
+        "sandbox",
+        "preprod",
+        "uat",
+    ],
+    &[
+        "json", "xml", "csv", "yaml", "html", "pdf", "txt", "geojson", "kml", "tsv", "xlsx", "svg", "png",
+        "jpg",
+    ],
+    &["asc", "desc", "ascending", "descending"],
+    &["get", "put", "post", "delete", "head", "options", "patch", "trace", "connect"],
+    &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+    &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    &["small", "medium", "large", "xlarge", "thumbnail", "thumb", "original", "tiny", "huge"],
+    &["red", "green", "blue", "yellow", "black", "white", "orange", "purple"],
+    &["desktop", "mobile", "tablet", "mobile-web", "mobile-app", "desktop-site", "mobile-site"],
+    &["low", "normal", "high", "critical", "urgent"],
+    &["debug", "info", "warn", "warning", "error", "fatal"],
+];
+
+/// The set of [`CHOICES`] that a word is of. Names of methods are choices in capitals only.
+pub(crate) fn choice(text: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let place = CHOICES.iter().position(|set| set.contains(&lower.as_str()))?;
+    (place != 5 || text.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(place)
 }
 
 /// Languages (ISO 639-1).

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::ValueKind;
-use crate::token::{self, Strength};
+use crate::token;
 use crate::tree::JOINED;
 use crate::words;
 
@@ -84,7 +84,7 @@ pub(crate) fn take(text: &str) -> Taken<'_> {
     if text.starts_with(JOINED) {
         return Taken::No;
     }
-    if let Some(frame) = matrix(text).or_else(|| key(text)).or_else(|| size(text)).or_else(|| pair(text)) {
+    if let Some(frame) = matrix(text).or_else(|| size(text)).or_else(|| pair(text)) {
         return Taken::Whole(frame);
     }
     if let Some(name) = text.strip_prefix('@') {
@@ -121,17 +121,6 @@ fn matrix(text: &str) -> Option<Frame> {
         names.push(key.to_owned());
     }
     text.contains(';').then_some(Frame { pieces, names })
-}
-
-/// Keys in parentheses (OData 4.01, part 2, section 4.3): `Customers(42)`, `Items(A='x',B=2)`.
-fn key(text: &str) -> Option<Frame> {
-    let (name, rest) = text.split_once('(')?;
-    let value = rest.strip_suffix(')')?;
-    let plain = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
-        && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    (plain && !value.is_empty() && !value.contains('('))
-        .then(|| Frame::new(&[&format!("{name}("), ")"], &["key"]))
 }
 
 /// `200x300`.

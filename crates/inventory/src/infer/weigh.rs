@@ -42,7 +42,11 @@ pub(super) struct Grouped<'a> {
 struct Seen<'a> {
     text: &'a str,
     count: u64,
+    /// Requests and parents among those that are no pool.
+    apart: u64,
     parents: usize,
+    /// Methods that ended here, as bits.
+    methods: u32,
     sources: Vec<Source<'a>>,
     /// Names that follow at the next place and the one after.
     follows: BTreeSet<(u8, &'a str)>,
@@ -80,9 +84,18 @@ pub(super) fn judge<'a>(
         if token::read(one.text).strength == Strength::Strong { typed.push(one) } else { wordlike.push(one) }
     }
     take_versions(&mut typed, typed_rest, context, judged);
-    let evident = !typed.is_empty() || word_rest || values_known(context) || !values.sources.is_empty();
-    weigh(&settings.weights, &mut wordlike, sources.len(), context, collection);
-    split(&settings.weights, wordlike, evident, word_rest, judged, &mut values);
+    let evident = word_rest || values_known(context) || !values.sources.is_empty();
+    let ids: u64 = typed.iter().map(|one| one.count).sum();
+    let parents = sources.iter().filter(|source| !source.pooled).count();
+    weigh(&settings.weights, &mut wordlike, parents, context, collection);
+    let ids = if typed_rest { u64::MAX } else { ids };
+    split(
+        &settings.weights,
+        wordlike,
+        Evident { group: evident, pooled: word_rest, ids },
+        judged,
+        &mut values,
+    );
     if !typed.is_empty() || typed_rest {
         values.certainty = 0.97;
         values.why = "values of a form that names do not have".into();
@@ -124,14 +137,22 @@ fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
                 let one = seen.entry(&kid.text).or_insert_with(|| Seen {
                     text: &kid.text,
                     count: 0,
+                    apart: 0,
                     parents: 0,
+                    methods: 0,
                     sources: Vec::new(),
                     follows: BTreeSet::new(),
                     score: 0.0,
                     grounds: Vec::new(),
                 });
                 one.count = one.count.saturating_add(kid.node.total);
-                one.parents = one.parents.saturating_add(1);
+                if !source.pooled {
+                    one.apart = one.apart.saturating_add(kid.node.total);
+                    one.parents = one.parents.saturating_add(1);
+                }
+                for (key, _) in &kid.node.ends {
+                    one.methods |= key.method.bit();
+                }
                 one.sources.push(source.kid(&kid.text, &kid.node));
                 follow(&kid.node, 1, &mut one.follows);
             }
@@ -224,9 +245,13 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'
     let dotted = format!("{JOINED}.");
     let endings = joined.iter().filter(|text| text.starts_with(&dotted)).count();
     let mut group = Grouped { certainty: 0.9, why: "files of several kinds".into(), ..Grouped::default() };
+    let mut keys = Grouped { certainty: 0.95, why: "keys in parentheses".into(), ..Grouped::default() };
     for text in joined {
         let Some(one) = seen.remove(text) else { continue };
-        if endings >= ENDINGS_MIN && text.starts_with(&dotted) {
+        if text.get(1..).is_some_and(|tail| tail.starts_with('(')) {
+            keys.kinds.push(ValueKind::Text);
+            keys.sources.extend(one.sources);
+        } else if endings >= ENDINGS_MIN && text.starts_with(&dotted) {
             group.kinds.push(ValueKind::Text);
             group.sources.extend(one.sources);
         } else {
@@ -234,9 +259,16 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'
             judged.literals.insert(text.into(), Named { sources: one.sources, certainty: 0.95, why });
         }
     }
+    if !keys.sources.is_empty() {
+        keys.kinds.dedup();
+        let pieces = vec![format!("{JOINED}("), ")".to_owned()];
+        judged.frames.push((Frame { pieces, names: vec!["key".into()] }, keys));
+    }
     if !group.sources.is_empty() {
         group.kinds.dedup();
-        judged.frames.push((Frame { pieces: vec![dotted, String::new()], names: vec!["format".into()] }, group));
+        judged
+            .frames
+            .push((Frame { pieces: vec![dotted, String::new()], names: vec!["format".into()] }, group));
     }
 }
 
@@ -295,10 +327,14 @@ fn weigh(
         }
     }
     let kinds: Vec<ValueKind> = wordlike.iter().map(|one| token::read(one.text).kind).collect();
+    let choices: Vec<Option<usize>> = wordlike.iter().map(|one| words::choice(one.text)).collect();
     let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count();
+    let with: Vec<&Seen<'_>> = wordlike.iter().filter(|one| !one.follows.is_empty()).collect();
+    let others = to_f64(structured.saturating_sub(1)).max(1.0);
+    let usual = with.iter().map(|one| likeness_of(one, &spread_of, others).0).sum::<f64>() / (others + 1.0);
     let plural = words::is_plural(&context.literal);
     for one in wordlike.iter_mut() {
-        lexical(weights, one, &kinds);
+        lexical(weights, one, &kinds, &choices);
         if context.after_parameter {
             one.add(weights.after_parameter, "follows a parameter");
         } else if plural {
@@ -308,7 +344,7 @@ fn weigh(
             one.add(weights.below_name, "below no collection");
         }
         spread(weights, one, parents, strange);
-        structure(weights, one, &spread_of, structured);
+        structure(weights, one, &spread_of, structured, usual);
         alternation(weights, one);
     }
 }
@@ -325,7 +361,7 @@ fn stem(text: &str) -> &str {
     token::file_extension(text).map_or(text, |(stem, _)| stem)
 }
 
-fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
+fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: &[Option<usize>]) {
     one.add(weights.base, "most segments are names");
     if words::is_self(one.text) {
         one.add(4.0, "stands for the caller or the whole");
@@ -338,12 +374,17 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
     if parts.len() > 1 && parts.first().is_some_and(|part| words::is_verb(part)) {
         one.add(weights.verb, "begins with a verb");
     }
+    let choice = words::choice(one.text);
+    if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
+        one.add(-4.0, "one of several entries of a closed list");
+    }
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
     match form.kind {
         ValueKind::Version => {
             let dotted = one.text.matches('.').count() >= 2;
-            one.add(if alike <= 5 && !dotted { 3.0 } else { -2.5 }, "a version");
+            let amount = if alike <= 5 && !dotted { 3.0 } else { -2.5 - to_f64(alike.min(6)) * 0.5 };
+            one.add(amount, "a version");
         }
         ValueKind::Locale
         | ValueKind::Country
@@ -365,7 +406,7 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind]) {
 /// Names recur below each value of a parameter; what belongs to one of them does not. Entries of a list that is shared by all
 /// recur as well, so recurrence says the less, the more strange siblings there are.
 fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, strange: usize) {
-    let chances = usize::try_from(one.count).unwrap_or(usize::MAX).min(parents);
+    let chances = usize::try_from(one.apart).unwrap_or(usize::MAX).min(parents);
     if chances < 2 {
         return;
     }
@@ -373,7 +414,7 @@ fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, strange: usize)
     let share = (to_f64(one.parents) - 1.0) / (chances - 1.0);
     let trust = ((chances - 1.0) / 3.0).min(1.0);
     let mut amount = weights.spread * trust * (share - 0.3) * 1.4;
-    if amount > 0.0 {
+    if amount > 0.0 && words::likeness(stem(one.text)) < 0.3 {
         amount /= 1.0 + to_f64(strange) / 6.0;
     }
     one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
@@ -384,11 +425,31 @@ fn structure(
     one: &mut Seen<'_>,
     spread_of: &BTreeMap<(u8, &str), usize>,
     structured: usize,
+    usual: f64,
 ) {
     if one.follows.is_empty() || structured < 2 {
         return;
     }
     let others = to_f64(structured.saturating_sub(1));
+    let (alike, own) = likeness_of(one, spread_of, others);
+    // Two siblings may be alike by chance; many are not.
+    let trust = ((others + 1.0) / 5.0).min(1.0);
+    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
+    if amount < 0.0 {
+        one.add(amount, "followed by the same names as its siblings");
+    } else if others >= 3.0 && usual >= 0.25 && alike < 0.05 {
+        one.add(weights.unlike, "unlike its siblings, which are alike");
+    }
+    if own >= 1.0 {
+        one.add(
+            weights.own_structure * (own / to_f64(one.follows.len())) * (own / (own + 1.0)),
+            "followed by names that no sibling has",
+        );
+    }
+}
+
+/// The mean share of siblings that have the same followers, and the number of followers of its own.
+fn likeness_of(one: &Seen<'_>, spread_of: &BTreeMap<(u8, &str), usize>, others: f64) -> (f64, f64) {
     let mut shared = 0.0;
     let mut own = 0.0;
     for follower in &one.follows {
@@ -396,17 +457,7 @@ fn structure(
         shared += to_f64(of) / others;
         own += f64::from(u8::from(of == 0 && follower.0 == 1));
     }
-    let all = to_f64(one.follows.len());
-    let alike = shared / all;
-    // Two siblings may be alike by chance; many are not.
-    let trust = ((others + 1.0) / 5.0).min(1.0);
-    let amount = weights.shared_structure * ((alike - 0.15) / 0.35).clamp(0.0, 1.0) * trust;
-    if amount < 0.0 {
-        one.add(amount, "followed by the same names as its siblings");
-    }
-    if own >= 2.0 {
-        one.add(weights.own_structure * (own / all), "followed by names that no sibling has");
-    }
+    (shared / to_f64(one.follows.len()), own)
 }
 
 /// Collections have ids below them.
@@ -423,12 +474,21 @@ fn alternation(weights: &Weights, one: &mut Seen<'_>) {
     }
 }
 
+/// What shows that there are values at a place.
+#[derive(Debug, Clone, Copy)]
+struct Evident {
+    /// Known beforehand, or more words than an interface has.
+    group: bool,
+    pooled: bool,
+    /// Requests with values of a typed form.
+    ids: u64,
+}
+
 /// Parts the wordlike segments of a place into names and values.
 fn split<'a>(
     weights: &Weights,
     mut wordlike: Vec<Seen<'a>>,
-    evident: bool,
-    pooled: bool,
+    evident: Evident,
     judged: &mut Judged<'a>,
     values: &mut Grouped<'a>,
 ) {
@@ -436,25 +496,38 @@ fn split<'a>(
     let count = to_f64(doubtful.len());
     let requests: f64 = doubtful.iter().map(|one| to_f64_u64(one.count)).sum();
     let once = to_f64(doubtful.iter().filter(|one| one.count == 1).count());
-    let open =
-        if requests > 0.0 { (2.0 * once / requests).min(1.0) * (count / 8.0).min(1.0) } else { 0.0 };
-    let open = if pooled { 1.0 } else { open };
+    let open = if requests > 0.0 { (2.0 * once / requests).min(1.0) * (count / 8.0).min(1.0) } else { 0.0 };
+    let open = if evident.pooled { 1.0 } else { open };
     let evidence: f64 = doubtful.iter().map(|one| (-one.score).clamp(0.0, 1.5)).sum();
-    let strange = to_f64(doubtful.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count());
-    let group = evident || evidence - weights.openness * open >= weights.group;
+    let strange: Vec<&&Seen<'a>> =
+        doubtful.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).collect();
+    let number = to_f64(strange.len());
+    let most = strange.iter().map(|one| one.count).max().unwrap_or(0);
+    let methods = strange.iter().fold(0, |methods, one| methods | one.methods);
+    let ids = weights.group * (to_f64_u64(evident.ids) / (requests + 1.0)).min(1.0);
+    let group = evident.group || evidence + ids - weights.openness * open >= weights.group;
     // The more strange values there are, the more of the known words must be values too.
-    let company = -weights.company * (1.0 + 0.2 * strange).ln();
+    let company = -weights.company * (1.0 + 0.2 * number).ln();
+    let closed = number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
             one.add(weights.openness * open, "its siblings are an open set");
             one.add(company, "among strange siblings");
+            popular(weights, one, most);
+            if number >= 4.0 && one.methods != 0 && one.methods & methods == 0 {
+                one.add(weights.methods, "methods that no such sibling has");
+            }
+        }
+        if closed && !one.follows.is_empty() {
+            one.add(weights.closed, "one of a closed set");
         }
     }
     for mut one in wordlike {
         let value = group && one.score < 0.0;
         let chance = 1.0 / (1.0 + (-one.score.abs()).exp());
         one.grounds.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
-        let agree = one.grounds.iter().filter(|ground| (ground.0 < 0.0) == value).take(2).map(|ground| ground.1);
+        let agree =
+            one.grounds.iter().filter(|ground| (ground.0 < 0.0) == value).take(2).map(|ground| ground.1);
         let why = agree.collect::<Vec<_>>().join(", ");
         if value {
             values.kinds.push(token::read(one.text).kind);
@@ -468,6 +541,17 @@ fn split<'a>(
             let why = if why.is_empty() { "no other reading".into() } else { why };
             judged.literals.insert(one.text.into(), Named { sources: one.sources, certainty, why });
         }
+    }
+}
+
+/// A name may be asked for far more often than any value; among values, the most popular leads the next by little (Zipf).
+fn popular(weights: &Weights, one: &mut Seen<'_>, most: u64) {
+    if most == 0 || words::likeness(stem(one.text)) < 0.0 {
+        return;
+    }
+    let lead = (to_f64_u64(one.count) / to_f64_u64(most)).ln();
+    if lead > 0.0 {
+        one.add((weights.popular * lead).min(3.0), "asked for more often than any value");
     }
 }
 

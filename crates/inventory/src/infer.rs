@@ -93,7 +93,6 @@ struct Context<'a> {
 
 struct Inference<'a> {
     settings: &'a Settings,
-    soft: soft::SoftPages,
 }
 
 impl Place {
@@ -120,9 +119,11 @@ pub(crate) fn operations(inventory: &Inventory, name: &str, host: &Host) -> Vec<
 
 /// The structure of a host.
 pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Structure {
-    let known = Known::build(&inventory.settings, name, &host.succeeded);
-    let mut inference =
-        Inference { settings: &inventory.settings, soft: soft::SoftPages::find(&host.succeeded) };
+    let mut soft = soft::SoftPages::find(&host.succeeded);
+    let pruned = soft.prune(&host.succeeded);
+    let seen = pruned.as_ref().unwrap_or(&host.succeeded);
+    let known = Known::build(&inventory.settings, name, seen);
+    let inference = Inference { settings: &inventory.settings };
     let context = Context {
         depth: 0,
         literal: String::new(),
@@ -131,13 +132,13 @@ pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Struc
         known: vec![&known],
         names: Vec::new(),
     };
-    let sources = vec![Source { node: &host.succeeded, way: None, known: true, pooled: false }];
+    let sources = vec![Source { node: seen, way: None, known: true, pooled: false }];
     let root = inference.place(&sources, &context);
-    Structure { root, soft: inference.soft.into_seen() }
+    Structure { root, soft: soft.into_seen() }
 }
 
 impl<'a> Inference<'a> {
-    fn place(&mut self, sources: &[Source<'a>], context: &Context<'_>) -> Place {
+    fn place(&self, sources: &[Source<'a>], context: &Context<'_>) -> Place {
         let mut place = Place { ends: self.ends(sources), ..Place::default() };
         let collection = !place.ends.is_empty();
         let mut judged = weigh::Judged::default();
@@ -173,12 +174,7 @@ impl<'a> Inference<'a> {
         place
     }
 
-    fn group_edge(
-        &mut self,
-        group: weigh::Grouped<'a>,
-        frame: Option<&Frame>,
-        context: &Context<'_>,
-    ) -> Edge {
+    fn group_edge(&self, group: weigh::Grouped<'a>, frame: Option<&Frame>, context: &Context<'_>) -> Edge {
         let mut names = context.names.clone();
         let parameters = naming::name(&context.literal, frame, &group.kinds, context, &mut names);
         let inner = Context {
@@ -193,15 +189,11 @@ impl<'a> Inference<'a> {
         Edge { certainty: group.certainty, why: group.why, parameters, place }
     }
 
-    fn ends(&mut self, sources: &[Source<'a>]) -> BTreeMap<Method, End> {
+    fn ends(&self, sources: &[Source<'a>]) -> BTreeMap<Method, End> {
         let mut ends: BTreeMap<Method, End> = BTreeMap::new();
         let limit = self.settings.limits.examples;
         for source in sources {
             for (key, tally) in &source.node.ends {
-                if self.soft.is_soft(*key, tally) {
-                    self.soft.saw(source.path().unwrap_or_default(), tally.count);
-                    continue;
-                }
                 let end = ends.entry(key.method).or_default();
                 end.tally.merge(tally);
                 if source.known && end.examples.len() < limit.saturating_mul(4) {

@@ -305,7 +305,7 @@ fn is_random(text: &str) -> bool {
     if inner >= 2 || (inner >= 1 && text.len() >= 8 && (capitals || digits * 3 >= text.len())) {
         return true;
     }
-    if capitals && small {
+    if capitals && small && words::likeness(text) < 0.0 {
         // In names, a capital opens a part of some letters.
         let parts = words::parts(text);
         let letters: usize = parts.iter().map(|part| part.len()).sum();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::method::Method;
 use crate::tally::Tally;
-use crate::tree::{EndKey, Node};
+use crate::tree::{self, EndKey, Node};
 
 /// One size for so many unlike paths is a page that stands for "not found"; interfaces that answer one size do so on alike paths.
 const PLACES_MIN: usize = 8;
@@ -30,16 +30,57 @@ impl SoftPages {
         Self { sizes, seen: Vec::new() }
     }
 
-    pub(crate) fn is_soft(&self, key: EndKey, tally: &Tally) -> bool {
-        signature(key, tally).is_some_and(|signature| self.sizes.contains(&signature))
-    }
-
-    pub(crate) fn saw(&mut self, path: String, count: u64) {
-        self.seen.push((path, count));
+    /// The tree without such pages; nothing if there are none.
+    pub(crate) fn prune(&mut self, root: &Node) -> Option<Node> {
+        if self.sizes.is_empty() {
+            return None;
+        }
+        let mut pruned = root.clone();
+        self.prune_at(&mut pruned, &mut String::new());
+        Some(pruned)
     }
 
     pub(crate) fn into_seen(self) -> Vec<(String, u64)> {
         self.seen
+    }
+
+    fn prune_at(&mut self, node: &mut Node, path: &mut String) {
+        let sizes = &self.sizes;
+        let seen = &mut self.seen;
+        node.ends.retain(|(key, tally)| {
+            let soft = signature(*key, tally).is_some_and(|signature| sizes.contains(&signature));
+            if soft {
+                let shown = if path.is_empty() { "/" } else { path.as_str() };
+                seen.push((format!("{} {shown}", key.method.name()), tally.count));
+            }
+            !soft
+        });
+        let mut total: u64 = node.ends.iter().map(|(_, tally)| tally.count).sum();
+        for group in [&mut node.words, &mut node.typed] {
+            for kid in &mut group.kids {
+                let length = path.len();
+                match kid.text.strip_prefix(tree::JOINED) {
+                    Some(tail) => path.push_str(&tree::encode(tail)),
+                    None => {
+                        path.push('/');
+                        path.push_str(&tree::encode(&kid.text));
+                    }
+                }
+                self.prune_at(&mut kid.node, path);
+                path.truncate(length);
+                total = total.saturating_add(kid.node.total);
+            }
+            group.kids.retain(|kid| kid.node.total > 0);
+            if let Some(rest) = &mut group.rest {
+                let length = path.len();
+                path.push_str("/{}");
+                self.prune_at(rest, path);
+                path.truncate(length);
+                total = total.saturating_add(rest.total);
+            }
+            group.rest.take_if(|rest| rest.total == 0);
+        }
+        node.total = total;
     }
 }
 

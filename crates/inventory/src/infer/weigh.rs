@@ -448,16 +448,25 @@ fn structure(
     }
 }
 
-/// The mean share of siblings that have the same followers, and the number of followers of its own.
+/// The mean share of siblings that have the same followers, at the next place or the one after it, whichever is more; and the number of
+/// followers of its own. The one after counts where the next is a parameter as well.
 fn likeness_of(one: &Seen<'_>, spread_of: &BTreeMap<(u8, &str), usize>, others: f64) -> (f64, f64) {
-    let mut shared = 0.0;
     let mut own = 0.0;
-    for follower in &one.follows {
-        let of = spread_of.get(follower).copied().unwrap_or(1).saturating_sub(1);
-        shared += to_f64(of) / others;
-        own += f64::from(u8::from(of == 0 && follower.0 == 1));
+    let mut alike: f64 = 0.0;
+    for step in [1, 2] {
+        let mut shared = 0.0;
+        let mut number = 0.0;
+        for follower in one.follows.iter().filter(|follower| follower.0 == step) {
+            let of = spread_of.get(follower).copied().unwrap_or(1).saturating_sub(1);
+            shared += to_f64(of) / others;
+            number += 1.0;
+            own += f64::from(u8::from(of == 0 && step == 1));
+        }
+        if number > 0.0 {
+            alike = alike.max(shared / number);
+        }
     }
-    (shared / to_f64(one.follows.len()), own)
+    (alike, own)
 }
 
 /// Collections have ids below them.

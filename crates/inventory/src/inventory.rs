@@ -257,3 +257,6 @@ fn sort(exchange: &Exchange<'_>) -> Sort {
         _ => Sort::Failed(EndKey { method, page: false }),
     }
 }
+
+#[cfg(test)]
+mod tests;

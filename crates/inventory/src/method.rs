@@ -30,7 +30,6 @@ const NAMES: &[&str] = &[
 impl Method {
     pub(crate) const GET: Self = Self(0);
     pub(crate) const HEAD: Self = Self(1);
-    pub(crate) const POST: Self = Self(2);
     pub(crate) const OPTIONS: Self = Self(6);
 
     /// The method of this name; names are case-sensitive (RFC 9110, section 9.1).

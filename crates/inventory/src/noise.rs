@@ -31,6 +31,24 @@ pub enum NoiseKind {
 }
 
 impl NoiseKind {
+    const ALL: [Self; 10] = [
+        Self::Preflight,
+        Self::StaticFile,
+        Self::Scanner,
+        Self::UnknownPath,
+        Self::WrongMethod,
+        Self::SoftNotFound,
+        Self::UnknownMethod,
+        Self::NoPath,
+        Self::NoStatus,
+        Self::TooManyHosts,
+    ];
+
+    /// The kind of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name in outputs.
     pub fn name(self) -> &'static str {
         match self {

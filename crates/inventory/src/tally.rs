@@ -125,7 +125,15 @@ impl Tally {
         self.sunset = least(self.sunset, other.sunset);
     }
 
-    fn add_status(&mut self, status: u16, count: u64) {
+    pub(crate) fn keep_type(&mut self, text: &str) {
+        keep(&mut self.types, text);
+    }
+
+    pub(crate) fn keep_route(&mut self, text: &str) {
+        keep(&mut self.routes, text);
+    }
+
+    pub(crate) fn add_status(&mut self, status: u16, count: u64) {
         match self.statuses.binary_search_by(|entry| entry.0.cmp(&status)) {
             Ok(place) => {
                 if let Some(entry) = self.statuses.get_mut(place) {

@@ -51,7 +51,7 @@ pub(crate) struct Kid {
 }
 
 /// The order of a value among its siblings: likely names before all others, then by hash.
-fn order(text: &str) -> u64 {
+pub(crate) fn order(text: &str) -> u64 {
     let hash = sketch::hash(text.as_bytes()) >> 1;
     if words::is_self(text) || words::likeness(text) >= 0.5 { hash } else { hash | (1 << 63) }
 }
@@ -87,7 +87,7 @@ impl Node {
         group.trim(allowed, limits, inner);
     }
 
-    fn add_end(&mut self, key: EndKey, tally: &Tally) {
+    pub(crate) fn add_end(&mut self, key: EndKey, tally: &Tally) {
         match self.ends.binary_search_by(|end| end.0.cmp(&key)) {
             Ok(place) => {
                 if let Some(end) = self.ends.get_mut(place) {
@@ -95,6 +95,18 @@ impl Node {
                 }
             }
             Err(place) => self.ends.insert(place, (key, Box::new(tally.clone()))),
+        }
+    }
+
+    /// Puts a kid in its place; false if there is one of its name.
+    pub(crate) fn adopt(&mut self, kid: Kid) -> bool {
+        let group = if is_typed(&kid.text) { &mut self.typed } else { &mut self.words };
+        match group.find(kid.order, &kid.text) {
+            Ok(_) => false,
+            Err(place) => {
+                group.kids.insert(place, Box::new(kid));
+                true
+            }
         }
     }
 

@@ -43,10 +43,6 @@ impl Frame {
         self.pieces.join("{}")
     }
 
-    pub(crate) fn holes(&self) -> usize {
-        self.pieces.len().saturating_sub(1)
-    }
-
     /// Whether a segment has this form, with something in each hole.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((first, others)) = self.pieces.split_first() else { return false };

@@ -110,6 +110,13 @@ const ROWS: &[Row] = &[
         why: "what others wrote down of requests, in one form; it knows formats and judges nothing",
     },
     Row {
+        name: "inventory",
+        kind: Kind::Pure,
+        ours: &["traffic"],
+        foreign: &["foldhash", "hashbrown", "serde", "serde_json", "thiserror"],
+        why: "traffic in, operations out; it knows no format of a log and grants nothing",
+    },
+    Row {
         name: "config",
         kind: Kind::Rim,
         ours: &["model"],

@@ -1,0 +1,87 @@
+//! Templates that are known beforehand: from documents, from routes that services named, from people.
+
+use std::collections::BTreeMap;
+
+use crate::infer::Frame;
+use crate::settings::{Force, Settings};
+use crate::tree::Node;
+
+/// A place in the known templates.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    literals: BTreeMap<String, Known>,
+    parameter: Option<Box<Known>>,
+    framed: BTreeMap<String, Known>,
+    /// Said by a person.
+    pub(crate) forced: Option<Force>,
+}
+
+impl Known {
+    pub(crate) fn build(settings: &Settings, host: &str, seen: &Node) -> Self {
+        let mut root = Self::default();
+        for prior in &settings.priors {
+            if prior.host.as_deref().is_none_or(|name| name == host) {
+                root.add(&prior.path);
+            }
+        }
+        routes(seen, &mut root);
+        for said in &settings.overrides {
+            if said.host.as_deref().is_none_or(|name| name == host) {
+                root.add(&said.prefix).forced = Some(said.force);
+            }
+        }
+        root
+    }
+
+    /// Adds a template and gives its last place. `{id}`, `:id` and `<int:id>` are parameters.
+    fn add(&mut self, template: &str) -> &mut Self {
+        let mut place = self;
+        for segment in template.trim_matches('/').split('/').filter(|segment| !segment.is_empty()) {
+            let whole =
+                (segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1)
+                    || (segment.starts_with('<') && segment.ends_with('>'))
+                    || (segment.starts_with(':') && segment.len() > 1);
+            place = if whole {
+                place.parameter.get_or_insert_default()
+            } else if segment.contains('{') {
+                place.framed.entry(Frame::parse(segment).text()).or_default()
+            } else {
+                place.literals.entry(segment.into()).or_default()
+            };
+        }
+        place
+    }
+
+    pub(crate) fn literal(&self, text: &str) -> Option<&Self> {
+        self.literals.get(text)
+    }
+
+    pub(crate) fn parameters(&self, frame: Option<&Frame>) -> Option<&Self> {
+        match frame {
+            Some(frame) => self.framed.get(&frame.text()),
+            None => self.parameter.as_deref(),
+        }
+    }
+
+    pub(crate) fn has_parameter(&self) -> bool {
+        self.parameter.is_some()
+    }
+}
+
+fn routes(node: &Node, known: &mut Known) {
+    for (_, tally) in &node.ends {
+        for (_, route) in tally.routes.iter() {
+            if route.starts_with('/') && !route.contains('*') {
+                known.add(route);
+            }
+        }
+    }
+    for group in [&node.words, &node.typed] {
+        for kid in &group.kids {
+            routes(&kid.node, known);
+        }
+        if let Some(rest) = &group.rest {
+            routes(rest, known);
+        }
+    }
+}

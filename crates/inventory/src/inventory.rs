@@ -1,0 +1,262 @@
+//! The state: what was seen, per host.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use traffic::Exchange;
+
+use crate::infer;
+use crate::method::Method;
+use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
+use crate::operation::Operation;
+use crate::settings::{Limits, Settings};
+use crate::sketch::{self, LeastMap};
+use crate::tally::{Tally, least};
+use crate::tree::{self, EndKey, Node};
+
+/// What was seen of any number of hosts.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    pub(crate) settings: Settings,
+    /// By hash and name, so that the greatest is the one to give up when there are too many.
+    pub(crate) hosts: BTreeMap<(u64, Box<str>), Host>,
+    /// Exchanges of hosts that were given up.
+    pub(crate) other_hosts: u64,
+    /// Names of callers by hash, for samples.
+    pub(crate) callers: LeastMap<Box<str>>,
+    pending: HashTable<Pending>,
+}
+
+/// What was seen of one host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Host {
+    /// Answered with success.
+    pub(crate) succeeded: Node,
+    /// Answered otherwise: no evidence for an operation, but counted where one is found.
+    pub(crate) failed: Node,
+    pub(crate) noise: BTreeMap<NoiseKind, Sighting>,
+    pub(crate) first: Option<i64>,
+    pub(crate) last: Option<i64>,
+    pub(crate) total: u64,
+}
+
+/// The extent of what was seen of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostSummary {
+    /// The host; empty where the source has none.
+    pub host: String,
+    /// All exchanges.
+    pub count: u64,
+    /// Milliseconds since 1970 in UTC of the first exchange with a time.
+    pub first_seen: Option<i64>,
+    /// Milliseconds since 1970 in UTC of the last exchange with a time.
+    pub last_seen: Option<i64>,
+}
+
+/// One path that was seen since the last folding into the tree.
+#[derive(Debug, Clone)]
+struct Pending {
+    hash: u64,
+    host: Box<str>,
+    path: Box<str>,
+    sort: Sort,
+    tally: Tally,
+}
+
+/// What an exchange is evidence of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Sort {
+    Succeeded(EndKey),
+    Failed(EndKey),
+    Noise(NoiseKind),
+}
+
+impl Inventory {
+    /// An inventory of nothing.
+    pub fn new(settings: Settings) -> Self {
+        let callers = LeastMap::new(settings.limits.callers);
+        Self { settings, hosts: BTreeMap::new(), other_hosts: 0, callers, pending: HashTable::new() }
+    }
+
+    /// Counts one exchange. A path that was seen shortly before costs one look-up and no allocation.
+    pub fn observe(&mut self, exchange: &Exchange<'_>) {
+        let host = exchange.host.unwrap_or_default();
+        let sort = sort(exchange);
+        let caller = exchange.caller.or(exchange.client).map(|text| {
+            let hash = sketch::hash(text.as_bytes());
+            self.callers.upsert(hash, || text.into(), |_| {});
+            hash
+        });
+        let hash = foldhash::fast::FixedState::default().hash_one((host, exchange.path, sort));
+        let known = self.pending.find_mut(hash, |entry| {
+            entry.hash == hash && entry.sort == sort && *entry.path == *exchange.path && *entry.host == *host
+        });
+        if let Some(entry) = known {
+            entry.tally.observe(exchange, caller);
+            return;
+        }
+        if self.pending.len() >= self.settings.limits.pending {
+            self.fold();
+        }
+        let mut tally = Tally::default();
+        tally.observe(exchange, caller);
+        let entry = Pending { hash, host: host.into(), path: exchange.path.into(), sort, tally };
+        self.pending.insert_unique(hash, entry, |entry| entry.hash);
+    }
+
+    /// Joins what another inventory saw. Both must have been made with the same limits; overrides and priors are those of `self`.
+    pub fn merge(&mut self, mut other: Self) {
+        self.fold();
+        other.fold();
+        self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
+        for (hash, text) in other.callers.into_entries() {
+            self.callers.upsert(hash, || text, |_| {});
+        }
+        for (name, host) in other.hosts {
+            self.hosts.entry(name).or_default().merge(host, &self.settings.limits);
+        }
+        self.trim_hosts();
+    }
+
+    /// The operations found, by host, path and method.
+    pub fn operations(&self) -> Vec<Operation> {
+        let folded = self.folded();
+        let mut found: Vec<Operation> = folded
+            .hosts
+            .iter()
+            .flat_map(|((_, name), host)| infer::operations(&folded, name, host))
+            .collect();
+        found.sort_by(|one, other| {
+            (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
+        });
+        found
+    }
+
+    /// What was seen and is no operation, by host and kind.
+    pub fn noise(&self) -> Vec<NoiseReport> {
+        let folded = self.folded();
+        let mut found: Vec<NoiseReport> =
+            folded.hosts.iter().flat_map(|((_, name), host)| noise::reports(&folded, name, host)).collect();
+        if folded.other_hosts > 0 {
+            found.push(NoiseReport {
+                host: String::new(),
+                kind: NoiseKind::TooManyHosts,
+                count: folded.other_hosts,
+                samples: Vec::new(),
+            });
+        }
+        found.sort_by(|one, other| (&one.host, one.kind).cmp(&(&other.host, other.kind)));
+        found
+    }
+
+    /// The hosts and the time over which there is evidence of each, by host.
+    pub fn hosts(&self) -> Vec<HostSummary> {
+        let folded = self.folded();
+        let mut found: Vec<HostSummary> = folded
+            .hosts
+            .iter()
+            .map(|((_, name), host)| HostSummary {
+                host: name.to_string(),
+                count: host.total,
+                first_seen: host.first,
+                last_seen: host.last,
+            })
+            .collect();
+        found.sort_by(|one, other| one.host.cmp(&other.host));
+        found
+    }
+
+    /// Folds what is pending into the trees. Reading does this on a copy; call it once before reading several things.
+    pub fn fold(&mut self) {
+        for entry in self.pending.drain() {
+            let key = (sketch::hash(entry.host.as_bytes()), entry.host);
+            self.hosts.entry(key).or_default().count(
+                &entry.path,
+                entry.sort,
+                &entry.tally,
+                &self.settings.limits,
+            );
+        }
+        self.trim_hosts();
+    }
+
+    pub(crate) fn folded(&self) -> std::borrow::Cow<'_, Self> {
+        if self.pending.is_empty() {
+            return std::borrow::Cow::Borrowed(self);
+        }
+        let mut copy = self.clone();
+        copy.fold();
+        std::borrow::Cow::Owned(copy)
+    }
+
+    fn trim_hosts(&mut self) {
+        while self.hosts.len() > self.settings.limits.hosts {
+            let Some((_, host)) = self.hosts.pop_last() else { return };
+            self.other_hosts = self.other_hosts.saturating_add(host.total);
+        }
+    }
+}
+
+impl Host {
+    fn count(&mut self, path: &str, sort: Sort, tally: &Tally, limits: &Limits) {
+        self.total = self.total.saturating_add(tally.count);
+        self.first = least(self.first, tally.first);
+        self.last = self.last.max(tally.last);
+        let (node, key) = match sort {
+            Sort::Succeeded(key) => (&mut self.succeeded, key),
+            Sort::Failed(key) => (&mut self.failed, key),
+            Sort::Noise(kind) => {
+                self.noise.entry(kind).or_default().count(tally.count, path);
+                return;
+            }
+        };
+        let segments = tree::segments(path, limits);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        node.insert(&segments, key, tally, limits);
+    }
+
+    fn merge(&mut self, other: Self, limits: &Limits) {
+        self.succeeded.merge(other.succeeded, limits);
+        self.failed.merge(other.failed, limits);
+        for (kind, sighting) in other.noise {
+            self.noise.entry(kind).or_default().merge(sighting);
+        }
+        self.first = least(self.first, other.first);
+        self.last = self.last.max(other.last);
+        self.total = self.total.saturating_add(other.total);
+    }
+}
+
+fn sort(exchange: &Exchange<'_>) -> Sort {
+    let Some(method) = Method::parse(exchange.method) else {
+        return Sort::Noise(NoiseKind::UnknownMethod);
+    };
+    if !exchange.path.starts_with('/') {
+        return Sort::Noise(NoiseKind::NoPath);
+    }
+    let Some(status) = exchange.status else {
+        return Sort::Noise(NoiseKind::NoStatus);
+    };
+    if method == Method::OPTIONS {
+        return Sort::Noise(NoiseKind::Preflight);
+    }
+    if matches!(method, Method::GET | Method::HEAD) && noise::is_static(exchange.path) {
+        return Sort::Noise(NoiseKind::StaticFile);
+    }
+    let page = exchange.response_type.is_some_and(|media_type| {
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
+    });
+    let key = EndKey { method, page };
+    match status {
+        101 | 200..=299 => Sort::Succeeded(key),
+        304 if matches!(method, Method::GET | Method::HEAD) => {
+            Sort::Succeeded(EndKey { method, page: false })
+        }
+        _ => Sort::Failed(EndKey { method, page: false }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use super::*;
+
+use proptest::prelude::*;
+use traffic::Credential;
+
+fn small() -> Settings {
+    let limits = Limits { words: [5, 3, 2, 1], typed: [3, 2, 1, 1], pending: 7, ..Limits::default() };
+    Settings { limits, ..Settings::default() }
+}
+
+fn feed(settings: Settings, paths: &[(String, u16)]) -> Inventory {
+    let mut inventory = Inventory::new(settings);
+    for (path, status) in paths {
+        inventory.observe(&Exchange {
+            host: Some("a.test"),
+            method: "GET",
+            path,
+            status: Some(*status),
+            client: Some(path.get(..2).unwrap_or("x")),
+            at: Some(i64::try_from(path.len()).unwrap()),
+            ..Exchange::default()
+        });
+    }
+    inventory
+}
+
+fn templates(paths: &[&str]) -> Vec<String> {
+    let paths: Vec<(String, u16)> = paths.iter().map(|path| ((*path).to_owned(), 200)).collect();
+    let found = feed(Settings::default(), &paths).operations();
+    found.into_iter().map(|operation| operation.path).collect()
+}
+
+proptest! {
+    #[test]
+    fn shards_in_any_order_and_grouping_give_what_one_run_gives(
+        paths in prop::collection::vec((
+            "(/[a-c]|/[a-z]{1,2}|/[0-9]{1,3}|/[a-d]\\.json|/x:go|/[0-9]{2}\\.pdf|/K\\([a-c]\\)){0,5}/?",
+            prop::sample::select(vec![200_u16, 204, 304, 404, 500]),
+        ), 0..120),
+        cuts in prop::collection::vec(0_usize..120, 0..4),
+        turn in 0_usize..4,
+    ) {
+        let whole = feed(small(), &paths);
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(paths.len())).collect();
+        cuts.extend([0, paths.len()]);
+        cuts.sort_unstable();
+        let mut shards: Vec<Inventory> =
+            cuts.windows(2).map(|window| feed(small(), &paths[window[0]..window[1]])).collect();
+        let turn = turn % shards.len();
+        shards.rotate_left(turn);
+        // The last two first, then the others: another grouping than one after the other.
+        while shards.len() > 1 {
+            let other = shards.pop().unwrap();
+            shards.last_mut().unwrap().merge(other);
+        }
+        let merged = shards.pop().unwrap();
+        prop_assert_eq!(
+            String::from_utf8(merged.to_bytes()).unwrap(),
+            String::from_utf8(whole.to_bytes()).unwrap()
+        );
+        prop_assert_eq!(merged.operations(), whole.operations());
+        let again = Inventory::from_bytes(&whole.to_bytes(), small()).unwrap();
+        prop_assert_eq!(again.operations(), whole.operations());
+        prop_assert_eq!(again.noise(), whole.noise());
+    }
+
+    #[test]
+    fn bytes_that_are_no_state_are_refused_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(Inventory::from_bytes(&bytes, Settings::default()).is_err());
+    }
+}
+
+#[test]
+fn a_state_is_refused_when_it_is_newer_damaged_or_of_other_limits() {
+    let inventory = feed(Settings::default(), &[("/users/1".into(), 200), ("/users/2".into(), 200)]);
+    let text = String::from_utf8(inventory.to_bytes()).unwrap();
+    let load = |text: &str| Inventory::from_bytes(text.as_bytes(), Settings::default());
+    assert!(load(&text).is_ok());
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("sallyport-inventory", "another"),
+        ("\"segments\":32", "\"segments\":33"),
+        ("\"method\":\"GET\"", "\"method\":\"GOT\""),
+        ("\"parent\":1", "\"parent\":9"),
+        ("{\"kid\":\"2\"}", "{\"kid\":\"1\"}"),
+        ("{\"kid\":\"2\"}", "\"root\""),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        assert!(load(&text.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn memory_is_bounded_whatever_is_asked_for() {
+    let paths = |number: u32| -> Vec<(String, u16)> {
+        (0..number)
+            .map(|n| (format!("/{}/w{}/{}", n % 97, n.wrapping_mul(2_654_435_761), n / 3), 200))
+            .collect()
+    };
+    let few = feed(small(), &paths(2_000)).to_bytes().len();
+    let many = feed(small(), &paths(20_000)).to_bytes().len();
+    assert!(many < few * 2, "{few} bytes for 2,000 paths, {many} for 20,000");
+}
+
+#[test]
+fn only_success_makes_an_operation() {
+    for (status, count) in [(200, 1), (204, 1), (304, 1), (101, 1), (301, 0), (401, 0), (404, 0), (500, 0)] {
+        let found = feed(Settings::default(), &[("/users".into(), status)]).operations();
+        assert_eq!(found.len(), count, "{status}");
+    }
+}
+
+#[test]
+fn failures_count_where_the_operation_is_known() {
+    let found = feed(
+        Settings::default(),
+        &[("/users/17".into(), 200), ("/users/18".into(), 404), ("/nothing/18".into(), 404)],
+    );
+    let operations = found.operations();
+    assert_eq!(operations.len(), 1);
+    assert_eq!((operations[0].count, operations[0].succeeded), (2, 1));
+    assert_eq!(operations[0].statuses.iter().map(|one| one.status).collect::<Vec<_>>(), [200, 404]);
+    let noise = found.noise();
+    assert_eq!(noise.len(), 1);
+    assert_eq!((noise[0].kind, noise[0].count), (NoiseKind::UnknownPath, 1));
+}
+
+#[test]
+fn what_was_answered_without_and_with_a_credential_is_told_apart() {
+    let mut inventory = Inventory::new(Settings::default());
+    for (credential, status) in [
+        (Credential::Absent, 200),
+        (Credential::Absent, 401),
+        (Credential::Verified, 200),
+        (Credential::Sent, 200),
+        (Credential::NotShown, 200),
+    ] {
+        let path = "/users";
+        inventory.observe(&Exchange {
+            method: "GET",
+            path,
+            status: Some(status),
+            credential,
+            ..Exchange::default()
+        });
+    }
+    let found = inventory.operations();
+    assert_eq!((found[0].open_successes, found[0].verified_successes, found[0].untold_successes), (1, 1, 2));
+}
+
+#[test]
+fn names_and_values_are_told_apart() {
+    let check = |paths: &[&str], expected: &[&str]| assert_eq!(templates(paths), expected, "{paths:?}");
+    check(
+        &["/users/1", "/users/2", "/users/me", "/users/search"],
+        &["/users/me", "/users/search", "/users/{userId}"],
+    );
+    check(&["/v1/users", "/v1/orders", "/v2/users"], &["/v1/orders", "/v1/users", "/v2/users"]);
+    check(
+        &["/api/3/issue/10001", "/api/3/issue/10002/comments"],
+        &["/api/3/issue/{issueId}", "/api/3/issue/{issueId}/comments"],
+    );
+    check(&["/invoices/17.pdf", "/invoices/18.pdf"], &["/invoices/{invoiceId}.pdf"]);
+    check(&["/tasks/a81bc81b-dead-4e5d-abff-90865d1e13b1:cancel"], &["/tasks/{taskId}:cancel"]);
+    check(&["/images:annotate"], &["/images:annotate"]);
+    check(
+        &["/odata/Customers(42)", "/odata/Customers(43)/Orders"],
+        &["/odata/Customers({key})", "/odata/Customers({key})/Orders"],
+    );
+    check(&["/near/-33.8688,151.2093"], &["/near/{latitude},{longitude}"]);
+    check(
+        &["/rpc/chat.postMessage", "/rpc/chat.update", "/rpc/users.list"],
+        &["/rpc/chat.postMessage", "/rpc/chat.update", "/rpc/users.list"],
+    );
+    check(&["/env/dev/flags", "/env/prod/flags"], &["/env/{env}/flags"]);
+    check(&["/"], &["/"]);
+    check(&["/users/"], &["/users/"]);
+}
+
+#[test]
+fn what_people_and_documents_say_outweighs_what_is_inferred() {
+    use crate::settings::{Force, Override, Prior};
+    let paths: Vec<(String, u16)> =
+        ["/users/1", "/users/2", "/things/search"].map(|path| (path.to_owned(), 200)).into();
+    let with = |settings: Settings| -> Vec<String> {
+        feed(settings, &paths).operations().into_iter().map(|operation| operation.path).collect()
+    };
+    assert_eq!(with(Settings::default()), ["/things/search", "/users/{userId}"]);
+    let said = |prefix: &str, force| Override { host: None, prefix: prefix.into(), force };
+    let overrides = vec![said("/users/1", Force::Literal), said("/things/search", Force::Parameter)];
+    assert_eq!(
+        with(Settings { overrides, ..Settings::default() }),
+        ["/things/{thing}", "/users/1", "/users/{userId}"]
+    );
+    let priors = vec![Prior { host: None, method: "GET".into(), path: "/users/2".into() }];
+    assert_eq!(
+        with(Settings { priors, ..Settings::default() }),
+        ["/things/search", "/users/2", "/users/{userId}"]
+    );
+}
+
+#[test]
+fn a_page_for_anything_is_no_operation() {
+    let mut inventory = Inventory::new(Settings::default());
+    let words = ["alpha", "beta", "gamma", "delta", "wp-admin", "phpmyadmin", "console", "setup", "old"];
+    for word in words {
+        for (path, media_type, size) in [
+            (format!("/{word}/index"), "text/html", 512),
+            (format!("/users/{}", word.len()), "application/json", 90),
+        ] {
+            inventory.observe(&Exchange {
+                method: "GET",
+                path: &path,
+                status: Some(200),
+                bytes_out: Some(size),
+                response_type: Some(media_type),
+                ..Exchange::default()
+            });
+        }
+    }
+    let paths: Vec<String> = inventory.operations().into_iter().map(|operation| operation.path).collect();
+    assert_eq!(paths, ["/users/{userId}"]);
+    let noise = inventory.noise();
+    assert_eq!((noise[0].kind, noise[0].count), (NoiseKind::SoftNotFound, 9));
+}

@@ -1,0 +1,192 @@
+//! What the inventory says.
+
+use std::fmt;
+
+/// The form of a parameter's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueKind {
+    /// IP or MAC address.
+    Address,
+    /// `true` or `false`.
+    Boolean,
+    /// A short code of letters and digits.
+    Code,
+    /// Numbers parted by commas, such as latitude and longitude.
+    Coordinates,
+    /// ISO 3166-1 alpha-2.
+    Country,
+    /// ISO 4217.
+    Currency,
+    /// `PREFIX:0000001`.
+    Curie,
+    /// A day.
+    Date,
+    /// A moment (RFC 3339).
+    DateTime,
+    /// A host name.
+    Domain,
+    /// An address of electronic mail.
+    Email,
+    /// A name with an ending.
+    FileName,
+    /// Hexadecimal digits of a length that no other form has.
+    Hexadecimal,
+    /// 32, 40, 64, 96 or 128 hexadecimal digits.
+    Hash,
+    /// Digits.
+    Integer,
+    /// A KSUID.
+    Ksuid,
+    /// A language, with or without region (BCP 47).
+    Locale,
+    /// A year and a month.
+    Month,
+    /// A decimal number.
+    Number,
+    /// 24 hexadecimal digits.
+    ObjectId,
+    /// E.164.
+    Phone,
+    /// An id behind a short word, such as `cus_4fj2...`.
+    PrefixedId,
+    /// A cloud region.
+    Region,
+    /// Anything else.
+    Text,
+    /// Letters and digits that no person chose.
+    Token,
+    /// A ULID.
+    Ulid,
+    /// A UUID with dashes.
+    Uuid,
+    /// A version such as `1.2.3` or `v2`.
+    Version,
+}
+
+impl ValueKind {
+    /// The name in outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Boolean => "boolean",
+            Self::Code => "code",
+            Self::Coordinates => "coordinates",
+            Self::Country => "country",
+            Self::Currency => "currency",
+            Self::Curie => "curie",
+            Self::Date => "date",
+            Self::DateTime => "date-time",
+            Self::Domain => "domain",
+            Self::Email => "email",
+            Self::FileName => "file-name",
+            Self::Hexadecimal => "hexadecimal",
+            Self::Hash => "hash",
+            Self::Integer => "integer",
+            Self::Ksuid => "ksuid",
+            Self::Locale => "locale",
+            Self::Month => "month",
+            Self::Number => "number",
+            Self::ObjectId => "object-id",
+            Self::Phone => "phone",
+            Self::PrefixedId => "prefixed-id",
+            Self::Region => "region",
+            Self::Text => "text",
+            Self::Token => "token",
+            Self::Ulid => "ulid",
+            Self::Uuid => "uuid",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// One parameter of a template, in the order of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// The name between the braces; distinct within a template.
+    pub name: String,
+    /// The form of the values seen.
+    pub kind: ValueKind,
+}
+
+/// How often a status was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusCount {
+    /// The status; zero where the source does not say.
+    pub status: u16,
+    /// How often.
+    pub count: u64,
+}
+
+/// Who called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Callers {
+    /// How many distinct callers: exact below 16, else an estimate with a standard error of about a quarter.
+    pub estimate: u64,
+    /// Some of them: names by the source's account, else addresses.
+    pub sample: Vec<String>,
+    /// Requests whose caller the source named, of [`Operation::count`].
+    pub named: u64,
+}
+
+/// One ground for the confidence in an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    /// The segment it is about, counted from 0; none for the whole.
+    pub segment: Option<usize>,
+    /// In words.
+    pub text: String,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.segment {
+            Some(segment) => write!(formatter, "segment {}: {}", segment.saturating_add(1), self.text),
+            None => formatter.write_str(&self.text),
+        }
+    }
+}
+
+/// A method and a path template that answered at least once with success.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// The host; empty where the source has none.
+    pub host: String,
+    /// The method.
+    pub method: &'static str,
+    /// The template, such as `/users/{userId}/orders`; literal parts are percent-encoded where a path needs it.
+    pub path: String,
+    /// The parameters of `path`, in its order.
+    pub parameters: Vec<Parameter>,
+    /// All requests that belong to it, refused and failed ones included.
+    pub count: u64,
+    /// Those of them that were answered with success (2xx, 304).
+    pub succeeded: u64,
+    /// How often each status was answered, ascending by status.
+    pub statuses: Vec<StatusCount>,
+    /// Milliseconds since 1970 in UTC of the first success.
+    pub first_seen: Option<i64>,
+    /// Milliseconds since 1970 in UTC of the last success.
+    pub last_seen: Option<i64>,
+    /// Who called with success.
+    pub callers: Callers,
+    /// How sure it is that this template exists, from 0 to 1.
+    pub confidence: f64,
+    /// Why, the weightiest doubts first.
+    pub reasons: Vec<Reason>,
+    /// Paths that were seen, at most `Limits::examples`.
+    pub examples: Vec<String>,
+    /// Media types answered, at most four.
+    pub content_types: Vec<String>,
+    /// 2xx answers to requests of which the source shows that they carried no credential.
+    pub open_successes: u64,
+    /// 2xx answers to requests whose credential had been verified.
+    pub verified_successes: u64,
+    /// 2xx answers to requests of which neither is known.
+    pub untold_successes: u64,
+    /// Answers with a `Deprecation` header.
+    pub deprecated: u64,
+    /// The earliest `Sunset` that was answered, in milliseconds since 1970 in UTC.
+    pub sunset: Option<i64>,
+    /// Whether `http.route` gave the template.
+    pub from_route: bool,
+}

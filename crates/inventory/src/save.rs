@@ -1,0 +1,334 @@
+//! The state as bytes, for merging and for keeping.
+//!
+//! The bytes are JSON with a format and a version. Reading checks everything that the rest of the crate relies on, so a file that somebody else wrote
+//! gives an error or a state within its limits, never a panic. Saved are values of paths as they were seen: whoever may not keep those must not
+//! save.
+
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::{Host, Inventory};
+use crate::method::Method;
+use crate::noise::{NoiseKind, Sighting};
+use crate::settings::{Limits, Settings};
+use crate::sketch;
+use crate::tally::Tally;
+use crate::tree::{self, EndKey, Kid, Node};
+
+/// Why bytes are no state.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadInventoryError {
+    /// No JSON of this form.
+    #[error("not a saved inventory")]
+    Syntax(#[source] serde_json::Error),
+    /// Of this form, but it cannot have been saved so.
+    #[error("the saved inventory is damaged: {0}")]
+    Damaged(&'static str),
+    /// Written by a newer version.
+    #[error("the saved inventory has format {found}; this program reads up to {VERSION}")]
+    Newer {
+        /// In the bytes.
+        found: u32,
+    },
+    /// Samples of another size cannot be merged.
+    #[error("the saved inventory was made with other limits")]
+    OtherLimits,
+}
+
+const FORMAT: &str = "sallyport-inventory";
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    format: String,
+    version: u32,
+    limits: SavedLimits,
+    other_hosts: u64,
+    callers: Vec<String>,
+    hosts: Vec<SavedHost>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+struct SavedLimits {
+    words: [usize; 4],
+    typed: [usize; 4],
+    segments: usize,
+    segment_bytes: usize,
+    hosts: usize,
+    callers: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedHost {
+    name: String,
+    total: u64,
+    first: Option<i64>,
+    last: Option<i64>,
+    noise: Vec<(String, u64, Vec<String>)>,
+    succeeded: Vec<SavedNode>,
+    failed: Vec<SavedNode>,
+}
+
+/// A node with the place of its parent in the list; parents come first.
+#[derive(Serialize, Deserialize)]
+struct SavedNode {
+    parent: usize,
+    place: SavedPlace,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ends: Vec<SavedEnd>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedPlace {
+    #[serde(rename = "root")]
+    Root,
+    #[serde(rename = "kid")]
+    Kid(String),
+    #[serde(rename = "words")]
+    WordsRest,
+    #[serde(rename = "typed")]
+    TypedRest,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEnd {
+    method: String,
+    page: bool,
+    count: u64,
+    first: Option<i64>,
+    last: Option<i64>,
+    statuses: Vec<(u16, u64)>,
+    callers: Vec<u64>,
+    types: Vec<String>,
+    routes: Vec<String>,
+    sizes: Option<(u64, u64)>,
+    /// Open, verified, untold.
+    proofs: (u64, u64, u64),
+    slashed: u64,
+    named: u64,
+    deprecated: u64,
+    sunset: Option<i64>,
+}
+
+impl Inventory {
+    /// The state as bytes. Equal states give equal bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let folded = self.folded();
+        let saved = Saved {
+            format: FORMAT.into(),
+            version: VERSION,
+            limits: limits(&folded.settings.limits),
+            other_hosts: folded.other_hosts,
+            callers: folded.callers.iter().map(|(_, text)| text.to_string()).collect(),
+            hosts: folded.hosts.iter().map(|((_, name), host)| save_host(name, host)).collect(),
+        };
+        // Writing to memory a value whose maps have text for keys cannot fail.
+        serde_json::to_vec(&saved).unwrap_or_default()
+    }
+
+    /// The state from bytes, with the model, overrides and priors of `settings`.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no state, a damaged one, one of a newer version or one with other limits.
+    pub fn from_bytes(bytes: &[u8], settings: Settings) -> Result<Self, LoadInventoryError> {
+        let saved: Saved = serde_json::from_slice(bytes).map_err(LoadInventoryError::Syntax)?;
+        if saved.format != FORMAT {
+            return Err(LoadInventoryError::Damaged("another format"));
+        }
+        if saved.version > VERSION {
+            return Err(LoadInventoryError::Newer { found: saved.version });
+        }
+        if saved.limits != limits(&settings.limits) {
+            return Err(LoadInventoryError::OtherLimits);
+        }
+        let mut inventory = Self::new(settings);
+        inventory.other_hosts = saved.other_hosts;
+        for text in saved.callers {
+            inventory.callers.upsert(sketch::hash(text.as_bytes()), || text.into(), |_| {});
+        }
+        if saved.hosts.len() > inventory.settings.limits.hosts {
+            return Err(LoadInventoryError::Damaged("more hosts than the limit"));
+        }
+        for host in saved.hosts {
+            let key = (sketch::hash(host.name.as_bytes()), host.name.as_str().into());
+            let host = load_host(host, &inventory.settings.limits)?;
+            if inventory.hosts.insert(key, host).is_some() {
+                return Err(LoadInventoryError::Damaged("a host twice"));
+            }
+        }
+        Ok(inventory)
+    }
+}
+
+fn limits(limits: &Limits) -> SavedLimits {
+    SavedLimits {
+        words: limits.words,
+        typed: limits.typed,
+        segments: limits.segments,
+        segment_bytes: limits.segment_bytes,
+        hosts: limits.hosts,
+        callers: limits.callers,
+    }
+}
+
+fn save_host(name: &str, host: &Host) -> SavedHost {
+    SavedHost {
+        name: name.into(),
+        total: host.total,
+        first: host.first,
+        last: host.last,
+        noise: host
+            .noise
+            .iter()
+            .map(|(kind, sighting)| {
+                let samples = sighting.samples.iter().map(|(_, text)| text.to_string()).collect();
+                (kind.name().to_owned(), sighting.count, samples)
+            })
+            .collect(),
+        succeeded: save_tree(&host.succeeded),
+        failed: save_tree(&host.failed),
+    }
+}
+
+fn save_tree(root: &Node) -> Vec<SavedNode> {
+    let mut list = Vec::new();
+    save_node(root, 0, SavedPlace::Root, &mut list);
+    list
+}
+
+fn save_node(node: &Node, parent: usize, place: SavedPlace, list: &mut Vec<SavedNode>) {
+    let own = list.len();
+    let ends = node.ends.iter().map(|(key, tally)| save_end(*key, tally)).collect();
+    list.push(SavedNode { parent, place, ends });
+    for (group, rest) in [(&node.words, SavedPlace::WordsRest), (&node.typed, SavedPlace::TypedRest)] {
+        for kid in &group.kids {
+            save_node(&kid.node, own, SavedPlace::Kid(kid.text.to_string()), list);
+        }
+        if let Some(node) = &group.rest {
+            save_node(node, own, rest, list);
+        }
+    }
+}
+
+fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
+    SavedEnd {
+        method: key.method.name().into(),
+        page: key.page,
+        count: tally.count,
+        first: tally.first,
+        last: tally.last,
+        statuses: tally.statuses.clone(),
+        callers: tally.callers.hashes().to_vec(),
+        types: tally.types.iter().map(|(_, text)| text.to_string()).collect(),
+        routes: tally.routes.iter().map(|(_, text)| text.to_string()).collect(),
+        sizes: tally.size_least.zip(tally.size_greatest),
+        proofs: (tally.open, tally.verified, tally.untold),
+        slashed: tally.slashed,
+        named: tally.named,
+        deprecated: tally.deprecated,
+        sunset: tally.sunset,
+    }
+}
+
+fn load_host(saved: SavedHost, limits: &Limits) -> Result<Host, LoadInventoryError> {
+    let mut host = Host {
+        succeeded: load_tree(saved.succeeded, limits)?,
+        failed: load_tree(saved.failed, limits)?,
+        first: saved.first,
+        last: saved.last,
+        total: saved.total,
+        ..Host::default()
+    };
+    for (name, count, samples) in saved.noise {
+        let kind = NoiseKind::parse(&name).ok_or(LoadInventoryError::Damaged("an unknown kind of noise"))?;
+        let mut sighting = Sighting::default();
+        for sample in samples {
+            sighting.count(0, &sample);
+        }
+        sighting.count = count;
+        host.noise.insert(kind, sighting);
+    }
+    Ok(host)
+}
+
+fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInventoryError> {
+    // A segment may be two parts.
+    let depth_max = limits.segments.saturating_mul(2);
+    let mut depths: Vec<usize> = Vec::with_capacity(saved.len());
+    let mut nodes: Vec<(usize, SavedPlace, Node)> = Vec::with_capacity(saved.len());
+    for (own, entry) in saved.into_iter().enumerate() {
+        let root = matches!(entry.place, SavedPlace::Root);
+        if root != (own == 0) || (!root && entry.parent >= own) {
+            return Err(LoadInventoryError::Damaged("a node without its parent"));
+        }
+        let depth =
+            if root { 0 } else { depths.get(entry.parent).map_or(0, |depth| depth.saturating_add(1)) };
+        if depth > depth_max {
+            return Err(LoadInventoryError::Damaged("a path longer than the limit"));
+        }
+        depths.push(depth);
+        let mut node = Node::default();
+        for end in entry.ends {
+            let (key, tally) = load_end(end)?;
+            node.total = node.total.saturating_add(tally.count);
+            node.add_end(key, &tally);
+        }
+        nodes.push((entry.parent, entry.place, node));
+    }
+    // From the last to the first each node is whole when it is handed to its parent.
+    while let Some((parent, place, node)) = nodes.pop() {
+        let Some((_, _, above)) = nodes.get_mut(parent) else {
+            let mut root = node;
+            root.settle(limits, 0);
+            return Ok(root);
+        };
+        above.total = above.total.saturating_add(node.total);
+        let before = match place {
+            SavedPlace::Root => return Err(LoadInventoryError::Damaged("two roots")),
+            SavedPlace::Kid(text) => {
+                if text.len() > limits.segment_bytes.saturating_add(1) {
+                    return Err(LoadInventoryError::Damaged("a segment longer than the limit"));
+                }
+                above.adopt(Kid { order: tree::order(&text), text: text.into(), node })
+            }
+            SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
+            SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),
+        };
+        if !before {
+            return Err(LoadInventoryError::Damaged("a node twice"));
+        }
+    }
+    Ok(Node::default())
+}
+
+fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
+    let method = Method::parse(&saved.method).ok_or(LoadInventoryError::Damaged("an unknown method"))?;
+    let mut tally = Tally {
+        count: saved.count,
+        first: saved.first,
+        last: saved.last,
+        size_least: saved.sizes.map(|sizes| sizes.0),
+        size_greatest: saved.sizes.map(|sizes| sizes.1),
+        open: saved.proofs.0,
+        verified: saved.proofs.1,
+        untold: saved.proofs.2,
+        slashed: saved.slashed,
+        named: saved.named,
+        deprecated: saved.deprecated,
+        sunset: saved.sunset,
+        ..Tally::default()
+    };
+    for (status, count) in saved.statuses {
+        tally.add_status(status, count);
+    }
+    for hash in saved.callers {
+        tally.callers.insert(hash);
+    }
+    for text in saved.types {
+        tally.keep_type(&text);
+    }
+    for text in saved.routes {
+        tally.keep_route(&text);
+    }
+    Ok((EndKey { method, page: saved.page }, tally))
+}

@@ -1,0 +1,105 @@
+//! Hashes that never change, and samples chosen by them.
+
+/// A hash of `bytes` that is the same in each build and on each machine, since saved states are merged by it: FNV-1a with the finaliser of
+/// SplitMix64. It is no defence against somebody who chooses values for their hashes; what such a person gains is a place among the samples.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in bytes {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let mut mixed = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// The least hashes of a set, which give an estimate of its size (Bar-Yossef and others, 2002) and a uniform sample of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Least {
+    /// Ascending and distinct.
+    hashes: Vec<u64>,
+}
+
+/// How many hashes are kept. The estimate's standard error is about 1 / sqrt(14): enough to tell one caller from ten from thousands.
+pub(crate) const LEAST: usize = 16;
+
+impl Least {
+    pub(crate) fn insert(&mut self, hash: u64) {
+        if self.hashes.len() == LEAST && self.hashes.last().is_some_and(|last| *last <= hash) {
+            return;
+        }
+        if let Err(place) = self.hashes.binary_search(&hash) {
+            self.hashes.insert(place, hash);
+            self.hashes.truncate(LEAST);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for hash in &other.hashes {
+            self.insert(*hash);
+        }
+    }
+
+    pub(crate) fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
+    /// How many distinct hashes there were: exact below [`LEAST`].
+    pub(crate) fn estimate(&self) -> u64 {
+        match self.hashes.last() {
+            Some(last) if self.hashes.len() == LEAST => {
+                let share = u128::from(*last).saturating_add(1);
+                let kept = u128::try_from(LEAST).unwrap_or(1).saturating_sub(1);
+                u64::try_from((kept << 64) / share).unwrap_or(u64::MAX)
+            }
+            Some(_) | None => u64::try_from(self.hashes.len()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// A bounded map that keeps the entries with the least hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeastMap<V> {
+    /// Ascending by hash.
+    entries: Vec<(u64, V)>,
+    limit: usize,
+}
+
+impl<V> LeastMap<V> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { entries: Vec::new(), limit }
+    }
+
+    /// Makes the entry, or joins it with the one that is there.
+    pub(crate) fn upsert(&mut self, hash: u64, make: impl FnOnce() -> V, join: impl FnOnce(&mut V)) {
+        match self.entries.binary_search_by(|entry| entry.0.cmp(&hash)) {
+            Ok(place) => {
+                if let Some(entry) = self.entries.get_mut(place) {
+                    join(&mut entry.1);
+                }
+            }
+            Err(place) if place < self.limit => {
+                self.entries.insert(place, (hash, make()));
+                self.entries.truncate(self.limit);
+            }
+            Err(_) => {}
+        }
+    }
+
+    pub(crate) fn find(&self, hash: u64) -> Option<&V> {
+        let place = self.entries.binary_search_by(|entry| entry.0.cmp(&hash)).ok()?;
+        self.entries.get(place).map(|entry| &entry.1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
+        self.entries.iter().map(|entry| (entry.0, &entry.1))
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(u64, V)> {
+        self.entries
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

@@ -1,0 +1,158 @@
+//! What is counted for one method on one path.
+
+use traffic::{Credential, Exchange};
+
+use crate::sketch::{self, Least, LeastMap};
+
+/// Distinct texts kept of media types and routes, by hash.
+const TEXTS_MAX: usize = 4;
+
+/// Counts, times and samples. Joining two is commutative and associative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    /// Milliseconds since 1970 in UTC.
+    pub(crate) first: Option<i64>,
+    pub(crate) last: Option<i64>,
+    /// Ascending by status; zero stands for "not told".
+    pub(crate) statuses: Vec<(u16, u64)>,
+    pub(crate) callers: Least,
+    pub(crate) types: LeastMap<Box<str>>,
+    pub(crate) routes: LeastMap<Box<str>>,
+    /// The least and the greatest size of an answer that had one.
+    pub(crate) size_least: Option<u64>,
+    pub(crate) size_greatest: Option<u64>,
+    /// 2xx answers to requests that showed that they carried no credential.
+    pub(crate) open: u64,
+    /// 2xx answers to requests whose credential was verified.
+    pub(crate) verified: u64,
+    /// 2xx answers of which neither is known.
+    pub(crate) untold: u64,
+    /// Requests with a trailing slash.
+    pub(crate) slashed: u64,
+    /// Requests whose caller the source named.
+    pub(crate) named: u64,
+    /// Answers that carried a `Deprecation` header.
+    pub(crate) deprecated: u64,
+    /// The earliest date of a `Sunset` header.
+    pub(crate) sunset: Option<i64>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            first: None,
+            last: None,
+            statuses: Vec::new(),
+            callers: Least::default(),
+            types: LeastMap::new(TEXTS_MAX),
+            routes: LeastMap::new(TEXTS_MAX),
+            size_least: None,
+            size_greatest: None,
+            open: 0,
+            verified: 0,
+            untold: 0,
+            slashed: 0,
+            named: 0,
+            deprecated: 0,
+            sunset: None,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts one exchange.
+    pub(crate) fn observe(&mut self, exchange: &Exchange<'_>, caller: Option<u64>) {
+        self.count = self.count.saturating_add(1);
+        self.first = least(self.first, exchange.at);
+        self.last = self.last.max(exchange.at);
+        let status = exchange.status.unwrap_or(0);
+        self.add_status(status, 1);
+        if let Some(caller) = caller {
+            self.callers.insert(caller);
+        }
+        if let Some(size) = exchange.bytes_out.filter(|size| *size > 0) {
+            self.size_least = least(self.size_least, Some(size));
+            self.size_greatest = self.size_greatest.max(Some(size));
+        }
+        if let Some(media_type) = exchange.response_type {
+            let essence = media_type.split(';').next().unwrap_or_default().trim();
+            if !essence.is_empty() && essence.len() <= 100 {
+                keep(&mut self.types, essence);
+            }
+        }
+        if let Some(route) = exchange.route.filter(|route| route.len() <= 500) {
+            keep(&mut self.routes, route);
+        }
+        if (200..300).contains(&status) {
+            let counter = match exchange.credential {
+                Credential::Absent => &mut self.open,
+                Credential::Verified => &mut self.verified,
+                Credential::NotShown | Credential::Sent => &mut self.untold,
+            };
+            *counter = counter.saturating_add(1);
+        }
+        self.slashed =
+            self.slashed.saturating_add(u64::from(exchange.path.len() > 1 && exchange.path.ends_with('/')));
+        self.named = self.named.saturating_add(u64::from(exchange.caller.is_some()));
+        self.deprecated = self.deprecated.saturating_add(u64::from(exchange.deprecated));
+        self.sunset = least(self.sunset, exchange.sunset);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = least(self.first, other.first);
+        self.last = self.last.max(other.last);
+        for (status, count) in &other.statuses {
+            self.add_status(*status, *count);
+        }
+        self.callers.merge(&other.callers);
+        for (_, text) in other.types.iter() {
+            keep(&mut self.types, text);
+        }
+        for (_, text) in other.routes.iter() {
+            keep(&mut self.routes, text);
+        }
+        self.size_least = least(self.size_least, other.size_least);
+        self.size_greatest = self.size_greatest.max(other.size_greatest);
+        self.open = self.open.saturating_add(other.open);
+        self.verified = self.verified.saturating_add(other.verified);
+        self.untold = self.untold.saturating_add(other.untold);
+        self.slashed = self.slashed.saturating_add(other.slashed);
+        self.named = self.named.saturating_add(other.named);
+        self.deprecated = self.deprecated.saturating_add(other.deprecated);
+        self.sunset = least(self.sunset, other.sunset);
+    }
+
+    pub(crate) fn keep_type(&mut self, text: &str) {
+        keep(&mut self.types, text);
+    }
+
+    pub(crate) fn keep_route(&mut self, text: &str) {
+        keep(&mut self.routes, text);
+    }
+
+    pub(crate) fn add_status(&mut self, status: u16, count: u64) {
+        match self.statuses.binary_search_by(|entry| entry.0.cmp(&status)) {
+            Ok(place) => {
+                if let Some(entry) = self.statuses.get_mut(place) {
+                    entry.1 = entry.1.saturating_add(count);
+                }
+            }
+            Err(place) => self.statuses.insert(place, (status, count)),
+        }
+    }
+}
+
+/// The lesser of two, where nothing is more than something.
+pub(crate) fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn keep(texts: &mut LeastMap<Box<str>>, text: &str) {
+    texts.upsert(sketch::hash(text.as_bytes()), || text.into(), |_| {});
+}

@@ -10,6 +10,7 @@ use crate::infer;
 use crate::method::Method;
 use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
 use crate::operation::Operation;
+use crate::service;
 use crate::settings::{Limits, Settings};
 use crate::sketch::{self, LeastMap};
 use crate::tally::{Tally, least};
@@ -121,6 +122,11 @@ impl Inventory {
 
     /// The operations found, by host, path and method.
     pub fn operations(&self) -> Vec<Operation> {
+        self.found().into_iter().filter(|operation| !service::is_service(self, operation)).collect()
+    }
+
+    /// What answered with success, by host, path and method.
+    fn found(&self) -> Vec<Operation> {
         let folded = self.folded();
         let mut found: Vec<Operation> = folded
             .hosts
@@ -138,6 +144,23 @@ impl Inventory {
         let folded = self.folded();
         let mut found: Vec<NoiseReport> =
             folded.hosts.iter().flat_map(|((_, name), host)| noise::reports(&folded, name, host)).collect();
+        for service in self.found().into_iter().filter(|operation| service::is_service(self, operation)) {
+            let known = found
+                .iter_mut()
+                .find(|report| report.host == service.host && report.kind == NoiseKind::Service);
+            match known {
+                Some(report) => {
+                    report.count = report.count.saturating_add(service.count);
+                    report.samples.push(service.path);
+                }
+                None => found.push(NoiseReport {
+                    host: service.host,
+                    kind: NoiseKind::Service,
+                    count: service.count,
+                    samples: vec![service.path],
+                }),
+            }
+        }
         if folded.other_hosts > 0 {
             found.push(NoiseReport {
                 host: String::new(),

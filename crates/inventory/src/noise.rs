@@ -12,6 +12,8 @@ pub enum NoiseKind {
     Preflight,
     /// A file of a web page: scripts, styles, icons.
     StaticFile,
+    /// A path by which the host is run: a probe, metrics, what describes it to machines.
+    Service,
     /// A path that scanners ask for.
     Scanner,
     /// A path of no operation that was not answered with success: misspelt, gone or guessed.
@@ -31,9 +33,10 @@ pub enum NoiseKind {
 }
 
 impl NoiseKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Preflight,
         Self::StaticFile,
+        Self::Service,
         Self::Scanner,
         Self::UnknownPath,
         Self::WrongMethod,
@@ -54,6 +57,7 @@ impl NoiseKind {
         match self {
             Self::Preflight => "preflight",
             Self::StaticFile => "static-file",
+            Self::Service => "service",
             Self::Scanner => "scanner",
             Self::UnknownPath => "unknown-path",
             Self::WrongMethod => "wrong-method",

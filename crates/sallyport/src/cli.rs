@@ -10,8 +10,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 mod audit;
+mod discover;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
+pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]
@@ -53,6 +55,19 @@ pub(crate) enum Command {
     /// Show a real API behind Sallyport, with callers, denials and explanations
     #[command(after_help = "Examples:\n  sallyport demo\n  sallyport demo --duration 10s --json")]
     Demo(DemoArguments),
+    /// Find the APIs in traffic: operations, who calls them, and which are in no document
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    #[command(after_help = "\
+Examples:
+  sallyport discover access.log
+  sallyport discover access.log.*.gz --openapi openapi.yaml --fail-on shadow,zombie
+  sallyport discover shop.example.com=shop.log other.log --output jsonl
+  zcat access.log.gz | sallyport discover - --host shop.example.com
+  sallyport discover day1.log --save-state day1.state
+  sallyport discover merge day1.state day2.state
+
+Nothing is granted by it, and no gateway need run. Exit code 1 when --fail-on finds something.")]
+    Discover(DiscoverArguments),
     /// Write a new policy repository for an API
     #[command(after_help = "\
 Example:

@@ -33,6 +33,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Config(_) => files::check(global, output),
         Command::Schema => files::schema(global, output),
         Command::Completions { shell } => files::completions(*shell, output),
+        Command::Discover(arguments) => crate::discover::run(arguments, output),
         Command::Audit(command) => audit::run(global, command, output).await,
         Command::Api(command) => apis::run(&reach::client(global).await?, command, output).await,
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,

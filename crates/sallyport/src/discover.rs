@@ -1,0 +1,110 @@
+//! `sallyport discover`: logs in, operations out. It needs no repository and no gateway, and it grants nothing.
+//!
+//! Inputs are read in blocks of whole lines ([`source`]), which all cores feed into inventories of their own ([`feed`]); what
+//! these saw is joined, compared with documents ([`documents`]) and printed ([`report`]). The inventory is a function of
+//! the set of lines, so the number of cores and the order of files change nothing.
+
+mod documents;
+mod feed;
+mod report;
+mod source;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use inventory::{Contract, Inventory, Prior, Settings, classify};
+use traffic::{FieldMap, Format};
+
+use crate::cli::{DiscoverArguments, DiscoverCommand, MergeArguments, Selection};
+use crate::commands::Verdict;
+use crate::output::Output;
+use feed::{Input, Taken};
+
+/// Runs the command.
+pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Result<Verdict> {
+    if let Some(DiscoverCommand::Merge(arguments)) = &arguments.command {
+        return merge(arguments, output);
+    }
+    let format = match arguments.format.as_str() {
+        "auto" => None,
+        name => Some(Format::of_name(name).with_context(|| unknown_format(name))?),
+    };
+    let fields = FieldMap::default().with(&arguments.fields).context("--fields cannot be used")?;
+    let mut contracts = documents::read(&arguments.selection.openapi)?;
+    let mut inventory = Inventory::new(Settings::default());
+    let mut taken = Vec::new();
+    for text in &arguments.inputs {
+        let input = Input::of(text, arguments.host.as_deref());
+        let (seen, told) = feed::input(&input, format, &fields, output)
+            .with_context(|| format!("{} cannot be read", input.name()))?;
+        inventory.merge(seen);
+        taken.push(told);
+    }
+    save(arguments.save_state.as_deref(), &inventory)?;
+    show(inventory, &taken, &mut contracts, &arguments.selection, output)
+}
+
+fn unknown_format(name: &str) -> String {
+    let names: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
+    format!("there is no format `{name}`; there are auto, {}", names.join(", "))
+}
+
+fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> {
+    let mut contracts = documents::read(&arguments.selection.openapi)?;
+    let mut inventory = Inventory::new(Settings::default());
+    for path in &arguments.states {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let state = Inventory::from_bytes(&bytes, Settings::default())
+            .with_context(|| format!("{} holds no state of `discover`", path.display()))?;
+        inventory.merge(state);
+    }
+    save(arguments.save_state.as_deref(), &inventory)?;
+    show(inventory, &[], &mut contracts, &arguments.selection, output)
+}
+
+/// Written aside and renamed, so that a state is whole or not there.
+fn save(path: Option<&Path>, inventory: &Inventory) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    crate::system::write_private(path, &inventory.to_bytes())
+}
+
+/// What was seen, with the templates of documents as known beforehand. Which host a document is about is told by what was seen
+/// without them.
+fn with_documents(seen: Inventory, contracts: &mut [Contract]) -> Inventory {
+    if contracts.is_empty() {
+        return seen;
+    }
+    let placed = inventory::hosts(contracts, &seen.operations());
+    let mut priors = Vec::new();
+    for (contract, host) in contracts.iter_mut().zip(placed) {
+        contract.host = host;
+        priors.extend(contract.operations.iter().map(|one| Prior {
+            host: contract.host.clone(),
+            method: one.method.clone(),
+            path: one.path.clone(),
+        }));
+    }
+    let mut inventory = Inventory::new(Settings { priors, ..Settings::default() });
+    inventory.merge(seen);
+    inventory
+}
+
+fn show(
+    inventory: Inventory,
+    taken: &[Taken],
+    contracts: &mut [Contract],
+    selection: &Selection,
+    output: Output,
+) -> anyhow::Result<Verdict> {
+    let mut inventory = with_documents(inventory, contracts);
+    inventory.fold();
+    let hosts = inventory.hosts();
+    let noise = inventory.noise();
+    let end = hosts.iter().filter_map(|host| host.last_seen).max();
+    let stated = classify(inventory.operations(), contracts, end);
+    let compared = report::Compared::of(contracts);
+    report::operations(&stated, compared, selection.output, output)?;
+    report::surroundings(&stated, taken, &hosts, &noise, output);
+    let fails = stated.iter().any(|one| selection.fail_on.iter().any(|state| state == one.state.as_str()));
+    Ok(if fails { Verdict::No } else { Verdict::Done })
+}

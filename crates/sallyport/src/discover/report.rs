@@ -1,0 +1,233 @@
+//! What was found, for people and for programs. Everything here comes from logs, so it may be an attacker's.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+
+use inventory::{Contract, HostSummary, NoiseReport, State, Stated};
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::feed::Taken;
+use crate::cli::DiscoverFormat;
+use crate::output::{Format, Output, Tone, printable};
+
+/// Samples of noise that are shown of a kind.
+const NOISE_SAMPLES: usize = 3;
+
+/// Whether there was a document to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    WithDocuments,
+    WithNothing,
+}
+
+impl Compared {
+    pub(super) fn of(contracts: &[Contract]) -> Self {
+        if contracts.is_empty() { Self::WithNothing } else { Self::WithDocuments }
+    }
+}
+
+/// Prints the operations.
+pub(super) fn operations(
+    stated: &[Stated],
+    compared: Compared,
+    format: DiscoverFormat,
+    output: Output,
+) -> anyhow::Result<()> {
+    let as_json = output.format == Format::Json || format != DiscoverFormat::Table;
+    if as_json {
+        return Ok(stated.iter().try_for_each(|one| output.json(&object(one)))?);
+    }
+    let mut ordered: Vec<&Stated> = stated.iter().collect();
+    ordered.sort_by_key(|one| {
+        (attention(one.state), std::cmp::Reverse(one.seen.as_ref().map_or(0, |seen| seen.count)))
+    });
+    let rows = ordered.into_iter().map(|one| row(one, compared)).collect();
+    let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure"];
+    output.table(&head, rows, "no request was answered with success, so there is no operation")?;
+    Ok(())
+}
+
+/// What needs a person first comes first.
+const fn attention(state: State) -> u8 {
+    match state {
+        State::Zombie => 0,
+        State::Shadow => 1,
+        State::Orphan => 2,
+        State::Documented => 3,
+    }
+}
+
+fn row(one: &Stated, compared: Compared) -> Vec<String> {
+    let state = match compared {
+        Compared::WithDocuments => one.state.as_str(),
+        Compared::WithNothing => "seen",
+    };
+    let operation = format!("{}{}", one.host, one.path);
+    let mut cells = vec![state.to_owned(), one.method.clone(), operation];
+    match &one.seen {
+        None => cells.extend(["0".to_owned(), "0".to_owned(), String::new(), String::new()]),
+        Some(seen) => cells.extend([
+            seen.count.to_string(),
+            seen.callers.estimate.to_string(),
+            seen.last_seen.map(day).unwrap_or_default(),
+            format!("{:.2}", seen.confidence),
+        ]),
+    }
+    cells
+}
+
+fn object(one: &Stated) -> Value {
+    let mut object = json!({
+        "host": one.host,
+        "method": one.method,
+        "path": one.path,
+        "class": one.state.as_str(),
+    });
+    let seen = match &one.seen {
+        None => json!({
+            "count": 0, "first_seen": null, "last_seen": null, "confidence": 1.0, "examples": [],
+            "callers": { "estimate": 0, "named": 0, "sample": [] }, "statuses": {}, "auth": "not tested",
+        }),
+        Some(seen) => {
+            let statuses: BTreeMap<String, u64> =
+                seen.statuses.iter().map(|one| (one.status.to_string(), one.count)).collect();
+            let parameters: Vec<Value> = seen
+                .parameters
+                .iter()
+                .map(|one| json!({ "name": one.name, "type": one.kind.name() }))
+                .collect();
+            json!({
+                "count": seen.count,
+                "succeeded": seen.succeeded,
+                "first_seen": seen.first_seen.map(moment),
+                "last_seen": seen.last_seen.map(moment),
+                "confidence": (seen.confidence * 1_000.0).round() / 1_000.0,
+                "reasons": seen.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "examples": seen.examples,
+                "parameters": parameters,
+                "callers": {
+                    "estimate": seen.callers.estimate, "named": seen.callers.named, "sample": seen.callers.sample,
+                },
+                "statuses": statuses,
+                "content_types": seen.content_types,
+                "auth": auth(seen),
+            })
+        }
+    };
+    if let (Value::Object(object), Value::Object(seen)) = (&mut object, seen) {
+        object.extend(seen);
+    }
+    object
+}
+
+/// What traffic proves of credentials; never what the presence of a field suggests.
+fn auth(seen: &inventory::Operation) -> &'static str {
+    if 0 < seen.open_successes {
+        "open"
+    } else if 0 < seen.verified_successes && seen.untold_successes == 0 {
+        "verified only"
+    } else {
+        "not tested"
+    }
+}
+
+fn moment(millis: i64) -> String {
+    Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
+}
+
+fn day(millis: i64) -> String {
+    moment(millis).get(..10).unwrap_or_default().to_owned()
+}
+
+/// Says on standard error what was read, what was not, and what was left out.
+pub(super) fn surroundings(
+    stated: &[Stated],
+    taken: &[Taken],
+    hosts: &[HostSummary],
+    noise: &[NoiseReport],
+    output: Output,
+) {
+    let note = |text: &str| output.note(&printable(text));
+    for one in taken {
+        note(&format!(
+            "{}: {} ({}), {} lines, {} requests",
+            one.name,
+            one.format.as_str(),
+            one.why,
+            one.lines,
+            one.read
+        ));
+        for (kind, faults) in &one.faults {
+            note(&format!("  {} lines not read: {kind}", faults.count));
+            for (number, line) in &faults.samples {
+                note(&format!("    {}:{number}: {line}", one.name));
+            }
+        }
+    }
+    let mut kinds: BTreeMap<&str, (u64, Vec<&str>)> = BTreeMap::new();
+    for report in noise {
+        let (count, samples) = kinds.entry(report.kind.name()).or_default();
+        *count += report.count;
+        samples.extend(report.samples.iter().map(String::as_str));
+    }
+    for (kind, (count, samples)) in &kinds {
+        let samples: Vec<&str> = samples.iter().take(NOISE_SAMPLES).copied().collect();
+        note(&format!("no operation: {count} {kind} ({})", samples.join(", ")));
+    }
+    for host in hosts {
+        let name = if host.host.is_empty() { "(no host)" } else { &host.host };
+        let from = host.first_seen.map_or_else(|| "an unknown time".to_owned(), moment);
+        let to = host.last_seen.map_or_else(|| "an unknown time".to_owned(), moment);
+        note(&format!("{name}: {} requests from {from} to {to}", host.count));
+    }
+    let unnamed: u64 = stated
+        .iter()
+        .filter_map(|one| one.seen.as_ref())
+        .map(|seen| seen.count.saturating_sub(seen.callers.named))
+        .sum();
+    let all: u64 = stated.iter().filter_map(|one| one.seen.as_ref()).map(|seen| seen.count).sum();
+    if 0 < unnamed {
+        note(&format!(
+            "blind: of {all} requests {unnamed} name no caller; these are told apart by their addresses"
+        ));
+    }
+}
+
+/// Bytes and rate on a terminal, nowhere else.
+pub(super) struct Progress {
+    begun: Timestamp,
+    told: Timestamp,
+    bytes: usize,
+    output: Option<Output>,
+}
+
+impl Progress {
+    pub(super) fn new(output: Output) -> Self {
+        let is_watched = output.format == Format::Human && std::io::stderr().is_terminal();
+        let now = crate::system::now();
+        Self { begun: now, told: now, bytes: 0, output: is_watched.then_some(output) }
+    }
+
+    pub(super) fn advance(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let Some(output) = self.output else { return };
+        let now = crate::system::now();
+        if now.since(self.told).as_millis() < 200 {
+            return;
+        }
+        self.told = now;
+        let megabytes = self.bytes / 1_000_000;
+        let millis = now.since(self.begun).as_millis().max(1);
+        let rate = u128::try_from(self.bytes).unwrap_or_default() / millis / 1_000;
+        let text = output.tone(Tone::Faint, &format!("{megabytes} MB read, {rate} MB/s"));
+        // Where it cannot be written, nobody looks.
+        drop(write!(std::io::stderr().lock(), "\r{text}\u{1b}[K"));
+    }
+
+    pub(super) fn end(&self) {
+        if self.output.is_some() && self.told != self.begun {
+            drop(write!(std::io::stderr().lock(), "\r\u{1b}[K"));
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod e2e {
     mod answers_through_nginx;
     mod bad_peers;
     mod demo;
+    mod discover;
     mod first_contact;
     mod framing;
     mod headers;

@@ -66,6 +66,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
     fs::rename(&temporary, path).with_context(context)?;
     if let Some(folder) = path.parent() {
+        // A name alone is in the folder of the moment.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder).and_then(|folder| folder.sync_all()).with_context(context)?;
     }
     Ok(())

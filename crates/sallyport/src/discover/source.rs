@@ -49,7 +49,6 @@ impl Source {
             let before = bytes.len();
             let read = self.reader.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut bytes)?;
             self.is_over = read == 0;
-            let line_end = bytes.get(before..).and_then(|new| new.iter().rposition(|byte| *byte == b'\n'));
             if is_cutting {
                 // Inside of a line that is too long: only what stands behind its end is of use.
                 let first_end =
@@ -63,7 +62,6 @@ impl Source {
                 }
                 is_cutting = false;
             }
-            let _ = line_end;
             match bytes.iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => {
                     self.rest = bytes.split_off(end + 1);

@@ -28,8 +28,21 @@ struct Row {
 }
 
 const ALL: &[&str] = &[
-    "admin", "catalog", "config", "control", "enforce", "http1", "identity", "model", "policy", "proxy",
-    "record", "recorder", "store",
+    "admin",
+    "catalog",
+    "config",
+    "control",
+    "enforce",
+    "http1",
+    "identity",
+    "inventory",
+    "model",
+    "policy",
+    "proxy",
+    "record",
+    "recorder",
+    "store",
+    "traffic",
 ];
 
 /// The table. `foreign` lists direct dependencies; what those bring along is judged by licence and version.

@@ -86,12 +86,16 @@ pub struct Weights {
     pub below_plural: f64,
     /// A segment below anything else: the root, a version, a part of the interface.
     pub below_name: f64,
+    /// The first segment besides: parameters there are rare.
+    pub root: f64,
     /// A segment with ids below it.
     pub alternation: f64,
     /// And if it is a plural besides.
     pub plural: f64,
     /// Per logarithm of the number of strange siblings (one in five other nouns is a known word, so values bring known words along).
     pub company: f64,
+    /// A strange segment among siblings that are mostly strange, per logarithm of their number.
+    pub crowd: f64,
     /// A segment under many parents: names repeat below each entity, entities below their own only.
     pub spread: f64,
     /// A segment with names of its own below it, which no sibling has.
@@ -123,9 +127,11 @@ impl Default for Weights {
             below_collection: -0.8,
             below_plural: -0.4,
             below_name: 1.2,
+            root: 0.5,
             alternation: 1.2,
             plural: 0.8,
             company: 1.0,
+            crowd: 1.2,
             spread: 2.0,
             own_structure: 2.0,
             shared_structure: -3.0,

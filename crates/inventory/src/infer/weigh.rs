@@ -47,6 +47,8 @@ struct Seen<'a> {
     parents: usize,
     /// Methods that ended here, as bits.
     methods: u32,
+    /// Something follows.
+    below: bool,
     sources: Vec<Source<'a>>,
     /// Names that follow at the next place and the one after.
     follows: BTreeSet<(u8, &'a str)>,
@@ -85,6 +87,8 @@ pub(super) fn judge<'a>(
     }
     take_versions(&mut typed, typed_rest, context, judged);
     let evident = word_rest || values_known(context) || !values.sources.is_empty();
+    let distinct = typed.len();
+    let methods = typed.iter().fold(0, |methods, one| methods | one.methods);
     let ids: u64 = typed.iter().map(|one| one.count).sum();
     let parents = sources.iter().filter(|source| !source.pooled).count();
     weigh(&settings.weights, &mut wordlike, parents, context, collection);
@@ -92,7 +96,7 @@ pub(super) fn judge<'a>(
     split(
         &settings.weights,
         wordlike,
-        Evident { group: evident, pooled: word_rest, ids },
+        Evident { group: evident, pooled: word_rest, ids, distinct, methods },
         judged,
         &mut values,
     );
@@ -140,6 +144,7 @@ fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
                     apart: 0,
                     parents: 0,
                     methods: 0,
+                    below: false,
                     sources: Vec::new(),
                     follows: BTreeSet::new(),
                     score: 0.0,
@@ -150,6 +155,8 @@ fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
                     one.apart = one.apart.saturating_add(kid.node.total);
                     one.parents = one.parents.saturating_add(1);
                 }
+                let groups = [&kid.node.words, &kid.node.typed];
+                one.below |= groups.iter().any(|group| !group.kids.is_empty() || group.rest.is_some());
                 for (key, _) in &kid.node.ends {
                     one.methods |= key.method.bit();
                 }
@@ -332,6 +339,15 @@ fn weigh(
     let with: Vec<&Seen<'_>> = wordlike.iter().filter(|one| !one.follows.is_empty()).collect();
     let others = to_f64(structured.saturating_sub(1)).max(1.0);
     let usual = with.iter().map(|one| likeness_of(one, &spread_of, others).0).sum::<f64>() / (others + 1.0);
+    // Of names 29 % are strange, of values 80 %: where most siblings are strange, what holds for all of them tells nothing of any.
+    let crowd = strange >= 4 && strange.saturating_mul(5) >= wordlike.len().saturating_mul(3);
+    let shares: Vec<f64> = wordlike
+        .iter()
+        .filter(|one| words::likeness(stem(one.text)) < 0.0)
+        .filter_map(|one| spread_share(one, parents))
+        .map(|(share, _)| share)
+        .collect();
+    let usual_spread = shares.iter().sum::<f64>() / to_f64(shares.len()).max(1.0);
     let plural = words::is_plural(&context.literal);
     for one in wordlike.iter_mut() {
         lexical(weights, one, &kinds, &choices);
@@ -342,8 +358,14 @@ fn weigh(
             one.add(amount, "below a collection");
         } else {
             one.add(weights.below_name, "below no collection");
+            if context.depth == 0 {
+                one.add(weights.root, "at the root");
+            }
         }
-        spread(weights, one, parents, strange);
+        spread(weights, one, parents, if crowd { usual_spread } else { 0.3 });
+        if crowd && words::likeness(stem(one.text)) < 0.0 {
+            one.add(-weights.crowd * (to_f64(strange) / 6.0).max(1.0).ln(), "one of many strange siblings");
+        }
         structure(weights, one, &spread_of, structured, usual);
         alternation(weights, one);
     }
@@ -397,27 +419,28 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: 
         }
         ValueKind::Code if alike >= 3 => one.add(-2.0, "one of several words with numbers"),
         ValueKind::Code => one.add(if likeness >= 0.5 { 0.0 } else { -0.5 }, "a word with a number"),
-        ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { -1.0 }, "a file"),
+        ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { -0.3 }, "a file"),
         ValueKind::Domain => one.add(-2.0, "a host name"),
         _ => {}
     }
 }
 
-/// Names recur below each value of a parameter; what belongs to one of them does not. Entries of a list that is shared by all
-/// recur as well, so recurrence says the less, the more strange siblings there are.
-fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, strange: usize) {
+/// Names recur below each value of a parameter; what belongs to one of them does not. `usual` is the share at which neither is the case.
+fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, usual: f64) {
+    let Some((share, trust)) = spread_share(one, parents) else { return };
+    let amount = weights.spread * trust * (share - usual.max(0.3)) * 1.4;
+    one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
+}
+
+/// The share of the parents that it could occur below at which it does, and how much that says.
+fn spread_share(one: &Seen<'_>, parents: usize) -> Option<(f64, f64)> {
     let chances = usize::try_from(one.apart).unwrap_or(usize::MAX).min(parents);
     if chances < 2 {
-        return;
+        return None;
     }
     let chances = to_f64(chances);
     let share = (to_f64(one.parents) - 1.0) / (chances - 1.0);
-    let trust = ((chances - 1.0) / 3.0).min(1.0);
-    let mut amount = weights.spread * trust * (share - 0.3) * 1.4;
-    if amount > 0.0 && words::likeness(stem(one.text)) < 0.3 {
-        amount /= 1.0 + to_f64(strange) / 6.0;
-    }
-    one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
+    Some((share, ((chances - 1.0) / 3.0).min(1.0)))
 }
 
 fn structure(
@@ -434,7 +457,8 @@ fn structure(
     let (alike, own) = likeness_of(one, spread_of, others);
     // Two siblings may be alike by chance; many are not.
     let trust = ((others + 1.0) / 5.0).min(1.0);
-    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
+    let same = if alike > 0.7 && one.follows.len() >= 3 { 2.0 } else { 1.0 };
+    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust * same;
     if amount < 0.0 {
         one.add(amount, "followed by the same names as its siblings");
     } else if others >= 3.0 && usual >= 0.25 && alike < 0.05 {
@@ -491,6 +515,9 @@ struct Evident {
     pooled: bool,
     /// Requests with values of a typed form.
     ids: u64,
+    /// Distinct such values, and the methods they answer.
+    distinct: usize,
+    methods: u32,
 }
 
 /// Parts the wordlike segments of a place into names and values.
@@ -512,18 +539,24 @@ fn split<'a>(
         doubtful.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).collect();
     let number = to_f64(strange.len());
     let most = strange.iter().map(|one| one.count).max().unwrap_or(0);
-    let methods = strange.iter().fold(0, |methods, one| methods | one.methods);
+    let leaves = to_f64(strange.iter().filter(|one| !one.below).count());
+    let methods = strange.iter().fold(evident.methods, |methods, one| methods | one.methods);
     let ids = weights.group * (to_f64_u64(evident.ids) / (requests + 1.0)).min(1.0);
     let group = evident.group || evidence + ids - weights.openness * open >= weights.group;
     // The more strange values there are, the more of the known words must be values too.
-    let company = -weights.company * (1.0 + 0.2 * number).ln();
+    let company = -weights.company * (1.0 + 0.8 * number).ln();
     let closed = number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
             one.add(weights.openness * open, "its siblings are an open set");
-            one.add(company, "among strange siblings");
+            if words::likeness(stem(one.text)) >= 0.0 {
+                one.add(company, "among strange siblings");
+            }
             popular(weights, one, most);
-            if number >= 4.0 && one.methods != 0 && one.methods & methods == 0 {
+            if number >= 3.0 && one.below && leaves * 10.0 >= number * 9.0 {
+                one.add(weights.unlike, "has followers, as no strange sibling has");
+            }
+            if number + to_f64(evident.distinct) >= 4.0 && one.methods != 0 && one.methods & methods == 0 {
                 one.add(weights.methods, "methods that no such sibling has");
             }
         }

@@ -94,6 +94,8 @@ pub struct Weights {
     pub plural: f64,
     /// Per logarithm of the number of strange siblings (one in five other nouns is a known word, so values bring known words along).
     pub company: f64,
+    /// The most that this may be: some known words among values are names all the same.
+    pub company_most: f64,
     /// A strange segment among siblings that are mostly strange, per logarithm of their number.
     pub crowd: f64,
     /// A segment under many parents: names repeat below each entity, entities below their own only.
@@ -131,6 +133,7 @@ impl Default for Weights {
             alternation: 1.2,
             plural: 0.8,
             company: 1.0,
+            company_most: 3.5,
             crowd: 1.2,
             spread: 2.0,
             own_structure: 2.0,

@@ -174,7 +174,7 @@ fn follow<'a>(node: &'a Node, step: u8, follows: &mut BTreeSet<(u8, &'a str)>) {
             if follows.len() >= FOLLOWERS_MAX {
                 return;
             }
-            if words::likeness(&kid.text) > 0.0 {
+            if !kid.text.starts_with(JOINED) && words::likeness(&kid.text) > 0.0 {
                 follows.insert((step, &kid.text));
             }
             if step == 1 {
@@ -309,7 +309,16 @@ fn take_versions<'a>(
         .filter(|(step, _)| *step == 1)
         .map(|(_, text)| *text)
         .collect();
-    if names.len() >= if named { 1 } else { 5 } {
+    let only = typed.len() == 1 && typed.iter().all(|one| one.count >= 30);
+    if names.len()
+        >= if named {
+            1
+        } else if only {
+            2
+        } else {
+            5
+        }
+    {
         for one in typed.drain(..) {
             let why = "a version: few of its kind, with many names below".into();
             judged.literals.insert(one.text.into(), Named { sources: one.sources, certainty: 0.95, why });
@@ -398,7 +407,7 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: 
     }
     let choice = words::choice(one.text);
     if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
-        one.add(-4.0, "one of several entries of a closed list");
+        one.add(-2.5, "one of several entries of a closed list");
     }
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
@@ -456,7 +465,7 @@ fn structure(
     let others = to_f64(structured.saturating_sub(1));
     let (alike, own) = likeness_of(one, spread_of, others);
     // Two siblings may be alike by chance; many are not.
-    let trust = ((others + 1.0) / 5.0).min(1.0);
+    let trust = ((others + 1.0) / 10.0).min(1.0);
     let same = if alike > 0.7 && one.follows.len() >= 3 { 2.0 } else { 1.0 };
     let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust * same;
     if amount < 0.0 {
@@ -544,7 +553,7 @@ fn split<'a>(
     let ids = weights.group * (to_f64_u64(evident.ids) / (requests + 1.0)).min(1.0);
     let group = evident.group || evidence + ids - weights.openness * open >= weights.group;
     // The more strange values there are, the more of the known words must be values too.
-    let company = -weights.company * (1.0 + 0.8 * number).ln();
+    let company = -(weights.company * (1.0 + 0.8 * number).ln()).min(weights.company_most);
     let closed = number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
@@ -588,7 +597,7 @@ fn split<'a>(
 
 /// A name may be asked for far more often than any value; among values, the most popular leads the next by little (Zipf).
 fn popular(weights: &Weights, one: &mut Seen<'_>, most: u64) {
-    if most == 0 || words::likeness(stem(one.text)) < 0.0 {
+    if most == 0 || words::likeness(stem(one.text)) < 0.25 {
         return;
     }
     let lead = (to_f64_u64(one.count) / to_f64_u64(most)).ln();

@@ -375,7 +375,7 @@ fn weigh(
         if crowd && words::likeness(stem(one.text)) < 0.0 {
             one.add(-weights.crowd * (to_f64(strange) / 6.0).max(1.0).ln(), "one of many strange siblings");
         }
-        structure(weights, one, &spread_of, structured, usual);
+        structure(weights, one, &spread_of, structured, usual, context.after_parameter);
         alternation(weights, one);
     }
 }
@@ -458,6 +458,7 @@ fn structure(
     spread_of: &BTreeMap<(u8, &str), usize>,
     structured: usize,
     usual: f64,
+    after_parameter: bool,
 ) {
     if one.follows.is_empty() || structured < 2 {
         return;
@@ -465,9 +466,9 @@ fn structure(
     let others = to_f64(structured.saturating_sub(1));
     let (alike, own) = likeness_of(one, spread_of, others);
     // Two siblings may be alike by chance; many are not.
-    let trust = ((others + 1.0) / 10.0).min(1.0);
-    let same = if alike > 0.7 && one.follows.len() >= 3 { 2.0 } else { 1.0 };
-    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust * same;
+    let same = alike > 0.7 && one.follows.len() >= 3 && (after_parameter || others >= 4.0);
+    let trust = if same { 1.6 } else { ((others + 1.0) / 10.0).min(1.0) };
+    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
     if amount < 0.0 {
         one.add(amount, "followed by the same names as its siblings");
     } else if others >= 3.0 && usual >= 0.25 && alike < 0.05 {

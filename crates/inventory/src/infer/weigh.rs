@@ -359,7 +359,7 @@ fn weigh(
     let usual_spread = shares.iter().sum::<f64>() / to_f64(shares.len()).max(1.0);
     let plural = words::is_plural(&context.literal);
     for one in wordlike.iter_mut() {
-        lexical(weights, one, &kinds, &choices);
+        lexical(weights, one, &kinds, &choices, context);
         if context.after_parameter {
             one.add(weights.after_parameter, "follows a parameter");
         } else if plural {
@@ -392,7 +392,7 @@ fn stem(text: &str) -> &str {
     token::file_extension(text).map_or(text, |(stem, _)| stem)
 }
 
-fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: &[Option<usize>]) {
+fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: &[Option<usize>], context: &Context<'_>) {
     one.add(weights.base, "most segments are names");
     if words::is_self(one.text) {
         one.add(4.0, "stands for the caller or the whole");
@@ -407,7 +407,7 @@ fn lexical(weights: &Weights, one: &mut Seen<'_>, kinds: &[ValueKind], choices: 
     }
     let choice = words::choice(one.text);
     if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
-        one.add(-2.5, "one of several entries of a closed list");
+        one.add(if context.after_parameter { -4.0 } else { -2.5 }, "one of several entries of a closed list");
     }
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
@@ -508,7 +508,11 @@ fn alternation(weights: &Weights, one: &mut Seen<'_>) {
     let ids = one
         .sources
         .iter()
-        .any(|source| source.node.typed.kids.len() >= 2 || source.node.typed.rest.is_some());
+        .any(|source| {
+            let typed = &source.node.typed;
+            let dates = typed.kids.iter().all(|kid| matches!(token::read(&kid.text).kind, ValueKind::Date | ValueKind::Month));
+            !dates && (typed.kids.len() >= 2 || typed.rest.is_some())
+        });
     if ids {
         one.add(weights.alternation, "followed by ids");
         if words::is_plural(one.text) {

@@ -14,10 +14,12 @@ use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::tree::{JOINED, Node};
 
+mod apart;
 mod emit;
 mod frame;
 mod known;
 mod naming;
+mod score;
 mod soft;
 mod weigh;
 

@@ -260,3 +260,6 @@ fn sort(exchange: &Exchange<'_>) -> Sort {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod styles;

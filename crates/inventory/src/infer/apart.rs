@@ -9,6 +9,7 @@ use crate::operation::ValueKind;
 use crate::settings::Force;
 use crate::token;
 use crate::tree::JOINED;
+use crate::words;
 
 /// What is known beforehand, by documents, routes or people.
 pub(super) fn take_known<'a>(
@@ -126,20 +127,19 @@ pub(super) fn take_versions<'a>(
     );
     let names: BTreeSet<&str> = typed
         .iter()
-        .flat_map(|one| one.follows.iter())
-        .filter(|(step, _)| *step == 1)
-        .map(|(_, text)| *text)
+        .flat_map(|one| one.sources.iter())
+        .flat_map(|source| source.node.words.kids.iter())
+        .map(|kid| &*kid.text)
+        .filter(|text| !text.starts_with(JOINED) && (named || words::likeness(text) > 0.0))
         .collect();
-    let only = typed.len() == 1 && typed.iter().all(|one| one.count >= 30);
-    if names.len()
-        >= if named {
-            1
-        } else if only {
-            2
-        } else {
-            5
-        }
-    {
+    let only =
+        typed.len() == 1 && typed.iter().all(|one| one.count >= 30) && !words::is_plural(&context.literal);
+    let enough = match (named, only) {
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => 5,
+    };
+    if names.len() >= enough {
         for one in typed.drain(..) {
             let why = "a version: few of its kind, with many names below".into();
             judged.literals.insert(one.text.into(), Named { sources: one.sources, certainty: 0.95, why });

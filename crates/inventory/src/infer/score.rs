@@ -27,6 +27,7 @@ pub(super) fn weigh(
     }
     let kinds: Vec<ValueKind> = wordlike.iter().map(|one| token::read(one.text).kind).collect();
     let choices: Vec<Option<usize>> = wordlike.iter().map(|one| words::choice(one.text)).collect();
+    let codes = wordlike.iter().filter(|one| is_short_code(one.text)).count();
     let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count();
     let with: Vec<&Seen<'_>> = wordlike.iter().filter(|one| !one.follows.is_empty()).collect();
     let others = to_f64(structured.saturating_sub(1)).max(1.0);
@@ -42,7 +43,7 @@ pub(super) fn weigh(
     let usual_spread = shares.iter().sum::<f64>() / to_f64(shares.len()).max(1.0);
     let plural = words::is_plural(&context.literal);
     for one in wordlike.iter_mut() {
-        lexical(weights, one, &kinds, &choices, context);
+        lexical(weights, one, &kinds, &choices, codes, context);
         if context.after_parameter {
             one.add(weights.after_parameter, "follows a parameter");
         } else if plural {
@@ -73,6 +74,7 @@ fn lexical(
     one: &mut Seen<'_>,
     kinds: &[ValueKind],
     choices: &[Option<usize>],
+    codes: usize,
     context: &Context<'_>,
 ) {
     one.add(weights.base, "most segments are names");
@@ -90,6 +92,9 @@ fn lexical(
     let choice = words::choice(one.text);
     if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
         one.add(if context.after_parameter { -4.0 } else { -2.5 }, "one of several entries of a closed list");
+    }
+    if is_short_code(one.text) && codes >= 3 {
+        one.add(-2.5, "one of several short codes in capitals");
     }
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
@@ -114,6 +119,11 @@ fn lexical(
         ValueKind::Domain => one.add(-2.0, "a host name"),
         _ => {}
     }
+}
+
+/// `FRA`, `LH`: codes of two to four capitals, as registries of all kinds issue them.
+fn is_short_code(text: &str) -> bool {
+    (2..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Names recur below each value of a parameter; what belongs to one of them does not. `usual` is the share at which neither is the case.

@@ -3,7 +3,7 @@
 /// What bounds memory. Two inventories can be merged only if these are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Distinct wordlike values kept at a place of a path, by how many places before it are already sampled. 512 holds the names that
+    /// Distinct wordlike values kept at a place of a path, by how many places before it are already sampled. 384 holds the names that
     /// follow one another in any interface known to us; below a sampled place the samples are pooled, so few suffice.
     pub words: [usize; 4],
     /// The same for values of a typed form (numbers, ids). Their form tells what they are; they are kept for what follows them.
@@ -27,8 +27,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            words: [512, 32, 12, 6],
-            typed: [64, 16, 6, 3],
+            words: [384, 48, 32, 24],
+            typed: [48, 12, 6, 4],
             segments: 32,
             segment_bytes: 255,
             hosts: 1_000,

@@ -6,7 +6,7 @@ use crate::infer::Context;
 use crate::infer::weigh::Seen;
 use crate::operation::ValueKind;
 use crate::settings::Weights;
-use crate::token;
+use crate::token::{self, Strength};
 use crate::words;
 
 pub(super) fn weigh(
@@ -31,7 +31,9 @@ pub(super) fn weigh(
     let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0).count();
     let with: Vec<&Seen<'_>> = wordlike.iter().filter(|one| !one.follows.is_empty()).collect();
     let others = to_f64(structured.saturating_sub(1)).max(1.0);
-    let usual = with.iter().map(|one| likeness_of(one, &spread_of, others).0).sum::<f64>() / (others + 1.0);
+    let share = with.iter().map(|one| likeness_of(one, &spread_of, others).0).sum::<f64>() / (others + 1.0);
+    let count = with.iter().map(|one| to_f64_u64(one.count)).sum::<f64>() / (others + 1.0);
+    let usual = Usual { share, count };
     // Of names 29 % are strange, of values 80 %: where most siblings are strange, what holds for all of them tells nothing of any.
     let crowd = strange >= 4 && strange.saturating_mul(5) >= wordlike.len().saturating_mul(3);
     let shares: Vec<f64> = wordlike
@@ -62,6 +64,15 @@ pub(super) fn weigh(
         structure(weights, one, &spread_of, structured, usual, context.after_parameter);
         alternation(weights, one);
     }
+}
+
+/// What is usual of the segments at a place that something follows.
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    /// The mean share of siblings with the same followers.
+    share: f64,
+    /// The mean number of requests.
+    count: f64,
 }
 
 /// The name of a file without its ending.
@@ -149,7 +160,7 @@ fn structure(
     one: &mut Seen<'_>,
     spread_of: &BTreeMap<(u8, &str), usize>,
     structured: usize,
-    usual: f64,
+    usual: Usual,
     after_parameter: bool,
 ) {
     if one.follows.is_empty() || structured < 2 {
@@ -163,7 +174,7 @@ fn structure(
     let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
     if amount < 0.0 {
         one.add(amount, "followed by the same names as its siblings");
-    } else if others >= 3.0 && usual >= 0.25 && alike < 0.05 {
+    } else if others >= 3.0 && usual.share >= 0.25 && alike < 0.05 && to_f64_u64(one.count) >= usual.count {
         one.add(weights.unlike, "unlike its siblings, which are alike");
     }
     if own >= 1.0 {
@@ -215,7 +226,9 @@ fn alternation(weights: &Weights, one: &mut Seen<'_>) {
 
 /// A name may be asked for far more often than any value; among values, the most popular leads the next by little (Zipf).
 pub(super) fn popular(weights: &Weights, one: &mut Seen<'_>, most: u64) {
-    if most == 0 || words::likeness(stem(one.text)) < 0.25 {
+    let likeness = words::likeness(stem(one.text));
+    let listed = likeness < 0.25 && token::read(one.text).strength != Strength::Word;
+    if most == 0 || likeness < 0.0 || listed {
         return;
     }
     let lead = (to_f64_u64(one.count) / to_f64_u64(most)).ln();

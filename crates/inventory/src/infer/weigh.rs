@@ -235,7 +235,9 @@ fn split<'a>(
     let group = evident.group || evidence + ids - weights.openness * open >= weights.group;
     // The more strange values there are, the more of the known words must be values too.
     let company = -(weights.company * (1.0 + 0.8 * number).ln()).min(weights.company_most);
-    let closed = number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
+    let crowd = number > 6.0 && number * 5.0 >= to_f64(wordlike.len()) * 3.0;
+    let closed =
+        !crowd && number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
             one.add(weights.openness * open, "its siblings are an open set");

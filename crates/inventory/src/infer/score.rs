@@ -169,8 +169,14 @@ fn structure(
     let others = to_f64(structured.saturating_sub(1));
     let (alike, own) = likeness_of(one, spread_of, others);
     // Two siblings may be alike by chance; many are not.
+    let next = one.follows.iter().filter(|follower| follower.0 == 1).count();
     let same = alike > 0.7 && one.follows.len() >= 3 && (after_parameter || others >= 4.0);
-    let trust = if same { 1.6 } else { ((others + 1.0) / 10.0).min(1.0) };
+    let choice = alike > 0.75 && next >= 2 && after_parameter && others >= 2.0;
+    let trust = match (choice, same) {
+        (true, _) => 2.2,
+        (false, true) => 1.6,
+        (false, false) => ((others + 1.0) / 10.0).min(1.0),
+    };
     let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
     if amount < 0.0 {
         one.add(amount, "followed by the same names as its siblings");

@@ -175,7 +175,8 @@ fn follow<'a>(node: &'a Node, step: u8, follows: &mut BTreeSet<(u8, &'a str)>) {
             if follows.len() >= FOLLOWERS_MAX {
                 return;
             }
-            if !kid.text.starts_with(JOINED) && words::likeness(&kid.text) > 0.0 {
+            let name = words::likeness(&kid.text) > 0.0 || words::choice(&kid.text).is_some();
+            if name && !kid.text.starts_with(JOINED) {
                 follows.insert((step, &kid.text));
             }
             if step == 1 {

@@ -102,7 +102,7 @@ fn lexical(
     }
     let choice = words::choice(one.text);
     if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
-        one.add(if context.after_parameter { -4.0 } else { -2.5 }, "one of several entries of a closed list");
+        one.add(if context.after_parameter { -6.5 } else { -2.5 }, "one of several entries of a closed list");
     }
     if is_short_code(one.text) && codes >= 3 {
         one.add(-2.5, "one of several short codes in capitals");

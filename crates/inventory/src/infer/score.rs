@@ -57,7 +57,7 @@ pub(super) fn weigh(
                 one.add(weights.root, "at the root");
             }
         }
-        spread(weights, one, parents, if crowd { usual_spread } else { 0.3 });
+        spread(weights, one, parents, if crowd { usual_spread } else { 0.0 });
         if crowd && words::likeness(stem(one.text)) < 0.0 {
             one.add(-weights.crowd * (to_f64(strange) / 6.0).max(1.0).ln(), "one of many strange siblings");
         }
@@ -65,6 +65,11 @@ pub(super) fn weigh(
         alternation(weights, one);
     }
 }
+
+/// From so many of a kind on it is no chance that they are siblings.
+const SEVERAL: usize = 3;
+/// So many versions of an interface live side by side at most.
+const VERSIONS_MAX: usize = 5;
 
 /// What is usual of the segments at a place that something follows.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +95,7 @@ fn lexical(
 ) {
     one.add(weights.base, "most segments are names");
     if words::is_self(one.text) {
-        one.add(4.0, "stands for the caller or the whole");
+        one.add(weights.whole, "stands for the caller or the whole");
         return;
     }
     let likeness = words::likeness(stem(one.text));
@@ -102,17 +107,20 @@ fn lexical(
     }
     let choice = words::choice(one.text);
     if choice.is_some() && choices.iter().filter(|other| **other == choice).count() >= 2 {
-        one.add(if context.after_parameter { -6.5 } else { -2.5 }, "one of several entries of a closed list");
+        one.add(
+            if context.after_parameter { weights.choice_behind_parameter } else { weights.choice },
+            "one of several entries of a closed list",
+        );
     }
-    if is_short_code(one.text) && codes >= 3 {
-        one.add(-2.5, "one of several short codes in capitals");
+    if is_short_code(one.text) && codes >= SEVERAL {
+        one.add(weights.short_code, "one of several short codes in capitals");
     }
     let form = token::read(one.text);
     let alike = kinds.iter().filter(|kind| **kind == form.kind).count();
     match form.kind {
         ValueKind::Version => {
             let dotted = one.text.matches('.').count() >= 2;
-            let amount = if alike <= 5 && !dotted { 3.0 } else { -2.5 - to_f64(alike.min(6)) * 0.5 };
+            let amount = if alike <= VERSIONS_MAX && !dotted { weights.version } else { weights.versions };
             one.add(amount, "a version");
         }
         ValueKind::Locale
@@ -122,12 +130,14 @@ fn lexical(
         | ValueKind::Boolean
             if alike >= 2 =>
         {
-            one.add(-4.0, "one of several entries of a closed list");
+            one.add(weights.entry, "one of several entries of a closed list");
         }
-        ValueKind::Code if alike >= 3 => one.add(-2.0, "one of several words with numbers"),
-        ValueKind::Code => one.add(if likeness >= 0.5 { 0.0 } else { -0.5 }, "a word with a number"),
-        ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { -0.3 }, "a file"),
-        ValueKind::Domain => one.add(-2.0, "a host name"),
+        ValueKind::Code if alike >= SEVERAL => one.add(weights.numbered, "one of several words with numbers"),
+        ValueKind::Code => {
+            one.add(if likeness >= 0.5 { 0.0 } else { weights.number }, "a word with a number")
+        }
+        ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { weights.file }, "a file"),
+        ValueKind::Domain => one.add(weights.host, "a host name"),
         _ => {}
     }
 }
@@ -140,7 +150,8 @@ fn is_short_code(text: &str) -> bool {
 /// Names recur below each value of a parameter; what belongs to one of them does not. `usual` is the share at which neither is the case.
 fn spread(weights: &Weights, one: &mut Seen<'_>, parents: usize, usual: f64) {
     let Some((share, trust)) = spread_share(one, parents) else { return };
-    let amount = weights.spread * trust * (share - usual.max(0.3)) * 1.4;
+    let amount =
+        weights.spread * trust * (share - usual.max(weights.spread_even)) / (1.0 - weights.spread_even);
     one.add(amount, if amount > 0.0 { "occurs below many parents" } else { "occurs below one parent only" });
 }
 
@@ -170,17 +181,23 @@ fn structure(
     let (alike, own) = likeness_of(one, spread_of, others);
     // Two siblings may be alike by chance; many are not.
     let next = one.follows.iter().filter(|follower| follower.0 == 1).count();
-    let same = alike > 0.7 && one.follows.len() >= 3 && (after_parameter || others >= 4.0);
-    let choice = alike > 0.75 && next >= 2 && after_parameter && others >= 2.0;
+    let same = alike > weights.identical && one.follows.len() >= 3 && (after_parameter || others >= 4.0);
+    let choice = alike > weights.identical && next >= 2 && after_parameter && others >= 2.0;
     let trust = match (choice, same) {
-        (true, _) => 2.2,
-        (false, true) => 1.6,
+        (true, _) => weights.trust_choice,
+        (false, true) => weights.trust_identical,
         (false, false) => ((others + 1.0) / 10.0).min(1.0),
     };
-    let amount = weights.shared_structure * ((alike - 0.15) / 0.4).clamp(0.0, 1.0) * trust;
+    let amount = weights.shared_structure
+        * ((alike - weights.alike_from) / (weights.alike_full - weights.alike_from)).clamp(0.0, 1.0)
+        * trust;
     if amount < 0.0 {
         one.add(amount, "followed by the same names as its siblings");
-    } else if others >= 3.0 && usual.share >= 0.25 && alike < 0.05 && to_f64_u64(one.count) >= usual.count {
+    } else if others >= 3.0
+        && usual.share >= weights.usual
+        && alike < weights.unlike_below
+        && to_f64_u64(one.count) >= usual.count
+    {
         one.add(weights.unlike, "unlike its siblings, which are alike");
     }
     if own >= 1.0 {
@@ -239,7 +256,7 @@ pub(super) fn popular(weights: &Weights, one: &mut Seen<'_>, most: u64) {
     }
     let lead = (to_f64_u64(one.count) / to_f64_u64(most)).ln();
     if lead > 0.0 {
-        one.add((weights.popular * lead).min(3.0), "asked for more often than any value");
+        one.add((weights.popular * lead).min(weights.popular_most), "asked for more often than any value");
     }
 }
 

@@ -14,10 +14,12 @@ use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::tree::{JOINED, Node};
 
+mod apart;
 mod emit;
 mod frame;
 mod known;
 mod naming;
+mod score;
 mod soft;
 mod weigh;
 
@@ -119,9 +121,10 @@ pub(crate) fn operations(inventory: &Inventory, name: &str, host: &Host) -> Vec<
 
 /// The structure of a host.
 pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Structure {
-    let mut soft = soft::SoftPages::find(&host.succeeded);
-    let pruned = soft.prune(&host.succeeded);
-    let seen = pruned.as_ref().unwrap_or(&host.succeeded);
+    let mut soft = soft::SoftPages::find([&host.succeeded, &host.pages]);
+    let pruned = [soft.prune(&host.succeeded), soft.prune(&host.pages)];
+    let [succeeded, pages] = &pruned;
+    let seen = [succeeded.as_ref().unwrap_or(&host.succeeded), pages.as_ref().unwrap_or(&host.pages)];
     let known = Known::build(&inventory.settings, name, seen);
     let inference = Inference { settings: &inventory.settings };
     let context = Context {
@@ -132,7 +135,11 @@ pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Struc
         known: vec![&known],
         names: Vec::new(),
     };
-    let sources = vec![Source { node: seen, way: None, known: true, pooled: false }];
+    let sources: Vec<Source<'_>> = seen
+        .into_iter()
+        .filter(|node| node.total > 0)
+        .map(|node| Source { node, way: None, known: true, pooled: false })
+        .collect();
     let root = inference.place(&sources, &context);
     Structure { root, soft: soft.into_seen() }
 }

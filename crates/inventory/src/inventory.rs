@@ -34,6 +34,8 @@ pub struct Inventory {
 pub(crate) struct Host {
     /// Answered with success.
     pub(crate) succeeded: Node,
+    /// Pages (HTML), apart since a host may answer any path with one, and what nobody offers must not crowd out what is.
+    pub(crate) pages: Node,
     /// Answered otherwise: no evidence for an operation, but counted where one is found.
     pub(crate) failed: Node,
     pub(crate) noise: BTreeMap<NoiseKind, Sighting>,
@@ -227,6 +229,7 @@ impl Host {
         self.first = least(self.first, tally.first);
         self.last = self.last.max(tally.last);
         let (node, key) = match sort {
+            Sort::Succeeded(key) if key.page => (&mut self.pages, key),
             Sort::Succeeded(key) => (&mut self.succeeded, key),
             Sort::Failed(key) => (&mut self.failed, key),
             Sort::Noise(kind) => {
@@ -241,6 +244,7 @@ impl Host {
 
     fn merge(&mut self, other: Self, limits: &Limits) {
         self.succeeded.merge(other.succeeded, limits);
+        self.pages.merge(other.pages, limits);
         self.failed.merge(other.failed, limits);
         for (kind, sighting) in other.noise {
             self.noise.entry(kind).or_default().merge(sighting);
@@ -283,3 +287,6 @@ fn sort(exchange: &Exchange<'_>) -> Sort {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod styles;

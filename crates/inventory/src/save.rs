@@ -65,6 +65,7 @@ struct SavedHost {
     last: Option<i64>,
     noise: Vec<(String, u64, Vec<String>)>,
     succeeded: Vec<SavedNode>,
+    pages: Vec<SavedNode>,
     failed: Vec<SavedNode>,
 }
 
@@ -186,6 +187,7 @@ fn save_host(name: &str, host: &Host) -> SavedHost {
             })
             .collect(),
         succeeded: save_tree(&host.succeeded),
+        pages: save_tree(&host.pages),
         failed: save_tree(&host.failed),
     }
 }
@@ -233,6 +235,7 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
 fn load_host(saved: SavedHost, limits: &Limits) -> Result<Host, LoadInventoryError> {
     let mut host = Host {
         succeeded: load_tree(saved.succeeded, limits)?,
+        pages: load_tree(saved.pages, limits)?,
         failed: load_tree(saved.failed, limits)?,
         first: saved.first,
         last: saved.last,

@@ -3,7 +3,7 @@
 /// What bounds memory. Two inventories can be merged only if these are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Distinct wordlike values kept at a place of a path, by how many places before it are already sampled. 512 holds the names that
+    /// Distinct wordlike values kept at a place of a path, by how many places before it are already sampled. 384 holds the names that
     /// follow one another in any interface known to us; below a sampled place the samples are pooled, so few suffice.
     pub words: [usize; 4],
     /// The same for values of a typed form (numbers, ids). Their form tells what they are; they are kept for what follows them.
@@ -27,8 +27,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            words: [512, 32, 12, 6],
-            typed: [64, 16, 6, 3],
+            words: [384, 48, 32, 24],
+            typed: [48, 12, 6, 4],
             segments: 32,
             segment_bytes: 255,
             hosts: 1_000,
@@ -71,7 +71,9 @@ pub struct Prior {
     pub path: String,
 }
 
-/// Weights of the model, in natural logarithms of odds that a segment is a name rather than a value.
+/// Weights of the model, in natural logarithms of odds that a segment is a name rather than a value, and the points on its scales.
+///
+/// They were set on the discovery benchmark by hand and checked on other seeds of it and on interfaces written for the purpose (the crate's tests).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights {
     /// A segment whose every word is common in interfaces. Over held-out documents 71 % of names and 27 % of other nouns are known words.
@@ -86,12 +88,18 @@ pub struct Weights {
     pub below_plural: f64,
     /// A segment below anything else: the root, a version, a part of the interface.
     pub below_name: f64,
+    /// The first segment besides: parameters there are rare.
+    pub root: f64,
     /// A segment with ids below it.
     pub alternation: f64,
     /// And if it is a plural besides.
     pub plural: f64,
     /// Per logarithm of the number of strange siblings (one in five other nouns is a known word, so values bring known words along).
     pub company: f64,
+    /// The most that this may be: some known words among values are names all the same.
+    pub company_most: f64,
+    /// A strange segment among siblings that are mostly strange, per logarithm of their number.
+    pub crowd: f64,
     /// A segment under many parents: names repeat below each entity, entities below their own only.
     pub spread: f64,
     /// A segment with names of its own below it, which no sibling has.
@@ -110,6 +118,46 @@ pub struct Weights {
     pub closed: f64,
     /// A segment that begins with a verb.
     pub verb: f64,
+    /// `me`, `all`, `latest`, `healthz`: words that no entity is called.
+    pub whole: f64,
+    /// Two or more words of one closed list (days, environments, formats) are siblings. They may be reports of that name, so it is no proof.
+    pub choice: f64,
+    /// The same behind a parameter, where nothing else varies: must outweigh known words under many parents (2.2 + 0.3 + 1.2 + 2.0).
+    pub choice_behind_parameter: f64,
+    /// Three or more codes of two to four capitals are siblings.
+    pub short_code: f64,
+    /// A version such as `v2`; up to five may live side by side.
+    pub version: f64,
+    /// More versions than an interface has, or one in three parts: the version of an entity.
+    pub versions: f64,
+    /// Two or more entries of one registry (languages, countries, currencies, regions) are siblings.
+    pub entry: f64,
+    /// Three or more words with numbers are siblings.
+    pub numbered: f64,
+    /// A single strange word with a number: `oauth2` and `s3` are names, so it says little.
+    pub number: f64,
+    /// A file whose stem is strange.
+    pub file: f64,
+    /// A host name: dotted names of methods end in a top-level domain by chance only.
+    pub host: f64,
+    /// The most that popularity may say.
+    pub popular_most: f64,
+    /// The share of its possible parents below which a segment is more likely to belong to one of them.
+    pub spread_even: f64,
+    /// Unrelated collections share a seventh of their followers by common words (`items`, `status`).
+    pub alike_from: f64,
+    /// From here on siblings are as alike as entities of one kind with few requests each.
+    pub alike_full: f64,
+    /// From here on the followers of siblings are one set, with some not yet seen.
+    pub identical: f64,
+    /// How much more than likeness one set of followers says.
+    pub trust_identical: f64,
+    /// The same behind a parameter for all siblings: a choice, such as of a granularity.
+    pub trust_choice: f64,
+    /// Siblings that share a quarter of their followers are alike.
+    pub usual: f64,
+    /// Below this a segment shares nothing with them.
+    pub unlike_below: f64,
     /// Evidence that values are there at all must reach this before any sibling becomes one.
     pub group: f64,
 }
@@ -123,9 +171,12 @@ impl Default for Weights {
             below_collection: -0.8,
             below_plural: -0.4,
             below_name: 1.2,
+            root: 0.5,
             alternation: 1.2,
             plural: 0.8,
             company: 1.0,
+            company_most: 3.5,
+            crowd: 1.2,
             spread: 2.0,
             own_structure: 2.0,
             shared_structure: -3.0,
@@ -135,6 +186,26 @@ impl Default for Weights {
             methods: 1.5,
             closed: 1.2,
             verb: 1.0,
+            whole: 4.0,
+            choice: -2.5,
+            choice_behind_parameter: -6.5,
+            short_code: -2.5,
+            version: 3.0,
+            versions: -5.0,
+            entry: -4.0,
+            numbered: -2.0,
+            number: -0.5,
+            file: -0.3,
+            host: -2.0,
+            popular_most: 3.0,
+            spread_even: 0.3,
+            alike_from: 0.15,
+            alike_full: 0.55,
+            identical: 0.75,
+            trust_identical: 1.6,
+            trust_choice: 2.2,
+            usual: 0.25,
+            unlike_below: 0.05,
             group: 2.5,
         }
     }

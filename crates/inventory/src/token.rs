@@ -148,15 +148,18 @@ fn punctuated(text: &str) -> Option<Form> {
     if text.chars().any(|character| character.is_whitespace()) {
         return Some(strong(file_extension(text).map_or(ValueKind::Text, |_| ValueKind::FileName)));
     }
-    if let Some((name, domain)) = text.split_once('@') {
-        if !name.is_empty() && domain.contains('.') && !domain.contains('@') {
-            return Some(strong(ValueKind::Email));
-        }
+    if let Some((name, domain)) = text.split_once('@')
+        && !name.is_empty()
+        && domain.contains('.')
+        && !domain.contains('@')
+    {
+        return Some(strong(ValueKind::Email));
     }
-    if let Some(digits) = text.strip_prefix('+') {
-        if (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(strong(ValueKind::Phone));
-        }
+    if let Some(digits) = text.strip_prefix('+')
+        && (7..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Some(strong(ValueKind::Phone));
     }
     if let Some((prefix, local)) = text.split_once(':') {
         let upper =
@@ -268,15 +271,14 @@ fn opaque(text: &str) -> Option<Form> {
     if joined && text.len() == 27 && digits > 0 && upper > 0 && lower > 0 {
         return Some(strong(ValueKind::Ksuid));
     }
-    if let Some((prefix, rest)) = text.split_once(['_', '-']) {
-        if (1..=8).contains(&prefix.len())
-            && prefix.bytes().all(|byte| byte.is_ascii_lowercase())
-            && rest.len() >= 8
-            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && is_random(rest)
-        {
-            return Some(strong(ValueKind::PrefixedId));
-        }
+    if let Some((prefix, rest)) = text.split_once(['_', '-'])
+        && (1..=8).contains(&prefix.len())
+        && prefix.bytes().all(|byte| byte.is_ascii_lowercase())
+        && rest.len() >= 8
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && is_random(rest)
+    {
+        return Some(strong(ValueKind::PrefixedId));
     }
     if text.len() >= 34
         && digits >= 8

@@ -37,6 +37,7 @@ pub(crate) struct EndKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Group {
     /// Ascending by order and text.
+    #[expect(clippy::vec_box, reason = "insertion in order moves pointers, not subtrees")]
     pub(crate) kids: Vec<Box<Kid>>,
     /// What was more than the limit, pooled.
     pub(crate) rest: Option<Box<Node>>,

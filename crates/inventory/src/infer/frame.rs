@@ -83,10 +83,11 @@ pub(crate) fn take(text: &str) -> Taken<'_> {
     if let Some(frame) = matrix(text).or_else(|| size(text)).or_else(|| pair(text)) {
         return Taken::Whole(frame);
     }
-    if let Some(name) = text.strip_prefix('@') {
-        if !name.is_empty() && !words::is_self(text) {
-            return Taken::Whole(Frame::new(&["@", ""], &["scope"]));
-        }
+    if let Some(name) = text.strip_prefix('@')
+        && !name.is_empty()
+        && !words::is_self(text)
+    {
+        return Taken::Whole(Frame::new(&["@", ""], &["scope"]));
     }
     if let Some((stem, ending)) = token::file_extension(text) {
         return Taken::Ending { stem, ending };

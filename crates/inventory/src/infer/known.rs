@@ -17,14 +17,16 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn build(settings: &Settings, host: &str, seen: &Node) -> Self {
+    pub(crate) fn build(settings: &Settings, host: &str, seen: [&Node; 2]) -> Self {
         let mut root = Self::default();
         for prior in &settings.priors {
             if prior.host.as_deref().is_none_or(|name| name == host) {
                 root.add(&prior.path);
             }
         }
-        routes(seen, &mut root);
+        for seen in seen {
+            routes(seen, &mut root);
+        }
         for said in &settings.overrides {
             if said.host.as_deref().is_none_or(|name| name == host) {
                 root.add(&said.prefix).forced = Some(said.force);

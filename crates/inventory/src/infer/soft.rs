@@ -19,9 +19,11 @@ pub(crate) struct SoftPages {
 }
 
 impl SoftPages {
-    pub(crate) fn find(root: &Node) -> Self {
+    pub(crate) fn find(roots: [&Node; 2]) -> Self {
         let mut places: BTreeMap<(bool, u64), (usize, BTreeSet<&str>)> = BTreeMap::new();
-        gather(root, None, &mut places);
+        for root in roots {
+            gather(root, None, &mut places);
+        }
         let sizes = places
             .into_iter()
             .filter(|(_, (count, firsts))| *count >= PLACES_MIN && firsts.len() >= FIRSTS_MIN)
@@ -30,7 +32,7 @@ impl SoftPages {
         Self { sizes, seen: Vec::new() }
     }
 
-    /// The tree without such pages; nothing if there are none.
+    /// The tree without such pages; nothing if no such size of the tree's kind is known.
     pub(crate) fn prune(&mut self, root: &Node) -> Option<Node> {
         if self.sizes.is_empty() {
             return None;

@@ -1,3 +1,5 @@
+//! Tests of the whole: what is fed, merged and saved, and the operations that come out.
+
 use super::*;
 
 use proptest::prelude::*;

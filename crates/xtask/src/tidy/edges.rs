@@ -443,6 +443,8 @@ mod tests {
         let check = |path: &str, text: &str| check_source(&Source::new(path, text)).len();
         assert_eq!(check("crates/model/src/a.rs", "use std::fs;\nfn now() -> SystemTime {}\n"), 2);
         assert_eq!(check("crates/proxy/src/a.rs", "use std::fs;\n"), 0);
+        assert_eq!(check("crates/model/examples/a.rs", "use std::fs;\n"), 0);
+        assert_eq!(check("crates/model/src/examples/a.rs", "use std::fs;\n"), 1);
         assert_eq!(
             check("crates/model/src/a.rs", "// std::fs\nstruct InstantOf;\nuse std::net::IpAddr;\n"),
             0

@@ -133,8 +133,10 @@ impl Upstream {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
         let accepting = std::thread::spawn(move || {
-            let mut serving = Vec::new();
+            let mut serving: Vec<JoinHandle<()>> = Vec::new();
             for stream in listener.incoming() {
+                // A thread that has ended keeps its stack until its handle is gone, and there can be a hundred thousand.
+                serving.retain(|thread| !thread.is_finished());
                 if own.stop.load(Ordering::Relaxed) {
                     break;
                 }

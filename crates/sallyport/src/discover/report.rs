@@ -86,8 +86,9 @@ fn object(one: &Stated) -> Value {
     });
     let seen = match &one.seen {
         None => json!({
-            "count": 0, "first_seen": null, "last_seen": null, "confidence": 1.0, "examples": [],
-            "callers": { "estimate": 0, "named": 0, "sample": [] }, "statuses": {}, "auth": "not tested",
+            "count": 0, "succeeded": 0, "first_seen": null, "last_seen": null, "confidence": 1.0, "reasons": [],
+            "examples": [], "parameters": [], "callers": { "estimate": 0, "named": 0, "sample": [] },
+            "statuses": {}, "content_types": [], "auth": "not tested",
         }),
         Some(seen) => {
             let statuses: BTreeMap<String, u64> =

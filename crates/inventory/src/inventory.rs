@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use traffic::Exchange;
 
 use crate::infer;
@@ -14,7 +14,7 @@ use crate::service;
 use crate::settings::{Limits, Settings};
 use crate::sketch::{self, LeastMap};
 use crate::tally::{Tally, least};
-use crate::tree::{self, EndKey, Node};
+use crate::tree::{self, EndKey, Node, Reading, Segment};
 
 /// What was seen of any number of hosts.
 #[derive(Debug, Clone)]
@@ -66,6 +66,9 @@ struct Pending {
     sort: Sort,
     tally: Tally,
 }
+
+/// Texts that were read during one folding, which bounds them.
+type Readings = HashMap<String, Reading, foldhash::fast::FixedState>;
 
 /// What an exchange is evidence of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,14 +197,11 @@ impl Inventory {
 
     /// Folds what is pending into the trees. Reading does this on a copy; call it once before reading several things.
     pub fn fold(&mut self) {
+        // Most segments recur, and reading one costs more than finding it.
+        let mut readings: Readings = Readings::default();
         for entry in self.pending.drain() {
-            let key = (sketch::hash(entry.host.as_bytes()), entry.host);
-            self.hosts.entry(key).or_default().count(
-                &entry.path,
-                entry.sort,
-                &entry.tally,
-                &self.settings.limits,
-            );
+            let key = (sketch::hash(entry.host.as_bytes()), entry.host.clone());
+            self.hosts.entry(key).or_default().count(&entry, &mut readings, &self.settings.limits);
         }
         self.trim_hosts();
     }
@@ -224,21 +224,28 @@ impl Inventory {
 }
 
 impl Host {
-    fn count(&mut self, path: &str, sort: Sort, tally: &Tally, limits: &Limits) {
+    fn count(&mut self, entry: &Pending, readings: &mut Readings, limits: &Limits) {
+        let tally = &entry.tally;
         self.total = self.total.saturating_add(tally.count);
         self.first = least(self.first, tally.first);
         self.last = self.last.max(tally.last);
-        let (node, key) = match sort {
+        let (node, key) = match entry.sort {
             Sort::Succeeded(key) if key.page => (&mut self.pages, key),
             Sort::Succeeded(key) => (&mut self.succeeded, key),
             Sort::Failed(key) => (&mut self.failed, key),
             Sort::Noise(kind) => {
-                self.noise.entry(kind).or_default().count(tally.count, path);
+                self.noise.entry(kind).or_default().count(tally.count, &entry.path);
                 return;
             }
         };
-        let segments = tree::segments(path, limits);
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments = tree::segments(&entry.path, limits);
+        let segments: Vec<Segment<'_>> = segments
+            .iter()
+            .map(|text| {
+                let reading = *readings.entry_ref(text.as_str()).or_insert_with(|| Reading::of(text));
+                Segment { text, reading }
+            })
+            .collect();
         node.insert(&segments, key, tally, limits);
     }
 

@@ -13,6 +13,26 @@ use crate::tally::Tally;
 use crate::token::{self, Strength};
 use crate::words;
 
+/// A part of a path with what its text alone tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) reading: Reading,
+}
+
+/// Which group a text is of, and its order there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    typed: bool,
+    order: u64,
+}
+
+impl Reading {
+    pub(crate) fn of(text: &str) -> Self {
+        Self { typed: is_typed(text), order: order(text) }
+    }
+}
+
 /// A place in a path: what may follow, and what ended here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -70,20 +90,30 @@ fn limit(limits: [usize; 4], level: usize) -> usize {
 
 impl Node {
     /// Counts a path.
-    pub(crate) fn insert(&mut self, segments: &[&str], key: EndKey, tally: &Tally, limits: &Limits) {
+    pub(crate) fn insert(&mut self, segments: &[Segment<'_>], key: EndKey, tally: &Tally, limits: &Limits) {
         self.insert_at(segments, key, tally, limits, 0);
     }
 
-    fn insert_at(&mut self, segments: &[&str], key: EndKey, tally: &Tally, limits: &Limits, level: usize) {
+    fn insert_at(
+        &mut self,
+        segments: &[Segment<'_>],
+        key: EndKey,
+        tally: &Tally,
+        limits: &Limits,
+        level: usize,
+    ) {
         self.total = self.total.saturating_add(tally.count);
         let Some((first, others)) = segments.split_first() else {
             self.add_end(key, tally);
             return;
         };
-        let (group, allowed) =
-            if is_typed(first) { (&mut self.typed, limits.typed) } else { (&mut self.words, limits.words) };
+        let (group, allowed) = if first.reading.typed {
+            (&mut self.typed, limits.typed)
+        } else {
+            (&mut self.words, limits.words)
+        };
         let allowed = limit(allowed, level);
-        let (node, inner) = group.place(first, allowed, limits, level);
+        let (node, inner) = group.place(*first, allowed, limits, level);
         node.insert_at(others, key, tally, limits, inner);
         group.trim(allowed, limits, inner);
     }
@@ -140,8 +170,14 @@ impl Group {
     }
 
     /// The node for a value, and the level of what is in it. May leave one kid more than `allowed`.
-    fn place(&mut self, text: &str, allowed: usize, limits: &Limits, level: usize) -> (&mut Node, usize) {
-        let order = order(text);
+    fn place(
+        &mut self,
+        segment: Segment<'_>,
+        allowed: usize,
+        limits: &Limits,
+        level: usize,
+    ) -> (&mut Node, usize) {
+        let Segment { text, reading: Reading { order, .. } } = segment;
         let found = self.find(order, text);
         let full = self.kids.len() >= allowed;
         if let Err(place) = found {

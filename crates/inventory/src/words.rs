@@ -319,7 +319,7 @@ fn listed(list: &str, text: &str) -> bool {
 }
 
 pub(crate) fn is_language(text: &str) -> bool {
-    listed(LANGUAGES, text)
+    text.len() == 2 && listed(LANGUAGES, text)
 }
 
 pub(crate) fn is_country(text: &str) -> bool {
@@ -332,6 +332,9 @@ pub(crate) fn is_currency(text: &str) -> bool {
 
 /// `en-US`, `pt_BR`, `zh-Hans`, `zh-Hant-TW`: a language with a script or a region (BCP 47).
 pub(crate) fn is_tagged_locale(text: &str) -> bool {
+    if !matches!(text.as_bytes().get(2), Some(b'-' | b'_')) {
+        return false;
+    }
     let mut parts = text.split(['-', '_']);
     let Some(language) = parts.next() else { return false };
     let rest: Vec<&str> = parts.collect();

@@ -311,6 +311,70 @@ const BINARY: &[&str] = &[
     "\u{10}\0\0\0",
 ];
 
+const LOG: &[&str] = &[
+    "203.0.113.7 - - [10/Oct/2000:13:55:36 -0700] \"GET /a HTTP/1.1\" 200 5\n",
+    "[2016-04-15T20:17:00.310Z] \"GET /a HTTP/2\" 204 - 154 0 226 100 \"-\" \"x\" \"i\" \"h\" \"u\"\n",
+    "{\"method\":\"GET\",\"path\":\"/a\"}\n",
+    "#Fields: date time cs-method cs-uri-stem\n",
+    "\n",
+    "\t",
+    " - - [",
+    "] \"",
+    "\" 200 ",
+    "\\x22",
+    "\\\"",
+    "http://H.example:80",
+    "CONNECT h:443 HTTP/1.1",
+    "OPTIONS * HTTP/1.1",
+    "{h.example|x}",
+    "+0000",
+    "1741564800.257",
+    "\u{feff}",
+    "\u{e9}",
+    "\0",
+];
+
+const PATHS: &[&str] = &[
+    "/",
+    "\n",
+    "/users",
+    "/users/1",
+    "/users/2",
+    "/v1",
+    "/orders/00000000-0000-4000-8000-000000000001",
+    "/me",
+    ":cancel",
+    ".json",
+    "@",
+    ",",
+    ";a=b",
+    "('x')",
+    "%2f",
+    "%",
+    "2026-11-26",
+    "en-GB",
+    "\u{e9}",
+    "..",
+    "//",
+];
+
+const STATE: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "null",
+    "0",
+    "-1",
+    "18446744073709551615",
+    "1e999",
+    "\"\"",
+    "\u{e9}",
+];
+
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "canonical", judge: request::judge, words: CANONICAL },
@@ -333,12 +397,15 @@ pub const TARGETS: &[Target] = &[
     Target { name: "http1_body", judge: |bytes| text(http1::fuzz::body(bytes)), words: BODY },
     Target { name: "http1_request", judge: |bytes| text(http1::fuzz::request(bytes)), words: HEAD },
     Target { name: "http1_response", judge: |bytes| text(http1::fuzz::response(bytes)), words: HEAD },
+    Target { name: "inventory_paths", judge: |bytes| holds(inventory::fuzz::paths, bytes), words: PATHS },
+    Target { name: "inventory_state", judge: |bytes| holds(inventory::fuzz::state, bytes), words: STATE },
     Target { name: "key", judge: small::key, words: KEY },
     Target { name: "names", judge: small::names, words: NAMES },
     Target { name: "record_checkpoint", judge: |bytes| text(record::fuzz::checkpoint(bytes)), words: NOTE },
     Target { name: "record_entry", judge: |bytes| text(record::fuzz::entry(bytes)), words: BINARY },
     Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
     Target { name: "record_segment", judge: segment::judge, words: BINARY },
+    Target { name: "traffic_lines", judge: |bytes| holds(traffic::fuzz::lines, bytes), words: LOG },
 ];
 
 /// A function that asserts its properties itself: it holds when it returns.

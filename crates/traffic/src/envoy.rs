@@ -34,7 +34,7 @@ pub(crate) fn read<'a>(line: &'a str, host: &'a mut String) -> Result<Exchange<'
         method,
         path: aimed.path,
         query: aimed.query,
-        status: Some(status).filter(|status| 100 <= *status),
+        status: Some(status).filter(target::is_status),
         bytes_in: Some(received),
         bytes_out: Some(sent),
         duration: duration.checked_mul(1_000),

@@ -36,7 +36,7 @@ pub(crate) fn read<'a>(line: &'a str, host: &'a mut String) -> Result<Exchange<'
         path: aimed.path,
         query: aimed.query,
         // -1 where nothing was answered.
-        status: u16::try_from(status).ok().filter(|status| 100 <= *status),
+        status: u16::try_from(status).ok().filter(target::is_status),
         bytes_out,
         duration: total
             .and_then(|total| total.parse::<u64>().ok())

@@ -268,7 +268,7 @@ pub(crate) fn read<'a>(
         method,
         path: aimed.path,
         query: map.text(object, Part::Query).or(aimed.query),
-        status: status.filter(|status| (100..1_000).contains(status)),
+        status: status.filter(target::is_status),
         bytes_in: map.count(object, Part::BytesIn),
         bytes_out: map.count(object, Part::BytesOut),
         duration: duration(object, map),

@@ -13,6 +13,7 @@ mod detect;
 mod envoy;
 mod exchange;
 mod fault;
+pub mod fuzz;
 mod haproxy;
 mod json;
 mod reader;

@@ -70,6 +70,12 @@ pub(crate) fn is_method(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(is_token)
 }
 
+/// Whether a number can be a status: three digits (RFC 9110, 15). Logs write others where nothing was answered.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that filters take")]
+pub(crate) fn is_status(status: &u16) -> bool {
+    (100..1_000).contains(status)
+}
+
 /// A host in lower case without the port that a scheme implies; none where there is none or it cannot be one.
 pub(crate) fn host<'a>(text: &'a str, scratch: &'a mut String) -> Option<&'a str> {
     let text = text.strip_suffix(":80").or_else(|| text.strip_suffix(":443")).unwrap_or(text);

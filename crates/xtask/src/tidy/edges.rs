@@ -235,7 +235,17 @@ const ROWS: &[Row] = &[
     Row {
         name: "fuzzing",
         kind: Kind::Rim,
-        ours: &["catalog", "config", "http1", "identity", "model", "policy", "record"],
+        ours: &[
+            "catalog",
+            "config",
+            "http1",
+            "identity",
+            "inventory",
+            "model",
+            "policy",
+            "record",
+            "traffic",
+        ],
         // The last two are other readers of the same bytes.
         foreign: &["crc32fast", "httparse", "hyper"],
         why: "drives the fuzz functions of the parsers",

@@ -64,10 +64,6 @@ impl Known {
             None => self.parameter.as_deref(),
         }
     }
-
-    pub(crate) fn has_parameter(&self) -> bool {
-        self.parameter.is_some()
-    }
 }
 
 fn routes(node: &Node, known: &mut Known) {

@@ -239,7 +239,9 @@ fn a_parameter_that_is_known_takes_what_is_not_known_as_a_name() {
         inventory.operations().into_iter().map(|operation| operation.path).collect()
     };
     assert_eq!(with(Settings::default(), None), ["/shelf/me", "/shelf/orders", "/shelf/status"]);
-    assert_eq!(with(Settings::default(), Some("/shelf/{book}")), ["/shelf/me", "/shelf/{shelf}"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/{book}")), ["/shelf/me", "/shelf/{book}"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/<int:volume>")), ["/shelf/me", "/shelf/{volume}"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/{page:[0-9]+}")), ["/shelf/me", "/shelf/{page}"]);
     let overrides = vec![Override { host: None, prefix: "/shelf/{}".into(), force: Force::Parameter }];
     assert_eq!(with(Settings { overrides, ..Settings::default() }, None), ["/shelf/{shelf}"]);
 }

@@ -158,6 +158,8 @@ pub struct Weights {
     pub usual: f64,
     /// Below this a segment shares nothing with them.
     pub unlike_below: f64,
+    /// A route or a document has a parameter at the place and does not have the segment. Documents lag behind, so a clear name stays one.
+    pub told: f64,
     /// Evidence that values are there at all must reach this before any sibling becomes one.
     pub group: f64,
 }
@@ -206,6 +208,7 @@ impl Default for Weights {
             trust_choice: 2.2,
             usual: 0.25,
             unlike_below: 0.05,
+            told: -4.5,
             group: 2.5,
         }
     }

@@ -287,7 +287,7 @@ const CHOICES: &[&[&str]] = &[
     &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     &["small", "medium", "large", "xlarge", "thumbnail", "thumb", "original", "tiny", "huge"],
     &["red", "green", "blue", "yellow", "black", "white", "orange", "purple"],
-    &["desktop", "mobile", "tablet", "mobile-web", "mobile-app", "desktop-site", "mobile-site"],
+    &["desktop", "mobile", "tablet"],
     &["low", "normal", "high", "critical", "urgent"],
     &["debug", "info", "warn", "warning", "error", "fatal"],
 ];

@@ -12,6 +12,8 @@ pub(crate) struct Known {
     literals: BTreeMap<String, Known>,
     parameter: Option<Box<Known>>,
     framed: BTreeMap<String, Known>,
+    /// The name of the parameter that leads here.
+    pub(crate) name: Option<String>,
     /// Said by a person.
     pub(crate) forced: Option<Force>,
 }
@@ -44,7 +46,17 @@ impl Known {
                     || (segment.starts_with('<') && segment.ends_with('>'))
                     || (segment.starts_with(':') && segment.len() > 1);
             place = if whole {
-                place.parameter.get_or_insert_default()
+                let parameter = place.parameter.get_or_insert_default();
+                let inside = segment.trim_matches(['{', '}', '<', '>', ':']);
+                // `<int:id>` has the name behind, `{id:[0-9]+}` before the colon.
+                let (before, behind) = inside.split_once(':').unwrap_or((inside, inside));
+                let name = if segment.starts_with('<') { behind } else { before };
+                if !name.is_empty() {
+                    // The least of several, so that the order of documents does not matter.
+                    let least = parameter.name.take().filter(|known| known.as_str() <= name);
+                    parameter.name = Some(least.unwrap_or_else(|| name.to_owned()));
+                }
+                parameter
             } else if segment.contains('{') {
                 place.framed.entry(Frame::parse(segment).text()).or_default()
             } else {
@@ -63,10 +75,6 @@ impl Known {
             Some(frame) => self.framed.get(&frame.text()),
             None => self.parameter.as_deref(),
         }
-    }
-
-    pub(crate) fn has_parameter(&self) -> bool {
-        self.parameter.is_some()
     }
 }
 

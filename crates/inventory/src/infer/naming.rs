@@ -13,7 +13,11 @@ pub(super) fn name(
     taken: &mut Vec<String>,
 ) -> Vec<Parameter> {
     let kind = common(kinds);
-    let own = base(before, kind, context.after_parameter);
+    let known = context.known.iter().filter_map(|known| known.parameters(None)?.name.clone()).min();
+    let own = match known {
+        Some(name) if frame.is_none() => name,
+        _ => base(before, kind, context.after_parameter),
+    };
     let Some(frame) = frame else {
         return vec![Parameter { name: distinct(own, taken), kind }];
     };

@@ -87,7 +87,8 @@ pub(super) fn judge<'a>(
         if token::read(one.text).strength == Strength::Strong { typed.push(one) } else { wordlike.push(one) }
     }
     take_versions(&mut typed, typed_rest, context, judged);
-    let evident = word_rest || values_known(context) || !values.sources.is_empty();
+    let known = known_parameter(context);
+    let evident = word_rest || known != KnownParameter::No || !values.sources.is_empty();
     let distinct = typed.len();
     let methods = typed.iter().fold(0, |methods, one| methods | one.methods);
     let ids: u64 = typed.iter().map(|one| one.count).sum();
@@ -97,7 +98,7 @@ pub(super) fn judge<'a>(
     split(
         &settings.weights,
         wordlike,
-        Evident { group: evident, pooled: word_rest, ids, distinct, methods },
+        Evident { group: evident, known, pooled: word_rest, ids, distinct, methods },
         judged,
         &mut values,
     );
@@ -130,8 +131,25 @@ pub(super) fn judge<'a>(
     }
 }
 
-fn values_known(context: &Context<'_>) -> bool {
-    context.known.iter().any(|known| known.has_parameter() || known.forced == Some(Force::Parameter))
+/// What is known of a parameter at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownParameter {
+    No,
+    /// A document or a route has one.
+    Told,
+    /// A person said so.
+    Said,
+}
+
+fn known_parameter(context: &Context<'_>) -> KnownParameter {
+    let mut known = KnownParameter::No;
+    for place in context.known.iter().filter_map(|known| known.parameters(None)) {
+        if place.forced == Some(Force::Parameter) {
+            return KnownParameter::Said;
+        }
+        known = KnownParameter::Told;
+    }
+    known
 }
 
 fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
@@ -203,6 +221,7 @@ impl Seen<'_> {
 struct Evident {
     /// Known beforehand, or more words than an interface has.
     group: bool,
+    known: KnownParameter,
     pooled: bool,
     /// Requests with values of a typed form.
     ids: u64,
@@ -241,6 +260,11 @@ fn split<'a>(
         !crowd && number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
+            match evident.known {
+                KnownParameter::No => {}
+                KnownParameter::Told => one.add(weights.told, "a parameter is known here"),
+                KnownParameter::Said => one.add(f64::NEG_INFINITY, "said so by a person"),
+            }
             one.add(weights.openness * open, "its siblings are an open set");
             if words::likeness(stem(one.text)) >= 0.0 {
                 one.add(company, "among strange siblings");

@@ -225,3 +225,32 @@ fn a_page_for_anything_is_no_operation() {
     let noise = inventory.noise();
     assert_eq!((noise[0].kind, noise[0].count), (NoiseKind::SoftNotFound, 9));
 }
+
+#[test]
+fn a_parameter_that_is_known_takes_what_is_not_known_as_a_name() {
+    use crate::settings::{Force, Override};
+    let paths = ["/shelf/status", "/shelf/orders", "/shelf/me"];
+    let with = |settings: Settings, route: Option<&str>| -> Vec<String> {
+        let mut inventory = Inventory::new(settings);
+        for path in paths {
+            let status = Some(200);
+            inventory.observe(&Exchange { method: "GET", path, status, route, ..Exchange::default() });
+        }
+        inventory.operations().into_iter().map(|operation| operation.path).collect()
+    };
+    assert_eq!(with(Settings::default(), None), ["/shelf/me", "/shelf/orders", "/shelf/status"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/{book}")), ["/shelf/me", "/shelf/{book}"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/<int:volume>")), ["/shelf/me", "/shelf/{volume}"]);
+    assert_eq!(with(Settings::default(), Some("/shelf/{page:[0-9]+}")), ["/shelf/me", "/shelf/{page}"]);
+    let overrides = vec![Override { host: None, prefix: "/shelf/{}".into(), force: Force::Parameter }];
+    assert_eq!(with(Settings { overrides, ..Settings::default() }, None), ["/shelf/{shelf}"]);
+}
+
+proptest! {
+    #[test]
+    fn the_fuzz_functions_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "[a-c/0-9:.()\n%]{0,200}") {
+        crate::fuzz::state(&bytes);
+        crate::fuzz::paths(&bytes);
+        crate::fuzz::paths(text.as_bytes());
+    }
+}

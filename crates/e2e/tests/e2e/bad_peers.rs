@@ -12,8 +12,9 @@ const PEERS: usize = 1_000;
 const TOGETHER: usize = 100;
 /// Connections to upstreams that so many clients leave behind for others, and files of the log.
 const KEPT_MAX: usize = 64;
-/// Buffers and pages of the allocator do, too; a kilobyte kept for each bad peer of a long run does not fit in.
-const MEGABYTES_MAX: usize = 16;
+/// Buffers and pages of the allocator do, too, and the rings of two workers, of 8 MiB each, are gone through once; a
+/// kilobyte kept for each bad peer of a long run does not fit in.
+const MEGABYTES_MAX: usize = 32;
 
 /// The API whose upstream refuses connections.
 const REFUSING: &str = "refusing.example";

@@ -32,16 +32,35 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
     let fields = FieldMap::default().with(&arguments.fields).context("--fields cannot be used")?;
     let mut contracts = documents::read(&arguments.selection.openapi)?;
     let mut inventory = Inventory::new(Settings::default());
-    let mut taken = Vec::new();
+    let (mut taken, mut failed) = (Vec::new(), Vec::new());
     for text in &arguments.inputs {
         let input = Input::of(text, arguments.host.as_deref());
-        let (seen, told) = feed::input(&input, format, &fields, output)
-            .with_context(|| format!("{} cannot be read", input.name()))?;
-        inventory.merge(seen);
-        taken.push(told);
+        // One that cannot be read stops no other; all that could be is shown before it is told.
+        match feed::input(&input, format, &fields, output) {
+            Ok((seen, told)) => {
+                inventory.merge(seen);
+                taken.push(told);
+            }
+            Err(error) => failed.push(error.context(format!("{} cannot be read", input.name()))),
+        }
+    }
+    let told = if taken.is_empty() { failed.pop() } else { None };
+    for error in &failed {
+        output.note(&crate::output::printable(&format!("{error:#}")));
+    }
+    if let Some(error) = told {
+        return Err(error);
     }
     save(arguments.save_state.as_deref(), &inventory)?;
-    show(inventory, &taken, &mut contracts, &arguments.selection, output)
+    let verdict = show(inventory, &taken, &mut contracts, &arguments.selection, output)?;
+    let broken = taken.iter().filter(|one| one.broken.is_some()).count() + failed.len();
+    if broken != 0 {
+        let all = arguments.inputs.len();
+        anyhow::bail!(
+            "{broken} of {all} inputs could not be read to their end; what is shown is of the rest"
+        );
+    }
+    Ok(verdict)
 }
 
 fn unknown_format(name: &str) -> String {

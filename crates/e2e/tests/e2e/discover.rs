@@ -184,7 +184,7 @@ fn a_document_tells_shadow_zombie_and_orphan_and_decides_the_exit_code() {
         [
             "documented GET /orders/{number} 100",
             "orphan GET /invoices 0",
-            "shadow GET /orders/{orderId}/items 100",
+            "shadow GET /orders/{number}/items 100",
             "zombie GET /orders 100",
         ]
     );
@@ -219,6 +219,27 @@ fn what_cannot_be_read_is_counted_and_shown_and_stops_nothing() {
     assert!(notes.contains("1 lines not read: no request line"), "{notes}");
     assert!(notes.contains("standard input:302: not a line of any log"), "{notes}");
     assert!(!notes.contains('\u{1b}'), "{notes}");
+}
+
+#[test]
+fn an_input_that_breaks_off_stops_no_other() {
+    let folder = Folder::new(root(), "discover-broken");
+    folder.write("whole.log", &log(300));
+    folder.write("cut.log", &log(60_000));
+    let packed = Command::new("gzip").args(["-q", "cut.log"]).current_dir(folder.path()).status().unwrap();
+    assert!(packed.success());
+    let path = folder.path().join("cut.log.gz");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let found = discover(&folder, &["missing.log", "cut.log.gz", "whole.log", "--json"], b"");
+    assert_eq!(found.status.code(), Some(2));
+    assert_eq!(objects(&found).len(), 3, "{found:?}");
+    let counted = objects(&found).iter().map(|object| object["count"].as_u64().unwrap()).sum::<u64>();
+    assert!((301..60_000).contains(&counted), "{counted}");
+    let notes = notes(&found);
+    assert!(notes.contains("reading ended before its end"), "{notes}");
+    assert!(notes.contains("missing.log cannot be read"), "{notes}");
+    assert!(notes.contains("2 of 3 inputs could not be read to their end"), "{notes}");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct Taken {
     /// Lines that told of a request.
     pub(super) read: u64,
     pub(super) faults: BTreeMap<FaultKind, Faults>,
+    /// Why reading ended before the end, where it did.
+    pub(super) broken: Option<String>,
 }
 
 /// Lines that could not be read for one reason.
@@ -64,7 +66,8 @@ impl Input {
     }
 }
 
-/// Reads all of an input.
+/// Reads all of an input, or as much as can be read: what was read before an error counts, and the error is in
+/// [`Taken::broken`].
 pub(super) fn input(
     input: &Input,
     format: Option<Format>,
@@ -86,7 +89,7 @@ pub(super) fn input(
     let (sender, receiver) = sync_channel::<Block>(2 * cores);
     let receiver = Mutex::new(receiver);
     let (mut inventory, mut taken) = (Inventory::new(Settings::default()), Taken::new(input, format, why));
-    let outcome = thread::scope(|scope| -> anyhow::Result<()> {
+    thread::scope(|scope| -> anyhow::Result<()> {
         let work = || feed(&receiver, Reader::with_fields(format, fields.clone()), input);
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         let read = hand_over(first, &mut source, |block| sender.send(block).is_ok(), output);
@@ -96,9 +99,10 @@ pub(super) fn input(
             inventory.merge(seen);
             taken.join(told);
         }
-        read
-    });
-    outcome.map(|()| (inventory, taken))
+        taken.broken = read.err().map(|error| format!("{error:#}"));
+        Ok(())
+    })?;
+    Ok((inventory, taken))
 }
 
 /// Gives every block to whoever is free, and tells people how far that is.
@@ -111,7 +115,7 @@ fn hand_over(
     let mut progress = super::report::Progress::new(output);
     let mut next = Some(first);
     while let Some(block) = next {
-        progress.advance(block.bytes.len());
+        progress.advance(source.place());
         if !give(block) {
             break;
         }
@@ -171,7 +175,7 @@ impl Faults {
 impl Taken {
     fn new(input: &Input, format: Format, why: String) -> Self {
         let name = input.name().to_owned();
-        Self { name, format, why, lines: 0, read: 0, faults: BTreeMap::new() }
+        Self { name, format, why, lines: 0, read: 0, faults: BTreeMap::new(), broken: None }
     }
 
     fn join(&mut self, told: Told) {

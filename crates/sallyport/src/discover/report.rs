@@ -159,6 +159,9 @@ pub(super) fn surroundings(
             one.lines,
             one.read
         ));
+        if let Some(broken) = &one.broken {
+            note(&format!("  reading ended before its end: {broken}"));
+        }
         for (kind, faults) in &one.faults {
             note(&format!("  {} lines not read: {kind}", faults.count));
             for (number, line) in &faults.samples {
@@ -195,11 +198,10 @@ pub(super) fn surroundings(
     }
 }
 
-/// Bytes and rate on a terminal, nowhere else.
+/// How far, how fast and how long still, on a terminal and nowhere else.
 pub(super) struct Progress {
     begun: Timestamp,
     told: Timestamp,
-    bytes: usize,
     output: Option<Output>,
 }
 
@@ -207,21 +209,19 @@ impl Progress {
     pub(super) fn new(output: Output) -> Self {
         let is_watched = output.format == Format::Human && std::io::stderr().is_terminal();
         let now = crate::system::now();
-        Self { begun: now, told: now, bytes: 0, output: is_watched.then_some(output) }
+        Self { begun: now, told: now, output: is_watched.then_some(output) }
     }
 
-    pub(super) fn advance(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
+    /// So many bytes of the file were read, of so many where that is known.
+    pub(super) fn advance(&mut self, (read, length): (u64, Option<u64>)) {
         let Some(output) = self.output else { return };
         let now = crate::system::now();
         if now.since(self.told).as_millis() < 200 {
             return;
         }
         self.told = now;
-        let megabytes = self.bytes / 1_000_000;
-        let millis = now.since(self.begun).as_millis().max(1);
-        let rate = u128::try_from(self.bytes).unwrap_or_default() / millis / 1_000;
-        let text = output.tone(Tone::Faint, &format!("{megabytes} MB read, {rate} MB/s"));
+        let millis = u64::try_from(now.since(self.begun).as_millis()).unwrap_or(u64::MAX).max(1);
+        let text = output.tone(Tone::Faint, &progress(read, length, millis));
         // Where it cannot be written, nobody looks.
         drop(write!(std::io::stderr().lock(), "\r{text}\u{1b}[K"));
     }
@@ -230,5 +230,30 @@ impl Progress {
         if self.output.is_some() && self.told != self.begun {
             drop(write!(std::io::stderr().lock(), "\r\u{1b}[K"));
         }
+    }
+}
+
+/// `120 of 1034 MB, 85 MB/s, 11 s left`.
+fn progress(read: u64, length: Option<u64>, millis: u64) -> String {
+    let rate = read / millis / 1_000;
+    let done = read / 1_000_000;
+    let Some(length) = length.filter(|length| read <= *length) else {
+        return format!("{done} MB, {rate} MB/s");
+    };
+    let left = (length - read).saturating_mul(millis) / read.max(1) / 1_000;
+    format!("{done} of {} MB, {rate} MB/s, {left} s left", length / 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_tells_what_is_left_where_that_is_known() {
+        assert_eq!(progress(100_000_000, Some(400_000_000), 1_000), "100 of 400 MB, 100 MB/s, 3 s left");
+        assert_eq!(progress(0, Some(400_000_000), 1), "0 of 400 MB, 0 MB/s, 400000 s left");
+        assert_eq!(progress(5_000_000, None, 1_000), "5 MB, 5 MB/s");
+        // A file that grew meanwhile.
+        assert_eq!(progress(5_000_000, Some(4_000_000), 1_000), "5 MB, 5 MB/s");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How much of an input is handed over at once, about.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -14,9 +16,29 @@ pub(super) struct Block {
     pub(super) first_line: u64,
 }
 
+/// What some editors and exports put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Counts what is read, as it stands in the file.
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
 /// An input that is read block by block.
 pub(super) struct Source {
     reader: Box<dyn Read + Send>,
+    /// Bytes of the file that were read, packed ones where it is packed, and how many it has where that is known.
+    read: Arc<AtomicU64>,
+    length: Option<u64>,
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
     next_line: u64,
@@ -26,9 +48,16 @@ pub(super) struct Source {
 impl Source {
     /// Opens a file, or standard input for `-`.
     pub(super) fn open(path: &str) -> io::Result<Self> {
-        let raw: Box<dyn Read + Send> =
-            if path == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
-        let mut raw = BufReader::with_capacity(1 << 18, raw);
+        let (raw, length): (Box<dyn Read + Send>, _) = if path == "-" {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path)?;
+            let length =
+                file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+            (Box::new(file), length)
+        };
+        let read = Arc::new(AtomicU64::new(0));
+        let mut raw = BufReader::with_capacity(1 << 18, Counted { inner: raw, count: Arc::clone(&read) });
         let reader: Box<dyn Read + Send> = match raw.fill_buf()? {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
@@ -37,7 +66,12 @@ impl Source {
             }
             _ => Box::new(raw),
         };
-        Ok(Self { reader, rest: Vec::new(), next_line: 1, is_over: false })
+        Ok(Self { reader, read, length, rest: Vec::new(), next_line: 1, is_over: false })
+    }
+
+    /// How much of the file was read, and how much it has where that is known: packed bytes where it is packed.
+    pub(super) fn place(&self) -> (u64, Option<u64>) {
+        (self.read.load(Ordering::Relaxed), self.length)
     }
 
     /// The next whole lines. A line that is longer than any that is read is cut: its first part is a line, so that it
@@ -78,6 +112,9 @@ impl Source {
             return Ok(None);
         }
         let first_line = self.next_line;
+        if first_line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         self.next_line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         Ok(Some(Block { bytes, first_line }))
     }
@@ -89,7 +126,9 @@ mod tests {
 
     fn blocks(bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
         let reader = Box::new(io::Cursor::new(bytes.to_vec()));
-        let mut source = Source { reader, rest: Vec::new(), next_line: 1, is_over: false };
+        let read = Arc::default();
+        let mut source =
+            Source { reader, read, length: None, rest: Vec::new(), next_line: 1, is_over: false };
         std::iter::from_fn(|| source.next().unwrap()).map(|block| (block.first_line, block.bytes)).collect()
     }
 
@@ -107,6 +146,7 @@ mod tests {
         }
         assert_eq!(blocks(b"a\nb"), [(1, b"a\n".to_vec()), (2, b"b".to_vec())]);
         assert_eq!(blocks(b""), []);
+        assert_eq!(blocks(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"), [(1, b"a\n\xef\xbb\xbfb\n".to_vec())]);
     }
 
     #[test]

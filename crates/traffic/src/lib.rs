@@ -10,18 +10,22 @@
 mod aws;
 mod clf;
 mod detect;
+mod document;
 mod envoy;
 mod exchange;
 mod fault;
 pub mod fuzz;
 mod haproxy;
+mod har;
 mod json;
+mod otlp;
 mod reader;
 mod scan;
 mod target;
 mod time;
 
 pub use detect::{DetectError, Detected, detect};
+pub use document::{DocumentFormat, read_documents};
 pub use exchange::{Body, Credential, Exchange, Side};
 pub use fault::{Fault, FaultKind};
 pub use json::{FieldMap, FieldMapError, Part};

@@ -53,6 +53,18 @@ pub(crate) fn iso(text: &str) -> Option<i64> {
     Some(date * DAY_MS + clock + millis - offset)
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7). The day of the week is not compared.
+pub(crate) fn http_date(text: &str) -> Option<i64> {
+    let (_, rest) = text.split_once(", ")?;
+    let &[a, b, b' ', m, n, o, b' ', y, e, c, d, b' ', h, i, b':', j, k, b':', s, t, b' ', b'G', b'M', b'T'] =
+        rest.as_bytes()
+    else {
+        return None;
+    };
+    let date = days(number(&[y, e, c, d])?, month(&[m, n, o])?, number(&[a, b])?)?;
+    Some(date * DAY_MS + clock(number(&[h, i])?, number(&[j, k])?, number(&[s, t])?)?)
+}
+
 /// A number since 1970: seconds, with a fraction or not, or milli-, micro- or nanoseconds by its size.
 pub(crate) fn epoch(text: &str) -> Option<i64> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
@@ -161,6 +173,19 @@ mod tests {
         assert_eq!(epoch("1741564800.257"), Some(1_741_564_800_257));
         for text in ["1741564800", "1741564800000", "1741564800000000", "1741564800000000000"] {
             assert_eq!(epoch(text), Some(1_741_564_800_000), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_dates_of_fields() {
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        for text in [
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "",
+        ] {
+            assert_eq!(http_date(text), None, "{text}");
         }
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct Selection {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DiscoverCommand {
     /// Join states that were saved, in any order
+    #[command(after_help = "\
+Example:
+  sallyport discover merge monday.state tuesday.state --openapi openapi.yaml")]
     Merge(MergeArguments),
 }
 

@@ -334,6 +334,31 @@ const LOG: &[&str] = &[
     "\0",
 ];
 
+const ARCHIVE: &[&str] = &[
+    "{\"log\":{\"entries\":[",
+    "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[",
+    "\"request\":{\"method\":\"GET\",\"url\":\"https://h/a\"}",
+    "\"response\":{\"status\":200}",
+    "\"headers\":[{\"name\":\"Cookie\",\"value\":\"a\"}]",
+    "\"encoding\":\"base64\"",
+    "\"kind\":2",
+    "\"key\":\"http.method\"",
+    "\"value\":{\"stringValue\":\"GET\"}",
+    "\"key\":\"http.route\"",
+    "]}]}]}",
+    "]}}",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\"",
+    "\\u0000",
+    "18446744073709551616",
+    "1e999",
+    "null",
+];
+
 const PATHS: &[&str] = &[
     "/",
     "\n",
@@ -405,6 +430,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record_entry", judge: |bytes| text(record::fuzz::entry(bytes)), words: BINARY },
     Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
     Target { name: "record_segment", judge: segment::judge, words: BINARY },
+    Target {
+        name: "traffic_documents",
+        judge: |bytes| holds(traffic::fuzz::documents, bytes),
+        words: ARCHIVE,
+    },
     Target { name: "traffic_lines", judge: |bytes| holds(traffic::fuzz::lines, bytes), words: LOG },
 ];
 

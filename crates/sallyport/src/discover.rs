@@ -13,22 +13,21 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use inventory::{Contract, Inventory, Prior, Settings, classify};
-use traffic::{FieldMap, Format};
+use traffic::FieldMap;
 
 use crate::cli::{DiscoverArguments, DiscoverCommand, MergeArguments, Selection};
 use crate::commands::Verdict;
 use crate::output::Output;
-use feed::{Input, Taken};
+use feed::{Input, Taken, Wanted};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Result<Verdict> {
     if let Some(DiscoverCommand::Merge(arguments)) = &arguments.command {
         return merge(arguments, output);
     }
-    let format = match arguments.format.as_str() {
-        "auto" => None,
-        name => Some(Format::of_name(name).with_context(|| unknown_format(name))?),
-    };
+    let format = arguments.format.as_str();
+    let wanted = Wanted::of_name(format)
+        .with_context(|| format!("there is no format `{format}`; there are {}", Wanted::names()))?;
     let fields = FieldMap::default().with(&arguments.fields).context("--fields cannot be used")?;
     let mut contracts = documents::read(&arguments.selection.openapi)?;
     let mut inventory = Inventory::new(Settings::default());
@@ -36,7 +35,7 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
     for text in &arguments.inputs {
         let input = Input::of(text, arguments.host.as_deref());
         // One that cannot be read stops no other; all that could be is shown before it is told.
-        match feed::input(&input, format, &fields, output) {
+        match feed::input(&input, wanted, &fields, output) {
             Ok((seen, told)) => {
                 inventory.merge(seen);
                 taken.push(told);
@@ -61,11 +60,6 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
         );
     }
     Ok(verdict)
-}
-
-fn unknown_format(name: &str) -> String {
-    let names: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
-    format!("there is no format `{name}`; there are auto, {}", names.join(", "))
 }
 
 fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> {

@@ -76,7 +76,9 @@ fn exchange<'a>(span: &'a Value, side: Side, scratch: &'a mut Scratch) -> Result
     let aimed = match (written, route) {
         (Some(written), _) => target::split(ascii(written.as_bytes(), line)).map_err(fault)?,
         // A service that writes down the template alone says what matters.
-        (None, Some(route)) if route.starts_with('/') => Target { host: None, path: route, query: None },
+        (None, Some(route)) if route.starts_with('/') => {
+            Target { host: None, ..target::split(ascii(route.as_bytes(), line)).map_err(fault)? }
+        }
         (None, _) => return Err(fault(FaultKind::Fields)),
     };
     let nanos = |name: &str| span.get(name).and_then(number);
@@ -207,11 +209,14 @@ mod tests {
         let route = [("http.method", "GET".into()), ("http.route", "/users/{id}".into())];
         let nothing = [("http.method", "GET".into()), ("http.route", "users_show".into())];
         let bad = [("http.method", "G T".into()), ("url.path", "/".into())];
+        let control = [("http.method", "GET".into()), ("http.route", "/users/{id}\0".into())];
         let found = spans(serde_json::json!([
             span(2.into(), &route),
             span(2.into(), &nothing),
-            span(2.into(), &bad)
+            span(2.into(), &bad),
+            span(2.into(), &control)
         ]));
+        assert!(found.get(3).is_some_and(|one| one.contains("Target")), "{found:?}");
         assert!(found.first().is_some_and(|one| one.contains("path: \"/users/{id}\"")), "{found:?}");
         assert!(found.get(1).is_some_and(|one| one.contains("Fields")), "{found:?}");
         assert!(found.get(2).is_some_and(|one| one.contains("NoRequest")), "{found:?}");

@@ -222,6 +222,58 @@ fn what_cannot_be_read_is_counted_and_shown_and_stops_nothing() {
 }
 
 #[test]
+fn archives_of_browsers_and_spans_of_services_are_read() {
+    let folder = Folder::new(root(), "discover-documents");
+    let entry = |number: usize| {
+        serde_json::json!({
+            "startedDateTime": "2026-11-26T10:00:00.000Z", "time": 3,
+            "request": { "method": "GET", "url": format!("https://Shop.example/orders/{}", 1_000 + number * 7), "headers": [] },
+            "response": { "status": 200, "headers": [], "content": { "mimeType": "application/json", "size": 2, "text": "x".repeat(60_000) } },
+        })
+    };
+    // On one line, as many proxies write it, and longer than any line of a log may be.
+    let entries: Vec<Value> = (0..40)
+        .map(entry)
+        .chain([serde_json::json!({ "request": { "method": "GET", "url": "data:x" } })])
+        .collect();
+    folder.write(
+        "browser.har",
+        &serde_json::json!({ "log": { "version": "1.2", "entries": entries } }).to_string(),
+    );
+    let found = discover(&folder, &["browser.har", "--json"], b"");
+    assert_eq!(summary(&found), ["shadow GET /orders/{orderId} 40"], "{found:?}");
+    assert_eq!(objects(&found)[0]["host"], "shop.example");
+    let said = notes(&found);
+    assert!(said.contains("browser.har: har (by its beginning), 41 entries, 40 requests"), "{said}");
+    assert!(said.contains("1 entries not read: the request names no path"), "{said}");
+    let span = |path: &str| {
+        let text =
+            |key: &str, value: &str| serde_json::json!({ "key": key, "value": { "stringValue": value } });
+        let attributes = [
+            text("http.request.method", "GET"),
+            text("url.path", path),
+            text("http.route", "/users/{name}"),
+            text("server.address", "users.example"),
+            serde_json::json!({ "key": "http.response.status_code", "value": { "intValue": "200" } }),
+        ];
+        serde_json::json!({ "kind": 2, "startTimeUnixNano": "1795683600000000000", "attributes": attributes })
+    };
+    let document = |path: &str| {
+        let spans = serde_json::json!([{ "scopeSpans": [{ "spans": [span(path)] }] }]);
+        format!("{}\n", serde_json::json!({ "resourceSpans": spans }))
+    };
+    let text = ["/users/ada", "/users/search", "/users/me"].map(document).concat();
+    let found = discover(&folder, &["-", "--json"], text.as_bytes());
+    // What the service says outweighs what the words look like.
+    assert_eq!(summary(&found), ["shadow GET /users/{name} 3"], "{found:?}");
+    assert!(
+        notes(&found).contains("otlp (by its beginning), 3 spans of requests, 3 requests"),
+        "{}",
+        notes(&found)
+    );
+}
+
+#[test]
 fn an_input_that_breaks_off_stops_no_other() {
     let folder = Folder::new(root(), "discover-broken");
     folder.write("whole.log", &log(300));

@@ -12,8 +12,8 @@ pub(crate) struct DiscoverArguments {
     /// A log, compressed or not; `HOST=FILE` for one without host names, `-` for standard input
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
-    /// The format of all inputs; otherwise each is told by its first lines: combined, alb, cloudfront, envoy,
-    /// haproxy, jsonl
+    /// The format of all inputs; otherwise each is told by how it begins: combined, alb, cloudfront, envoy, haproxy,
+    /// jsonl, har, otlp
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: String,
     /// Where the fields of JSON lines are, before the usual names: method=verb,path=req.url

@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::Context as _;
 use inventory::{Inventory, Settings};
-use traffic::{Exchange, FaultKind, FieldMap, Format, Reader, detect};
+use traffic::{DocumentFormat, Exchange, FaultKind, FieldMap, Format, Reader, detect, read_documents};
 
 use super::source::{Block, Source};
 use crate::output::Output;
@@ -26,11 +26,40 @@ pub(super) struct Input {
     host: Option<String>,
 }
 
+/// The format that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// As each input begins.
+    Auto,
+    Document(DocumentFormat),
+    Lines(Format),
+}
+
+impl Wanted {
+    /// The format of this name.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        if name == "auto" {
+            return Some(Self::Auto);
+        }
+        let document = || DocumentFormat::of_name(name).map(Self::Document);
+        Format::of_name(name).map(Self::Lines).or_else(document)
+    }
+
+    /// All names.
+    pub(super) fn names() -> String {
+        let lines = Format::ALL.iter().map(|format| format.as_str());
+        let documents = DocumentFormat::ALL.iter().map(|format| format.as_str());
+        std::iter::once("auto").chain(lines).chain(documents).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What was taken of an input.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     pub(super) name: String,
-    pub(super) format: Format,
+    pub(super) format: &'static str,
+    /// What its parts are called.
+    pub(super) parts: &'static str,
     /// Why this format.
     pub(super) why: String,
     pub(super) lines: u64,
@@ -70,15 +99,25 @@ impl Input {
 /// [`Taken::broken`].
 pub(super) fn input(
     input: &Input,
-    format: Option<Format>,
+    wanted: Wanted,
     fields: &FieldMap,
     output: Output,
 ) -> anyhow::Result<(Inventory, Taken)> {
     let mut source = Source::open(&input.path)?;
+    let detected = match wanted {
+        Wanted::Auto => {
+            DocumentFormat::detect(source.beginning()?).map(|format| (format, "by its beginning"))
+        }
+        Wanted::Document(format) => Some((format, "as asked for")),
+        Wanted::Lines(_) => None,
+    };
+    if let Some((format, why)) = detected {
+        return Ok(document(input, format, why, &mut source, output));
+    }
     let first = source.next()?.context("the file is empty")?;
-    let (format, why) = match format {
-        Some(format) => (format, "as asked for".to_owned()),
-        None => {
+    let (format, why) = match wanted {
+        Wanted::Lines(format) => (format, "as asked for".to_owned()),
+        Wanted::Auto | Wanted::Document(_) => {
             let found = detect(&first.bytes).context("its format cannot be told")?;
             (found.format, format!("reads {} of the first {} lines", found.read, found.looked_at))
         }
@@ -88,7 +127,8 @@ pub(super) fn input(
     let cores = if format == Format::CloudFront { 1 } else { cores };
     let (sender, receiver) = sync_channel::<Block>(2 * cores);
     let receiver = Mutex::new(receiver);
-    let (mut inventory, mut taken) = (Inventory::new(Settings::default()), Taken::new(input, format, why));
+    let (mut inventory, mut taken) =
+        (Inventory::new(Settings::default()), Taken::new(input, format.as_str(), "lines", why));
     thread::scope(|scope| -> anyhow::Result<()> {
         let work = || feed(&receiver, Reader::with_fields(format, fields.clone()), input);
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
@@ -103,6 +143,58 @@ pub(super) fn input(
         Ok(())
     })?;
     Ok((inventory, taken))
+}
+
+/// Reads an input that is a document, part by part.
+fn document(
+    input: &Input,
+    format: DocumentFormat,
+    why: &str,
+    source: &mut Source,
+    output: Output,
+) -> (Inventory, Taken) {
+    let parts = match format {
+        DocumentFormat::Har => "entries",
+        DocumentFormat::Otlp => "spans of requests",
+    };
+    let mut taken = Taken::new(input, format.as_str(), parts, why.to_owned());
+    let (mut inventory, mut told) = (Inventory::new(Settings::default()), Told::default());
+    let mut progress = super::report::Progress::new(output);
+    let mut last = source.place();
+    let watched = Watched { inner: source, place: &mut last, progress: &mut progress };
+    let read = read_documents(format, watched, |number, found| {
+        told.lines += 1;
+        match found {
+            Ok(exchange) => {
+                told.read += 1;
+                let host = exchange.host.or(input.host.as_deref());
+                inventory.observe(&Exchange { host, ..exchange });
+            }
+            Err(fault) => told.faults.entry(fault.kind).or_default().note(number, b""),
+        }
+    });
+    progress.end();
+    taken.join(told);
+    taken.broken = read.err().map(|error| error.to_string());
+    (inventory, taken)
+}
+
+/// Tells people how far reading is.
+struct Watched<'a> {
+    inner: &'a mut Source,
+    place: &'a mut (u64, Option<u64>),
+    progress: &'a mut super::report::Progress,
+}
+
+impl std::io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let place = self.inner.place();
+        if place != *self.place {
+            *self.place = place;
+            self.progress.advance(place);
+        }
+        self.inner.whole().read(buffer)
+    }
 }
 
 /// Gives every block to whoever is free, and tells people how far that is.
@@ -173,9 +265,9 @@ impl Faults {
 }
 
 impl Taken {
-    fn new(input: &Input, format: Format, why: String) -> Self {
+    fn new(input: &Input, format: &'static str, parts: &'static str, why: String) -> Self {
         let name = input.name().to_owned();
-        Self { name, format, why, lines: 0, read: 0, faults: BTreeMap::new(), broken: None }
+        Self { name, format, parts, why, lines: 0, read: 0, faults: BTreeMap::new(), broken: None }
     }
 
     fn join(&mut self, told: Told) {
@@ -214,7 +306,7 @@ mod tests {
             other.note(number, b"x");
         }
         let input = Input { path: "-".into(), host: None };
-        let mut taken = Taken::new(&input, Format::Combined, String::new());
+        let mut taken = Taken::new(&input, "combined", "lines", String::new());
         for faults in [other, one] {
             taken.join(Told { lines: 5, read: 0, faults: BTreeMap::from([(FaultKind::Form, faults)]) });
         }

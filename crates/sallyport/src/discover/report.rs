@@ -152,18 +152,14 @@ pub(super) fn surroundings(
     let note = |text: &str| output.note(&printable(text));
     for one in taken {
         note(&format!(
-            "{}: {} ({}), {} lines, {} requests",
-            one.name,
-            one.format.as_str(),
-            one.why,
-            one.lines,
-            one.read
+            "{}: {} ({}), {} {}, {} requests",
+            one.name, one.format, one.why, one.lines, one.parts, one.read
         ));
         if let Some(broken) = &one.broken {
             note(&format!("  reading ended before its end: {broken}"));
         }
         for (kind, faults) in &one.faults {
-            note(&format!("  {} lines not read: {kind}", faults.count));
+            note(&format!("  {} {} not read: {kind}", faults.count, one.parts));
             for (number, line) in &faults.samples {
                 note(&format!("    {}:{number}: {line}", one.name));
             }

@@ -35,7 +35,7 @@ impl<R: Read> Read for Counted<R> {
 
 /// An input that is read block by block.
 pub(super) struct Source {
-    reader: Box<dyn Read + Send>,
+    reader: BufReader<Box<dyn Read + Send>>,
     /// Bytes of the file that were read, packed ones where it is packed, and how many it has where that is known.
     read: Arc<AtomicU64>,
     length: Option<u64>,
@@ -66,7 +66,18 @@ impl Source {
             }
             _ => Box::new(raw),
         };
+        let reader = BufReader::with_capacity(1 << 16, reader);
         Ok(Self { reader, read, length, rest: Vec::new(), next_line: 1, is_over: false })
+    }
+
+    /// How it begins, before anything was taken.
+    pub(super) fn beginning(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    /// All of it as it is, for what is no lines.
+    pub(super) fn whole(&mut self) -> impl Read + '_ {
+        &mut self.reader
     }
 
     /// How much of the file was read, and how much it has where that is known: packed bytes where it is packed.
@@ -125,7 +136,8 @@ mod tests {
     use super::*;
 
     fn blocks(bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
-        let reader = Box::new(io::Cursor::new(bytes.to_vec()));
+        let reader: Box<dyn Read + Send> = Box::new(io::Cursor::new(bytes.to_vec()));
+        let reader = BufReader::new(reader);
         let read = Arc::default();
         let mut source =
             Source { reader, read, length: None, rest: Vec::new(), next_line: 1, is_over: false };

@@ -246,6 +246,8 @@ impl Connection {
                 self.pending.extend_from_slice(&buffer[..read]);
                 true
             }
+            // A process that was stopped and goes on finds its call interrupted where it waits with a bound.
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.more(),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
             Err(error) => {
                 panic!("nothing came: {error}; before it {:?}", String::from_utf8_lossy(&self.pending))

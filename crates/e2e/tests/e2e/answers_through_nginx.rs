@@ -1,7 +1,7 @@
 //! The same answers, given to a real nginx as its upstream's: what our codec takes, nginx passes on with the same status and
 //! the same body, or not as a whole answer at all.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ fn give(listener: &TcpListener, answers: &[Vec<u8>]) {
         while !head.ends_with(b"\r\n\r\n") {
             match stream.read(&mut part) {
                 Ok(length) if 0 < length => head.extend_from_slice(&part[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => break,
             }
         }

@@ -13,6 +13,7 @@ mod e2e {
     mod bad_peers;
     mod demo;
     mod discover;
+    mod discover_outputs;
     mod first_contact;
     mod framing;
     mod headers;

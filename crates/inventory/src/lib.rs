@@ -15,6 +15,7 @@ mod infer;
 mod inventory;
 mod method;
 mod noise;
+pub mod openapi;
 mod operation;
 mod save;
 mod service;

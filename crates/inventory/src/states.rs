@@ -68,7 +68,7 @@ pub struct Stated {
 }
 
 /// A template up to the names in its braces.
-fn canonical(path: &str) -> String {
+pub(crate) fn canonical(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('{') {

@@ -8,6 +8,7 @@ mod documents;
 mod feed;
 mod report;
 mod source;
+mod written;
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use anyhow::Context as _;
 use inventory::{Contract, Inventory, Prior, Settings, classify};
 use traffic::FieldMap;
 
-use crate::cli::{DiscoverArguments, DiscoverCommand, MergeArguments, Selection};
+use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 use crate::commands::Verdict;
 use crate::output::Output;
 use feed::{Input, Taken, Wanted};
@@ -109,6 +110,9 @@ fn show(
     selection: &Selection,
     output: Output,
 ) -> anyhow::Result<Verdict> {
+    if selection.output_dir.is_some() && selection.output != DiscoverFormat::Openapi {
+        return Err(crate::UsageError("--output-dir goes with --output openapi".to_owned()).into());
+    }
     let mut inventory = with_documents(inventory, contracts);
     inventory.fold();
     let hosts = inventory.hosts();
@@ -116,7 +120,14 @@ fn show(
     let end = hosts.iter().filter_map(|host| host.last_seen).max();
     let stated = classify(inventory.operations(), contracts, end);
     let compared = report::Compared::of(contracts);
-    report::operations(&stated, compared, selection.output, output)?;
+    match selection.output {
+        DiscoverFormat::Openapi => {
+            written::documents(&stated, compared, selection.output_dir.as_deref(), output)?
+        }
+        DiscoverFormat::Table | DiscoverFormat::Jsonl | DiscoverFormat::Json => {
+            report::operations(&stated, compared, selection.output, output)?;
+        }
+    }
     report::surroundings(&stated, taken, &hosts, &noise, output);
     let fails = stated.iter().any(|one| selection.fail_on.iter().any(|state| state == one.state.as_str()));
     Ok(if fails { Verdict::No } else { Verdict::Done })

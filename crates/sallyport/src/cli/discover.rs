@@ -38,6 +38,9 @@ pub(crate) struct Selection {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) output: DiscoverFormat,
+    /// Write the documents of `--output openapi` into this folder, one YAML file per host
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
     /// Exit with 1 where an operation is one of these: shadow, zombie, orphan
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = ["shadow", "zombie", "orphan"])]
     pub(crate) fail_on: Vec<String>,
@@ -72,4 +75,6 @@ pub(crate) enum DiscoverFormat {
     Jsonl,
     /// The same
     Json,
+    /// An OpenAPI 3.1 document per host
+    Openapi,
 }

@@ -133,7 +133,7 @@ fn auth(seen: &inventory::Operation) -> &'static str {
     }
 }
 
-fn moment(millis: i64) -> String {
+pub(super) fn moment(millis: i64) -> String {
     Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
 }
 

@@ -110,11 +110,29 @@ pub(crate) fn render_table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// Text from outside, without what could move a terminal's cursor or forge a line (security case 91).
+/// Text from outside, without what could move a terminal's cursor, forge a line or turn the direction of reading (security case 91).
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
+        .map(|character| if is_deceptive(character) && character != '\n' { '\u{fffd}' } else { character })
         .collect()
+}
+
+/// Whether a character changes how others are read without being seen itself: controls, marks of direction (CVE-2021-42574), characters
+/// without width, and tags.
+pub(crate) fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -135,6 +153,8 @@ mod tests {
     #[test]
     fn no_escape_reaches_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\r"), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(printable("a\u{202e}b\u{200b}\u{2066}"), "a\u{fffd}b\u{fffd}\u{fffd}");
+        assert_eq!(printable("商品 é\nß"), "商品 é\nß");
         let plain = Output { format: Format::Human, colour: Colour::Never };
         assert_eq!(plain.tone(Tone::Bad, "no"), "no");
         assert_eq!(Output { colour: Colour::Used, ..plain }.tone(Tone::Bad, "no"), "\u{1b}[31;1mno\u{1b}[0m");

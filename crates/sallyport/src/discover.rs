@@ -4,10 +4,13 @@
 //! these saw is joined, compared with documents ([`documents`]) and printed ([`report`]). The inventory is a function of
 //! the set of lines, so the number of cores and the order of files change nothing.
 
+mod attention;
 mod documents;
 mod feed;
 mod report;
 mod source;
+#[cfg(test)]
+mod testing;
 mod written;
 
 use std::path::Path;

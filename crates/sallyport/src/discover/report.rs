@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 
-use inventory::{Contract, HostSummary, NoiseReport, State, Stated};
+use inventory::{Contract, HostSummary, NoiseReport, Stated};
 use model::Timestamp;
 use serde_json::{Value, json};
 
+use super::attention;
 use super::feed::Taken;
 use crate::cli::DiscoverFormat;
 use crate::output::{Format, Output, Tone, printable};
@@ -38,38 +39,45 @@ pub(super) fn operations(
     if as_json {
         return Ok(stated.iter().try_for_each(|one| output.json(&object(one)))?);
     }
-    let mut ordered: Vec<&Stated> = stated.iter().collect();
-    ordered.sort_by_key(|one| {
-        (attention(one.state), std::cmp::Reverse(one.seen.as_ref().map_or(0, |seen| seen.count)))
-    });
-    let rows = ordered.into_iter().map(|one| row(one, compared)).collect();
-    let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure"];
+    let only = only_host(stated);
+    if let Some(host) = only.filter(|host| !host.is_empty()) {
+        output.line(&output.tone(Tone::Strong, &printable(host)))?;
+    }
+    let counted = attention::counts(stated, compared);
+    for (concern, count) in &counted {
+        output.line(&output.tone(Tone::Warning, &format!("{count} {}", concern.title(*count))))?;
+    }
+    if only.is_some_and(|host| !host.is_empty()) || !counted.is_empty() {
+        output.line("")?;
+    }
+    let rows = attention::ordered(stated, compared).into_iter();
+    let rows = rows.map(|one| row(one, compared, only)).collect();
+    let head = ["state", "method", "operation", "calls", "callers", "auth", "last seen", "sure"];
     output.table(&head, rows, "no request was answered with success, so there is no operation")?;
     Ok(())
 }
 
-/// What needs a person first comes first.
-const fn attention(state: State) -> u8 {
-    match state {
-        State::Zombie => 0,
-        State::Shadow => 1,
-        State::Orphan => 2,
-        State::Documented => 3,
-    }
+/// The host of all operations, where it is one: said once, it need not widen every row.
+fn only_host(stated: &[Stated]) -> Option<&str> {
+    let first = stated.first()?;
+    stated.iter().all(|one| one.host == first.host).then_some(first.host.as_str())
 }
 
-fn row(one: &Stated, compared: Compared) -> Vec<String> {
-    let state = match compared {
-        Compared::WithDocuments => one.state.as_str(),
-        Compared::WithNothing => "seen",
+fn row(one: &Stated, compared: Compared, only: Option<&str>) -> Vec<String> {
+    let operation = match only {
+        Some(_) => one.path.clone(),
+        None => format!("{}{}", one.host, one.path),
     };
-    let operation = format!("{}{}", one.host, one.path);
-    let mut cells = vec![state.to_owned(), one.method.clone(), operation];
+    let mut cells = vec![attention::state(one, compared).to_owned(), one.method.clone(), operation];
     match &one.seen {
-        None => cells.extend(["0".to_owned(), "0".to_owned(), String::new(), String::new()]),
+        None => cells.extend(["0", "0", "", "", ""].map(str::to_owned)),
         Some(seen) => cells.extend([
             seen.count.to_string(),
             seen.callers.estimate.to_string(),
+            match auth(seen) {
+                "not tested" => String::new(),
+                told => told.trim_end_matches(" only").to_owned(),
+            },
             seen.last_seen.map(day).unwrap_or_default(),
             format!("{:.2}", seen.confidence),
         ]),

@@ -1,12 +1,13 @@
 //! `sallyport discover`: logs in, operations out. It needs no repository and no gateway, and it grants nothing.
 //!
 //! Inputs are read in blocks of whole lines ([`source`]), which all cores feed into inventories of their own ([`feed`]); what
-//! these saw is joined, compared with documents ([`documents`]) and printed ([`report`]). The inventory is a function of
+//! these saw is joined, compared with documents ([`documents`]) and printed ([`report`], [`written`], [`page`]). The inventory is a function of
 //! the set of lines, so the number of cores and the order of files change nothing.
 
 mod attention;
 mod documents;
 mod feed;
+mod page;
 mod report;
 mod source;
 #[cfg(test)]
@@ -55,7 +56,8 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
         return Err(error);
     }
     save(arguments.save_state.as_deref(), &inventory)?;
-    let verdict = show(inventory, &taken, &mut contracts, &arguments.selection, output)?;
+    let settings = settings(arguments);
+    let verdict = show(inventory, &taken, &mut contracts, &settings, &arguments.selection, output)?;
     let broken = taken.iter().filter(|one| one.broken.is_some()).count() + failed.len();
     if broken != 0 {
         let all = arguments.inputs.len();
@@ -76,7 +78,22 @@ fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> 
         inventory.merge(state);
     }
     save(arguments.save_state.as_deref(), &inventory)?;
-    show(inventory, &[], &mut contracts, &arguments.selection, output)
+    let states = listed(arguments.states.iter().map(|path| path.display()));
+    show(inventory, &[], &mut contracts, &[("States", states)], &arguments.selection, output)
+}
+
+/// What was asked for, for those who only see what came of it.
+fn settings(arguments: &DiscoverArguments) -> Vec<(&'static str, String)> {
+    let mut settings = vec![("Format", arguments.format.clone())];
+    if !arguments.fields.is_empty() {
+        settings.push(("Fields", arguments.fields.clone()));
+    }
+    settings.extend(arguments.host.iter().map(|host| ("Host of lines that name none", host.clone())));
+    settings
+}
+
+fn listed(things: impl Iterator<Item = impl std::fmt::Display>) -> String {
+    things.map(|thing| thing.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Written aside and renamed, so that a state is whole or not there.
@@ -110,6 +127,7 @@ fn show(
     inventory: Inventory,
     taken: &[Taken],
     contracts: &mut [Contract],
+    settings: &[(&'static str, String)],
     selection: &Selection,
     output: Output,
 ) -> anyhow::Result<Verdict> {
@@ -126,6 +144,24 @@ fn show(
     match selection.output {
         DiscoverFormat::Openapi => {
             written::documents(&stated, compared, selection.output_dir.as_deref(), output)?
+        }
+        DiscoverFormat::Html => {
+            let documents = contracts.iter().map(|one| match &one.host {
+                Some(host) => format!("{} ({} operations, of {host})", one.name, one.operations.len()),
+                None => format!("{} ({} operations)", one.name, one.operations.len()),
+            });
+            let documents =
+                ("Documents", if contracts.is_empty() { "none".to_owned() } else { listed(documents) });
+            let page = page::html(&page::Found {
+                stated: &stated,
+                compared,
+                hosts: &hosts,
+                noise: &noise,
+                taken,
+                settings: &[settings, &[documents]].concat(),
+                made_at: crate::system::now(),
+            })?;
+            page.print(output)?;
         }
         DiscoverFormat::Table | DiscoverFormat::Jsonl | DiscoverFormat::Json => {
             report::operations(&stated, compared, selection.output, output)?;

@@ -1,6 +1,6 @@
 //! What `sallyport discover` writes for other programs, judged by programs that were not written here.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use testkit::Folder;
@@ -101,4 +101,278 @@ fn documents_of_hostile_hosts_stay_in_their_folder_and_valid() {
     let misuse = discover(&folder, &["log.jsonl", "--output-dir", "documents"], b"");
     assert_eq!(misuse.status.code(), Some(2), "{misuse:?}");
     assert!(notes(&misuse).contains("--output-dir goes with --output openapi"), "{}", notes(&misuse));
+}
+
+/// Reads a page as Python's parser of HTML does, and tells what a browser would make of it.
+const READER: &str = r##"
+import base64, hashlib, html.parser, json, sys
+
+class Reader(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.policy, self.inline = set(), [], "", []
+        self.rows, self.ids, self.texts, self.inside = [], set(), [], None
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes += [(tag, name, value) for name, value in attributes]
+        known = dict(attributes)
+        self.ids |= {known["id"]} if "id" in known else set()
+        if known.get("http-equiv") == "Content-Security-Policy":
+            self.policy = known["content"]
+        if tag == "tr" and "data-c" in known:
+            self.rows.append([known["data-c"], ""])
+        if tag in ("style", "script"):
+            self.inside = tag
+            self.inline.append([tag, ""])
+    def handle_endtag(self, tag):
+        if tag == "tbody":
+            self.rows.append(None)
+        if tag == self.inside:
+            self.inside = None
+    def handle_data(self, data):
+        if self.inside:
+            self.inline[-1][1] += data
+        else:
+            self.texts.append(data)
+            if self.rows and self.rows[-1]:
+                self.rows[-1][1] += data
+
+reader = Reader()
+reader.feed(open(sys.argv[1], encoding="utf-8").read())
+digest = lambda text: "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+print(json.dumps({
+    "tags": sorted(reader.tags),
+    "loads": [a for a in reader.attributes if a[1] in ("src", "srcset", "href", "action", "data", "poster", "style")
+              and not (a[1] == "href" and (a[2].startswith("#") or a[2] == "data:,"))],
+    "handlers": [a for a in reader.attributes if a[1].startswith("on")],
+    "policy": {p.split()[0]: p.split()[1:] for p in reader.policy.split(";")},
+    "inline": [[tag, digest(text)] for tag, text in reader.inline],
+    "script": [text for tag, text in reader.inline if tag == "script"],
+    "ids": sorted(reader.ids),
+    "rows": [row for row in reader.rows if row],
+    "text": " ".join(" ".join(reader.texts).split()),
+}))
+"##;
+
+fn read_page(folder: &Folder, page: &Output) -> Value {
+    assert_eq!(page.status.code(), Some(0), "{page:?}");
+    folder.write("page.html", std::str::from_utf8(&page.stdout).unwrap());
+    let read = Command::new("python3")
+        .args(["-c", READER, "page.html"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(read.status.success(), "{read:?}");
+    serde_json::from_slice(&read.stdout).unwrap()
+}
+
+const DOCUMENT: &str = r#"
+openapi: 3.0.3
+info: { title: orders, version: "1" }
+paths:
+  /orders: { get: { deprecated: true, responses: { "200": { description: ok } } } }
+  /orders/{number}: { get: { responses: { "200": { description: ok } } } }
+  /invoices: { get: { responses: { "200": { description: ok } } } }
+"#;
+
+#[test]
+fn a_page_loads_nothing_and_shows_what_was_found_in_the_order_of_attention() {
+    let folder = Folder::new(root(), "discover-page");
+    folder.write("access.log", &(log(300) + "no line of a log\n"));
+    folder.write("openapi.yaml", DOCUMENT);
+    let arguments = ["access.log", "--host", "shop.example", "--openapi", "openapi.yaml", "--output", "html"];
+    let page = read_page(&folder, &discover(&folder, &arguments, b""));
+    let rows: Vec<&str> =
+        page["rows"].as_array().unwrap().iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(rows, ["zombie", "shadow", "orphan", ""]);
+    assert_eq!((&page["loads"], &page["handlers"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    // The policy permits the style and the script that are there, and nothing else.
+    let policy = &page["policy"];
+    assert_eq!(policy["default-src"], serde_json::json!(["'none'"]));
+    for (tag, hash) in page["inline"].as_array().unwrap().iter().map(|one| (&one[0], &one[1])) {
+        assert_eq!(policy[format!("{}-src", tag.as_str().unwrap())], serde_json::json!([hash]));
+    }
+    assert_eq!(page["inline"].as_array().unwrap().len(), 2);
+    let text = page["text"].as_str().unwrap();
+    for said in [
+        "1 operation is called although it is on its way out",
+        "scanner 1 Paths that scanners ask for. GET /wp-login.php",
+        "Not read: 1 of 302 parts of the inputs (0.3 %).",
+        "Documents openapi.yaml (3 operations, of shop.example)",
+        "access.log combined",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let failing = [&arguments[..], &["--fail-on", "zombie"]].concat();
+    assert_eq!(
+        discover(&folder, &failing, b"").status.code(),
+        Some(1),
+        "exit codes are those of every output"
+    );
+}
+
+#[test]
+fn nothing_that_callers_send_becomes_a_part_of_the_page() {
+    let folder = Folder::new(root(), "discover-page-hostile");
+    let caller = r#"</code></td><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\u0000"#;
+    let line = |number: usize, path: &str, status: u16| {
+        format!(
+            r#"{{"host":"shop.example","method":"GET","path":"{path}","status":{status},"user":"{caller}","content_type":"{caller}","timestamp":"2026-11-26T10:00:0{number}Z"}}"#
+        )
+    };
+    let paths = [
+        "/<script>alert(1)</script>",
+        "/a'><svg/onload=alert(1)>",
+        "/%3Cscript%3E",
+        "/{{7*7}}",
+        "/&lt;b&gt;",
+    ];
+    let lines = (0..3).flat_map(|number| {
+        let found = paths.iter().map(move |path| line(number, path, 200));
+        found.chain(paths.iter().map(move |path| line(number, &format!("{path}/none"), 404)))
+    });
+    let name = "<script>alert(1)<b>.jsonl";
+    folder.write(name, &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    let plain = Folder::new(root(), "discover-page-plain");
+    plain.write("access.log", &log(300));
+    let arguments = ["access.log", "--host", "shop.example", "--output", "html"];
+    let expected = read_page(&plain, &discover(&plain, &arguments, b""));
+    let page = read_page(&folder, &discover(&folder, &[name, "--output", "html"], b""));
+    // The same elements as in any page, and nothing that loads or runs.
+    let more: Vec<&Value> = page["tags"].as_array().unwrap().iter().filter(|tag| **tag != "var").collect();
+    let known = expected["tags"].as_array().unwrap();
+    assert!(more.iter().all(|tag| known.contains(tag)), "{more:?}");
+    assert_eq!((&page["loads"], &page["handlers"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    assert_eq!(page["inline"], expected["inline"], "the script and the style are those of every page");
+    let text = page["text"].as_str().unwrap();
+    assert!(text.contains("<script>alert(1)</script>"), "it is shown as it was sent: {text}");
+    assert!(text.contains("⟨U+202E⟩⟨U+0000⟩") && !text.contains('\u{202e}'), "{text}");
+}
+
+/// Four rows and the controls, as far as the page's script needs them.
+const BROWSER: &str = r##"
+class Element {
+  constructor(text = "", dataset = {}) {
+    Object.assign(this, { text, dataset, hidden: false, value: "", listeners: {}, attributes: {}, cells: [] });
+  }
+  get textContent() { return this.text + this.cells.map((cell) => cell.textContent).join(" "); }
+  set textContent(text) { this.text = text; }
+  addEventListener(kind, call) { this.listeners[kind] = call; }
+  fire(kind) { this.listeners[kind](); }
+  querySelector() { return null; }
+  getAttribute(name) { return this.attributes[name] ?? null; }
+  setAttribute(name, value) { this.attributes[name] = value; }
+  removeAttribute(name) { delete this.attributes[name]; }
+  replaceChildren(child) { this.child = child; }
+}
+const row = (concerns, host, ...cells) => Object.assign(
+  new Element("", { c: concerns, h: host }), { cells: cells.map((text) => new Element(text)) });
+const rows = [
+  row("open shadow", "0", "shadow", "GET /export", "~19"),
+  row("zombie", "1", "zombie", "GET /old", "1,200"),
+  row("orphan", "0", "orphan", "GET /never", "0"),
+  row("", "1", "documented", "POST /Orders", "31"),
+];
+const heads = [["State", "place"], ["Operation", "text"], ["Calls", "number"]].map(([text, sort]) => new Element(text, { sort }));
+const body = { rows: [...rows], append(...all) { this.rows = all; } };
+const ids = Object.fromEntries(["query", "show", "host", "count"].map((id) => [id, new Element()]));
+ids.table = { tBodies: [body], tHead: { rows: [{ cells: heads }] } };
+const controls = new Element(), link = new Element("", { show: "open" });
+controls.hidden = true;
+globalThis.document = {
+  getElementById: (id) => ids[id] ?? null,
+  createElement: () => new Element(),
+  querySelector: () => controls,
+  querySelectorAll: () => [link],
+};
+const told = [];
+const tell = () => told.push(body.rows.filter((one) => !one.hidden).map((one) => one.cells[1].text.split(" ")[1]).join(" "));
+const set = (id, value) => { ids[id].value = value; ids[id].fire("input"); tell(); };
+const sort = (column) => { heads[column].child.fire("click"); tell(); };
+"##;
+
+/// What somebody does on the page.
+const VISIT: &str = r##"
+tell();
+set("show", "concern"); set("show", "documented"); set("show", "shadow"); set("show", "");
+set("query", " get  EXP "); set("query", "get zzz"); set("query", "");
+set("host", "1"); set("host", "");
+sort(2); sort(2); sort(1); sort(0);
+set("query", "orders"); link.fire("click"); tell();
+console.log(JSON.stringify({ told, count: ids.count.textContent, hidden: controls.hidden, order: heads[0].attributes }));
+"##;
+
+#[test]
+fn the_script_of_the_page_filters_and_sorts_what_is_there() {
+    let folder = Folder::new(root(), "discover-page-script");
+    folder.write("access.log", &log(300));
+    folder.write("other.log", &log(30));
+    let arguments = ["shop.example=access.log", "pay.example=other.log", "--output", "html"];
+    let page = read_page(&folder, &discover(&folder, &arguments, b""));
+    for id in ["query", "show", "host", "count", "table"] {
+        assert!(page["ids"].as_array().unwrap().contains(&Value::from(id)), "{id}");
+    }
+    let script = page["script"][0].as_str().unwrap();
+    folder.write("visit.js", &format!("{BROWSER}\n{script}\n{VISIT}"));
+    let visited = Command::new("node").arg("visit.js").current_dir(folder.path()).output().unwrap();
+    assert!(visited.status.success(), "{visited:?}");
+    let found: Value = serde_json::from_slice(&visited.stdout).unwrap();
+    let expected = [
+        "/export /old /never /Orders",
+        "/export /old /never",
+        "/Orders",
+        "/export",
+        "/export /old /never /Orders",
+        "/export",
+        "",
+        "/export /old /never /Orders",
+        "/old /Orders",
+        "/export /old /never /Orders",
+        // By calls, the most first, and then the other way round.
+        "/old /Orders /export /never",
+        "/never /export /Orders /old",
+        "/export /never /old /Orders",
+        "/export /old /never /Orders",
+        "/Orders",
+        "/export",
+    ];
+    assert_eq!(found["told"], serde_json::json!(expected));
+    assert_eq!(found["count"], "1 of 4 operations");
+    assert_eq!(found["hidden"], false, "without a script there are no controls that do nothing");
+    assert_eq!(found["order"]["aria-sort"], "ascending");
+}
+
+/// Columns of a terminal that a line takes: most characters of East Asia take two (UAX 11).
+fn columns(line: &str) -> usize {
+    line.chars().map(|character| if ('\u{1100}'..='\u{ffef}').contains(&character) { 2 } else { 1 }).sum()
+}
+
+#[test]
+fn a_table_fits_a_hundred_columns_whatever_hosts_and_paths_there_are() {
+    let folder = Folder::new(root(), "discover-table");
+    let host = format!("{}.{}.example.com", "a".repeat(60), "b".repeat(60));
+    folder.write("one.log", &log(300));
+    folder.write("two.log", &log(300));
+    folder.write(
+        "openapi.yaml",
+        &format!(
+            "openapi: 3.0.3\ninfo: {{ title: wide, version: '1' }}\npaths:\n  /商品/{{番号}}/{}: {{ get: {{}} }}\n  \"/a\\u202Eb/{}\": {{ get: {{}} }}\n",
+            "詳細".repeat(40),
+            "x".repeat(200)
+        ),
+    );
+    let document = format!("{host}=openapi.yaml");
+    let (one, two) = (format!("{host}=one.log"), "shop.example=two.log");
+    for inputs in [&[one.as_str()][..], &[one.as_str(), two]] {
+        let found = discover(&folder, &[inputs, &["--openapi", &document]].concat(), b"");
+        let table = String::from_utf8(found.stdout).unwrap();
+        for line in table.lines().skip(usize::from(inputs.len() == 1)) {
+            assert!(columns(line) <= 100, "{} columns: {line}", columns(line));
+        }
+        assert!(table.contains("商品") && table.contains("shadow"), "{table}");
+        assert!(!table.contains('\u{202e}'), "{table}");
+        // One host is named once, several in every row.
+        let named = table.matches("aaaaaaaaaa").count();
+        assert_eq!(named == 6, inputs.len() == 1, "{named}: {table}");
+    }
 }

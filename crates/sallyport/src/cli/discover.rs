@@ -77,4 +77,6 @@ pub(crate) enum DiscoverFormat {
     Json,
     /// An OpenAPI 3.1 document per host
     Openapi,
+    /// One page for people that loads nothing, to be forwarded
+    Html,
 }

@@ -19,6 +19,16 @@ pub(super) enum Concern {
 impl Concern {
     pub(super) const ALL: [Self; 4] = [Self::Open, Self::Zombie, Self::Shadow, Self::Orphan];
 
+    /// The word in outputs.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Zombie => "zombie",
+            Self::Shadow => "shadow",
+            Self::Orphan => "orphan",
+        }
+    }
+
     /// What it says of `count` operations, to follow the number.
     pub(super) const fn title(self, count: usize) -> &'static str {
         match (self, count) {
@@ -30,6 +40,22 @@ impl Concern {
             (Self::Shadow, _) => "operations are called and in no document",
             (Self::Orphan, 1) => "operation is in a document and no call to it succeeded",
             (Self::Orphan, _) => "operations are in a document and no call to them succeeded",
+        }
+    }
+
+    /// What it means and what to ask, in two sentences.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Open => {
+                "Traffic proves it: a call that carried no credential got a success. Right for what is meant for everybody, such as signing in; anything else is exposed."
+            }
+            Self::Zombie => {
+                "A document marks it deprecated, or its own answers say that it is or that its end has passed. Find out who still calls it before it goes."
+            }
+            Self::Shadow => "Nobody reviewed what no document describes. Declare it, or stop it.",
+            Self::Orphan => {
+                "Offered and never used with success while the traffic was seen. Remove it, or find out why nobody reaches it."
+            }
         }
     }
 

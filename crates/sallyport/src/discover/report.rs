@@ -131,7 +131,7 @@ fn object(one: &Stated) -> Value {
 }
 
 /// What traffic proves of credentials; never what the presence of a field suggests.
-fn auth(seen: &inventory::Operation) -> &'static str {
+pub(super) fn auth(seen: &inventory::Operation) -> &'static str {
     if 0 < seen.open_successes {
         "open"
     } else if 0 < seen.verified_successes && seen.untold_successes == 0 {

@@ -201,8 +201,10 @@ const ROWS: &[Row] = &[
         ours: ALL,
         foreign: &[
             "anyhow",
+            "askama",
             "aws-lc-rs",
             "axum",
+            "base64",
             "clap",
             "clap_complete",
             "comfy-table",

@@ -11,13 +11,13 @@ use crate::answer::{Answer, Problem, created, ok};
 use crate::routes::Input;
 
 impl Input {
-    fn actor(&self) -> Result<&Actor, Problem> {
+    pub(crate) fn actor(&self) -> Result<&Actor, Problem> {
         self.actor.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
     /// The body as `T`. A field that is unknown or stands twice is refused, so that a misspelt option is not silently
     /// left out and no two readers take different values.
-    fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body = if self.body.is_empty() { b"{}".as_slice() } else { &self.body };
         // A list would be taken for the fields in their order.
         if body.trim_ascii_start().first() == Some(&b'[') {
@@ -35,7 +35,7 @@ impl Input {
     }
 
     /// The query as pairs, decoded.
-    fn parameters(&self) -> Result<Vec<(String, String)>, Problem> {
+    pub(crate) fn parameters(&self) -> Result<Vec<(String, String)>, Problem> {
         self.query
             .split('&')
             .filter(|pair| !pair.is_empty())

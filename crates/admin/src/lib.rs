@@ -11,6 +11,7 @@
 mod answer;
 mod guard;
 mod handlers;
+mod inventory;
 mod observe;
 mod routes;
 

@@ -15,7 +15,7 @@ use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
-use crate::{handlers, observe};
+use crate::{handlers, inventory, observe};
 
 /// The largest body with an OpenAPI document on its way into a repository.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
@@ -90,6 +90,9 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/decisions/{name}", Some(Needs::Analyst), handlers::decision),
     route("GET", "/v1/explain/{name}", Some(Needs::Analyst), handlers::explain_decision),
     route("POST", "/v1/explain", Some(Needs::Analyst), handlers::explain_call),
+    route("GET", "/v1/inventory", Some(Needs::Viewer), inventory::list),
+    route("POST", "/v1/inventory/adopt", Some(Needs::Owner), inventory::adopt),
+    route("POST", "/v1/inventory/ignore", Some(Needs::Owner), inventory::ignore),
     route("GET", "/v1/revisions", Some(Needs::Viewer), handlers::revisions),
     route("POST", "/v1/revisions", Some(Needs::Owner), handlers::publish),
     route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),

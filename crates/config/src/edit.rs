@@ -3,12 +3,16 @@
 //! An edit inserts or replaces whole lines and is then read back: it is given out only if the file now says exactly
 //! what was asked for, and refused where the file is written in a way that this cannot follow (a flow table, say).
 
+mod document;
+
 use model::TeamName;
 
 use crate::place::Faults;
 use crate::template::quote;
 use crate::yaml::{self, Node, Value};
 use crate::{ConfigError, Teams, teams};
+
+pub use document::{NewOperation, add_operation};
 
 /// Why a file was not edited.
 #[derive(Debug, thiserror::Error)]

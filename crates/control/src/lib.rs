@@ -11,6 +11,7 @@
 
 pub mod actor;
 mod administrators;
+mod adopt;
 mod apis;
 mod applications;
 pub mod check;
@@ -19,6 +20,7 @@ mod error;
 mod explain;
 pub mod files;
 pub mod init;
+mod inventory;
 mod keys;
 mod known_log;
 pub mod live;
@@ -51,11 +53,13 @@ use store::DirectoryLock;
 
 pub use actor::{Actor, Needs};
 pub use administrators::{AdministratorView, NewToken};
+pub use adopt::{AdoptOrder, AdoptView};
 pub use apis::{ApiView, NewApi};
 pub use applications::{ApplicationView, TeamView};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
 pub use explain::{ExplanationView, RuleView};
+pub use inventory::{FeedCounts, FoundView, Ignored, InventoryOrder};
 pub use keys::{IssuedKey, KeyOrder, KeyView};
 pub use live::Live;
 pub use observe::Readiness;
@@ -84,6 +88,8 @@ pub struct Control {
     files: Mutex<ValidationCache>,
     state: Mutex<State>,
     recorder: Recorder,
+    /// What is seen of requests; taken after `files` and never while `state` is held.
+    watched: Mutex<inventory::Watched>,
     jwks: Arc<ArcSwap<Vec<u8>>>,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.

@@ -53,6 +53,13 @@ impl Control {
                 u64::from(in_force),
             ),
         ];
+        let counts = self.inventory_counts();
+        for (name, help, value) in [
+            ("sallyport_inventory_exchanges_total", "Requests that the inventory has counted", counts.seen),
+            ("sallyport_inventory_lost_total", "Requests that found no room on their way to it", counts.lost),
+        ] {
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n"));
+        }
         for (name, help, value) in rows {
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
         }

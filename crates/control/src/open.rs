@@ -17,6 +17,7 @@ use store::{DirectoryLock, LockError, Store};
 
 use crate::actor::Actor;
 use crate::files;
+use crate::inventory::Watched;
 use crate::known_log;
 use crate::live::Live;
 use crate::owed::Owed;
@@ -110,6 +111,7 @@ impl Control {
             files: Mutex::new(known),
             state: Mutex::new(state),
             recorder,
+            watched: Mutex::new(Watched::open(&state_folder, now)),
             jwks: Arc::new(jwks),
             fingerprint: secrets.fingerprint,
             _lock: lock,

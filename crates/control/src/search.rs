@@ -143,6 +143,7 @@ impl Control {
             // What is counted and not stored yet would bring the name back.
             self.flush_rollups()?;
             self.state().store.erase_rollups(&format!("app:{name}"))?;
+            self.forget_caller(name)?;
         }
         Ok(ErasedView { subject: text.to_owned(), entries: erased.entries })
     }

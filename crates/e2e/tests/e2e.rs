@@ -18,6 +18,7 @@ mod e2e {
     mod framing;
     mod headers;
     mod heads;
+    mod inventory;
     mod keys;
     mod own_documents;
     mod own_key;

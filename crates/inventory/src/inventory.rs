@@ -11,7 +11,7 @@ use crate::method::Method;
 use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
 use crate::operation::Operation;
 use crate::service;
-use crate::settings::{Limits, Settings};
+use crate::settings::{Limits, Prior, Settings};
 use crate::sketch::{self, LeastMap};
 use crate::tally::{Tally, least};
 use crate::tree::{self, EndKey, Node, Reading, Segment};
@@ -109,6 +109,11 @@ impl Inventory {
         tally.observe(exchange, caller);
         let entry = Pending { hash, host: host.into(), path: exchange.path.into(), sort, tally };
         self.pending.insert_unique(hash, entry, |entry| entry.hash);
+    }
+
+    /// Replaces the templates that are known beforehand.
+    pub fn set_priors(&mut self, priors: Vec<Prior>) {
+        self.settings.priors = priors;
     }
 
     /// Joins what another inventory saw. Both must have been made with the same limits; overrides and priors are those of `self`.

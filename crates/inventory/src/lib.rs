@@ -13,6 +13,8 @@
 pub mod fuzz;
 mod infer;
 mod inventory;
+mod kept;
+mod live;
 mod method;
 mod noise;
 pub mod openapi;
@@ -28,8 +30,10 @@ mod tree;
 mod words;
 
 pub use inventory::{HostSummary, Inventory};
+pub use kept::Kept;
+pub use live::Live;
 pub use noise::{NoiseKind, NoiseReport};
 pub use operation::{Callers, Operation, Parameter, Reason, StatusCount, ValueKind};
 pub use save::LoadInventoryError;
 pub use settings::{Force, Limits, Override, Prior, Settings, Weights};
-pub use states::{Contract, Declared, State, Stated, classify, hosts};
+pub use states::{Contract, Declared, State, Stated, canonical, classify, hosts};

@@ -64,6 +64,43 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
+    /// All of them.
+    const ALL: [Self; 28] = [
+        Self::Address,
+        Self::Boolean,
+        Self::Code,
+        Self::Coordinates,
+        Self::Country,
+        Self::Currency,
+        Self::Curie,
+        Self::Date,
+        Self::DateTime,
+        Self::Domain,
+        Self::Email,
+        Self::FileName,
+        Self::Hexadecimal,
+        Self::Hash,
+        Self::Integer,
+        Self::Ksuid,
+        Self::Locale,
+        Self::Month,
+        Self::Number,
+        Self::ObjectId,
+        Self::Phone,
+        Self::PrefixedId,
+        Self::Region,
+        Self::Text,
+        Self::Token,
+        Self::Ulid,
+        Self::Uuid,
+        Self::Version,
+    ];
+
+    /// The form of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name in outputs.
     pub fn name(self) -> &'static str {
         match self {

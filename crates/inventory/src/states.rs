@@ -67,8 +67,9 @@ pub struct Stated {
     pub seen: Option<Operation>,
 }
 
-/// A template up to the names in its braces.
-pub(crate) fn canonical(path: &str) -> String {
+/// A template up to the names in its braces, which two writers of the same one choose differently.
+#[must_use]
+pub fn canonical(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('{') {
@@ -86,7 +87,7 @@ pub(crate) fn canonical(path: &str) -> String {
 const OWN_CONFIDENCE: f64 = 0.95;
 
 /// Whether every call to `path` would be one to `declared`, a canonical template, too.
-fn fits(path: &str, declared: &str) -> bool {
+pub(crate) fn fits(path: &str, declared: &str) -> bool {
     let (mut one, mut other) = (path.split('/'), declared.split('/'));
     loop {
         let (segment, wanted) = match (one.next(), other.next()) {
@@ -106,7 +107,7 @@ fn fits(path: &str, declared: &str) -> bool {
 }
 
 /// Adds what was seen of the same operation under another template.
-fn absorb(into: &mut Operation, other: Operation) {
+pub(crate) fn absorb(into: &mut Operation, other: Operation) {
     let earlier = |one: Option<i64>, other: Option<i64>| one.into_iter().chain(other).min();
     into.count = into.count.saturating_add(other.count);
     into.succeeded = into.succeeded.saturating_add(other.succeeded);
@@ -127,6 +128,11 @@ fn absorb(into: &mut Operation, other: Operation) {
     // Who called both is not known: at least as many as called the one that more called.
     into.callers.estimate = into.callers.estimate.max(other.callers.estimate);
     into.callers.named = into.callers.named.saturating_add(other.callers.named);
+    let names = into.callers.sample.len().max(other.callers.sample.len());
+    into.callers.sample.extend(other.callers.sample);
+    into.callers.sample.sort();
+    into.callers.sample.dedup();
+    into.callers.sample.truncate(names);
     let examples = into.examples.len().max(other.examples.len());
     into.examples.extend(other.examples);
     into.examples.sort();

@@ -15,6 +15,7 @@ use model::UpstreamFailure;
 use crate::buffers::Outbound;
 use crate::link::Link;
 use crate::pool::{ConnectError, Upstream, Use};
+use crate::sighting::Told;
 use crate::timers::{Phase, Timers, Watch};
 use crate::worker::{Stage, Worker};
 
@@ -125,12 +126,20 @@ pub(crate) struct Report {
     /// Bytes of the body that were passed on, framing left out.
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
+    /// What the final response's head told.
+    pub(crate) told: Told,
 }
 
 impl Report {
     /// Nothing came of it.
     pub(crate) const fn nothing(fault: Fault) -> Self {
-        Self { ending: Ending::Failed(fault, Begun::No), status: 0, request_bytes: 0, response_bytes: 0 }
+        Self {
+            ending: Ending::Failed(fault, Begun::No),
+            status: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            told: Told::NOTHING,
+        }
     }
 }
 
@@ -331,6 +340,7 @@ impl Exchange<'_> {
             status: download.status(),
             request_bytes: upload.bytes(),
             response_bytes: download.bytes(),
+            told: download.told(),
         }
     }
 }

@@ -17,6 +17,7 @@ use model::{
 };
 use record::{Outcome as End, ParamKey};
 use recorder::WorkerLog;
+use traffic::RingSender;
 
 use crate::answer::{decision_line, lines_with_budgets};
 use crate::connection::{Connection, Fate, HeadFault};
@@ -24,6 +25,7 @@ use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, 
 use crate::forward::write_request_head;
 use crate::refusal;
 use crate::settings::Settings;
+use crate::sighting::Seen;
 use crate::worker::{Clock, Worker};
 
 mod answers;
@@ -41,6 +43,8 @@ pub struct Setup {
     pub judge: enforce::Worker,
     /// This worker's side of the recorder.
     pub log: WorkerLog,
+    /// Where what was seen of requests goes, for the inventory.
+    pub sightings: RingSender,
     /// Under which path parameters are hashed for the record.
     pub param_key: ParamKey,
     pub clock: Clock,
@@ -63,6 +67,7 @@ pub(crate) struct Gateway {
     snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     judge: RefCell<enforce::Worker>,
     log: RefCell<WorkerLog>,
+    sightings: RefCell<RingSender>,
     param_key: ParamKey,
     jwks: Arc<ArcSwap<Vec<u8>>>,
 }
@@ -78,12 +83,13 @@ struct Case {
 
 impl Gateway {
     pub(crate) fn new(setup: Setup) -> Self {
-        let Setup { snapshots, judge, log, param_key, clock, jwks, own, settings } = setup;
+        let Setup { snapshots, judge, log, sightings, param_key, clock, jwks, own, settings } = setup;
         Self {
             worker: Worker::new(&settings, clock, &own),
             snapshots: RefCell::new(Cache::new(snapshots)),
             judge: RefCell::new(judge),
             log: RefCell::new(log),
+            sightings: RefCell::new(sightings),
             param_key,
             jwks,
         }
@@ -274,6 +280,7 @@ impl Gateway {
         let fate = match report.ending {
             Ending::Complete(after) => {
                 self.complete(case, Closing::of(&report, report.status, End::Done));
+                self.sight(evidence, forward.request(), Seen::of(case.started, &report));
                 match after {
                     After::Close => Fate::Close,
                     After::Keep => Fate::Keep,

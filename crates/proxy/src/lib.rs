@@ -34,6 +34,7 @@ mod refusal;
 mod rewrite;
 mod server;
 pub mod settings;
+mod sighting;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

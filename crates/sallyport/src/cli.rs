@@ -11,9 +11,11 @@ use clap::{Args, Parser, Subcommand};
 
 mod audit;
 mod discover;
+mod inventory;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
+pub(crate) use inventory::{InventoryCommand, NamedOperation};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]
@@ -68,6 +70,9 @@ Examples:
 
 Nothing is granted by it, and no gateway need run. Exit code 1 when --fail-on finds something.")]
     Discover(DiscoverArguments),
+    /// What the gateway saw beside what is declared: list, show, adopt, ignore
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
     /// Write a new policy repository for an API
     #[command(after_help = "\
 Example:

@@ -5,6 +5,7 @@ mod apis;
 mod audit;
 mod explain;
 mod files;
+mod inventory;
 mod status;
 
 use axum::http::Method;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Completions { shell } => files::completions(*shell, output),
         Command::Discover(arguments) => crate::discover::run(arguments, output),
         Command::Audit(command) => audit::run(global, command, output).await,
+        Command::Inventory(command) => inventory::run(&reach::client(global).await?, command, output).await,
         Command::Api(command) => apis::run(&reach::client(global).await?, command, output).await,
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,
         Command::App(command) => access::app(&reach::client(global).await?, command, output).await,

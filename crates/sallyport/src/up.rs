@@ -3,6 +3,7 @@
 //! Worker threads have a runtime each and share nothing but the snapshot pointer. The admin API, the watcher and the
 //! upkeep run beside them. Ending goes the other way round: workers drain, then the log is closed.
 
+mod feed;
 mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
@@ -19,6 +20,7 @@ use proxy::{Settings, Setup, Shutdown};
 use recorder::WorkerLog;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use traffic::RingSender;
 
 use crate::cli::{Global, UpArguments};
 use crate::commands::Verdict;
@@ -26,6 +28,7 @@ use crate::output::{Format, Output};
 use crate::reach::STATE;
 use crate::watch::Watcher;
 use crate::{offline, system};
+use feed::Feed;
 use upkeep::Upkeep;
 
 /// How long requests to the admin API may take to end.
@@ -62,6 +65,7 @@ pub(crate) struct Gateway {
     admin_stop: watch::Sender<bool>,
     watcher: Watcher,
     upkeep: Upkeep,
+    feed: Feed,
 }
 
 /// Runs `up` until it is told to end.
@@ -146,13 +150,30 @@ impl Gateway {
             .with_context(|| format!("cannot serve the admin API at {admin_listen}"))?;
         let admin = admin_listener.local_addr()?;
         let (shutdown, asked) = watch::channel(Shutdown::NotAsked);
-        let workers = start_workers(&control, listeners, logs, &[address, admin], &asked, start.settings)?;
+        let (senders, rings) = feed::rings(logs.len());
+        let doors = listeners.into_iter().zip(logs).zip(senders).map(|((listener, log), sightings)| Door {
+            listener,
+            log,
+            sightings,
+        });
+        let workers = start_workers(&control, doors, &[address, admin], &asked, start.settings)?;
+        let feed = Feed::start(Arc::clone(&control), rings)?;
         let (admin_stop, admin_stopped) = watch::channel(false);
         let admin_task = serve_admin(Arc::clone(&control), admin_listener, admin_stopped)?;
         let watcher = Watcher::start(Arc::clone(&control))?;
         let upkeep = Upkeep::start(Arc::clone(&control))?;
-        let gateway =
-            Self { control, address, admin, shutdown, workers, admin_task, admin_stop, watcher, upkeep };
+        let gateway = Self {
+            control,
+            address,
+            admin,
+            shutdown,
+            workers,
+            admin_task,
+            admin_stop,
+            watcher,
+            upkeep,
+            feed,
+        };
         gateway.leave_traces(start.dir)?;
         Ok(gateway)
     }
@@ -194,10 +215,11 @@ impl Gateway {
         if tokio::time::timeout(ADMIN_DRAIN, &mut admin_task).await.is_err() {
             admin_task.abort();
         }
-        let (watcher, upkeep, control) = (self.watcher, self.upkeep, self.control);
+        let (watcher, upkeep, feed, control) = (self.watcher, self.upkeep, self.feed, self.control);
         let closed = tokio::task::spawn_blocking(move || {
             watcher.stop();
             upkeep.stop();
+            feed.stop();
             match Arc::try_unwrap(control) {
                 Ok(control) => control.close(),
                 // A connection to the admin API that never ends holds it; the log is closed with the last holder.
@@ -252,17 +274,23 @@ fn local(listener: Option<&TcpListener>) -> anyhow::Result<SocketAddr> {
     Ok(listener.context("there is no listener")?.local_addr()?)
 }
 
+/// What each worker has for itself.
+struct Door {
+    listener: TcpListener,
+    log: WorkerLog,
+    sightings: RingSender,
+}
+
 fn start_workers(
     control: &Arc<Control>,
-    listeners: Vec<TcpListener>,
-    logs: Vec<WorkerLog>,
+    doors: impl Iterator<Item = Door>,
     own: &[SocketAddr],
     shutdown: &watch::Receiver<Shutdown>,
     settings: Settings,
 ) -> anyhow::Result<Vec<JoinHandle<std::io::Result<()>>>> {
     let jwks = control.jwks();
     let mut workers = Vec::new();
-    for (number, (listener, log)) in listeners.into_iter().zip(logs).enumerate() {
+    for (number, Door { listener, log, sightings }) in doors.enumerate() {
         let mut seed = [0_u8; 32];
         system::random(&mut seed)?;
         let setup = Setup {
@@ -270,6 +298,7 @@ fn start_workers(
             judge: enforce::Worker::new(seed),
             param_key: control.param_key(),
             log,
+            sightings,
             clock: Arc::new(system::now),
             jwks: Arc::clone(&jwks),
             own: own.to_vec(),

@@ -8,6 +8,7 @@
 //! Nothing here does I/O.
 
 mod aws;
+mod bare;
 mod clf;
 mod detect;
 mod document;
@@ -20,13 +21,17 @@ mod har;
 mod json;
 mod otlp;
 mod reader;
+mod ring;
 mod scan;
 mod target;
 mod time;
 
+pub use bare::is_bare;
 pub use detect::{DetectError, Detected, detect};
 pub use document::{DocumentFormat, read_documents};
 pub use exchange::{Body, Credential, Exchange, Side};
 pub use fault::{Fault, FaultKind};
 pub use json::{FieldMap, FieldMapError, Part};
 pub use reader::{Format, LINE_BYTES_MAX, Reader};
+pub use ring::{RingReceiver, RingSender, ring};
+pub use time::http_date;

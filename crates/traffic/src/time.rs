@@ -54,7 +54,7 @@ pub(crate) fn iso(text: &str) -> Option<i64> {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7). The day of the week is not compared.
-pub(crate) fn http_date(text: &str) -> Option<i64> {
+pub fn http_date(text: &str) -> Option<i64> {
     let (_, rest) = text.split_once(", ")?;
     let &[a, b, b' ', m, n, o, b' ', y, e, c, d, b' ', h, i, b':', j, k, b':', s, t, b' ', b'G', b'M', b'T'] =
         rest.as_bytes()

@@ -13,6 +13,7 @@ use super::{Begun, ClientSide, Exchange, Fault, Order};
 use crate::buffers::{Outbound, Size};
 use crate::link::Fill;
 use crate::rewrite::{Binding, Framed, Goodbye, Received, passes_response_trailer, write_response_head};
+use crate::sighting::Told;
 use crate::timers::Phase;
 use crate::worker::Stage;
 
@@ -42,6 +43,7 @@ pub(super) struct Download<'a> {
     status: u16,
     interim: u32,
     bytes: u64,
+    told: Told,
     /// Whether the upstream's connection may carry another request, by what its head said.
     upstream: Persistence,
     goodbye: Goodbye,
@@ -66,6 +68,7 @@ impl<'a> Download<'a> {
             status: 0,
             interim: 0,
             bytes: 0,
+            told: Told::NOTHING,
             upstream: Persistence::Close,
             goodbye: Goodbye::Unsaid,
             head_start: None,
@@ -93,6 +96,7 @@ impl<'a> Download<'a> {
             self.out.bytes.truncate(start);
             self.status = 0;
             self.bytes = 0;
+            self.told = Told::NOTHING;
         }
     }
 
@@ -116,6 +120,10 @@ impl<'a> Download<'a> {
         self.bytes
     }
 
+    pub(super) const fn told(&self) -> Told {
+        self.told
+    }
+
     /// Passes an interim response on, where the client can read it.
     fn pass_interim(&mut self, received: Received<'_>) -> Result<(), Fault> {
         self.interim += 1;
@@ -135,6 +143,7 @@ impl<'a> Download<'a> {
         self.framed = Framed::of(head, self.client.version);
         self.goodbye = goodbye;
         self.status = head.status;
+        self.told = Told::by(received);
         self.head_start = Some(self.out.bytes.len());
         let added = match head.status {
             300..=399 => self.added_to_redirection,

@@ -12,9 +12,10 @@ use crate::buffers::Outbound;
 use crate::connection::{Connection, Fate, Gone};
 use crate::exchange::{Fault, Report};
 use crate::rewrite::Goodbye;
+use crate::sighting::Seen;
 use crate::timers::Phase;
 use crate::worker::Stage;
-use crate::{entry, refusal};
+use crate::{entry, refusal, sighting};
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -123,6 +124,9 @@ impl Gateway {
     ) -> Fate {
         // A refusal is carried out whether it can be recorded or not; a loss is counted by the recorder.
         drop(self.write_decided(evidence, refused.request(), Durability::Counted));
+        if let Some(request) = refused.request() {
+            self.sight(evidence, request, Seen::own(case.started, refused.status));
+        }
         self.answer_refusal(connection, case, refused, fate).await
     }
 
@@ -169,6 +173,7 @@ impl Gateway {
     ) -> Fate {
         drop(self.write_decided(evidence, Some(preflight.request()), Durability::Counted));
         let mut out = self.worker.buffers.outbound();
+        self.sight(evidence, preflight.request(), Seen::own(case.started, preflight.status));
         let answer = Answer { status: preflight.status, id: case.id, content_type: "", body: b"" };
         let fields = preflight.fields.iter().map(|(name, value)| (*name, &**value));
         write_answer(&mut out.bytes, answer, fields, goodbye(fate), case.class);
@@ -268,6 +273,11 @@ impl Gateway {
                 Fate::Break
             }
         }
+    }
+
+    /// Tells the inventory.
+    pub(super) fn sight(&self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen<'_>) {
+        sighting::hand_over(&mut self.sightings.borrow_mut(), evidence, request, seen);
     }
 
     /// Records how a request ended.

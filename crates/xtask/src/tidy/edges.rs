@@ -119,7 +119,7 @@ const ROWS: &[Row] = &[
         name: "traffic",
         kind: Kind::Pure,
         ours: &[],
-        foreign: &["base64", "jiff", "memchr", "serde", "serde_json", "thiserror"],
+        foreign: &["base64", "jiff", "memchr", "rtrb", "serde", "serde_json", "thiserror"],
         why: "what others wrote down of requests, in one form; it knows formats and judges nothing",
     },
     Row {
@@ -153,7 +153,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "proxy",
         kind: Kind::Rim,
-        ours: &["enforce", "http1", "model", "record", "recorder"],
+        ours: &["enforce", "http1", "model", "record", "recorder", "traffic"],
         foreign: &[
             "arc-swap",
             "bytes",
@@ -171,8 +171,18 @@ const ROWS: &[Row] = &[
         name: "control",
         kind: Kind::Rim,
         ours: &[
-            "catalog", "config", "enforce", "http1", "identity", "model", "policy", "record", "recorder",
+            "catalog",
+            "config",
+            "enforce",
+            "http1",
+            "identity",
+            "inventory",
+            "model",
+            "policy",
+            "record",
+            "recorder",
             "store",
+            "traffic",
         ],
         foreign: &[
             "arc-swap",

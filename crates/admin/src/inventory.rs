@@ -1,0 +1,72 @@
+//! The inventory: list, adopt, ignore.
+
+use axum::http::StatusCode;
+use control::{AdoptOrder, InventoryOrder};
+use serde::Deserialize;
+
+use crate::answer::{Answer, Problem, ok};
+use crate::routes::Input;
+
+/// Which operation is meant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    host: Option<String>,
+    method: String,
+    path: String,
+}
+
+impl From<Named> for InventoryOrder {
+    fn from(named: Named) -> Self {
+        Self { host: named.host, method: Some(named.method), path: Some(named.path), ..Self::default() }
+    }
+}
+
+pub(crate) fn list(input: Input) -> Answer {
+    let mut order = InventoryOrder::default();
+    for (name, value) in input.parameters()? {
+        match name.as_str() {
+            "api" => order.api = Some(value),
+            "host" => order.host = Some(value),
+            "state" => order.state = Some(value),
+            "method" => order.method = Some(value),
+            "path" => order.path = Some(value),
+            "ignored" => order.ignored = value == "true",
+            _ => {
+                let detail = format!("there is no filter `{name}`");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail)
+                    .next("Use api, host, state, method, path or ignored=true."));
+            }
+        }
+    }
+    ok(&input.control.inventory(input.actor()?, &order)?)
+}
+
+pub(crate) fn adopt(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        operation: Named,
+        #[serde(default)]
+        reason: String,
+        #[serde(default)]
+        accept_gains: bool,
+        #[serde(default)]
+        dry_run: bool,
+    }
+    let Body { operation, reason, accept_gains, dry_run } = input.read()?;
+    let order = AdoptOrder { operation: operation.into(), reason, accept_gains, dry_run };
+    ok(&input.control.adopt(input.actor()?, &order)?)
+}
+
+pub(crate) fn ignore(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        operation: Named,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { operation, reason } = input.read()?;
+    ok(&input.control.ignore_operation(input.actor()?, &operation.into(), &reason)?)
+}

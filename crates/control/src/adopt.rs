@@ -1,0 +1,214 @@
+//! Adopting an operation: from the inventory into its API's document, as a change of a file that a person reviews.
+//!
+//! It joins no group and must widen no grant. Where a policy would reach it all the same, because it covers every operation of the
+//! API, that is told and nothing is written unless it is asked for.
+
+use catalog::{ReadDocumentError, read_document};
+use config::edit::{NewOperation, add_operation};
+use inventory::openapi::{self, Style};
+use inventory::{State, Stated};
+use model::{Method, Timestamp};
+use policy::{PolicySummary, ValidationCache};
+use serde::Serialize;
+
+use crate::actor::{Actor, Needs};
+use crate::apis::find;
+use crate::check::{Checked, check_with};
+use crate::files::{self, Files};
+use crate::inventory::{FoundView, InventoryOrder, api_of, below};
+use crate::publish::Rebuild;
+use crate::{Control, ControlError, chain};
+
+/// What is adopted, and how.
+#[derive(Clone, Debug, Default)]
+pub struct AdoptOrder {
+    /// Which operation.
+    pub operation: InventoryOrder,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Whether policies may reach it at once.
+    pub accept_gains: bool,
+    /// Nothing is written; the change is shown.
+    pub dry_run: bool,
+}
+
+/// What adopting did, or would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdoptView {
+    pub api: String,
+    /// The id of the operation in policies.
+    pub operation: String,
+    /// The document, in the repository.
+    pub file: String,
+    /// The lines that the document gains.
+    pub added: Vec<String>,
+    /// Permits that reach it at once, by their ids.
+    pub gains: Vec<String>,
+    pub written: bool,
+}
+
+/// A document before and after.
+struct Change {
+    file: String,
+    before: String,
+    after: String,
+}
+
+impl Control {
+    /// Writes an operation that was seen into its API's document.
+    pub fn adopt(&self, actor: &Actor, order: &AdoptOrder) -> Result<AdoptView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let (found, stated) = self.adoptable(actor, &order.operation)?;
+        let mut known = self.files();
+        let mut all = files::read_all(&self.folder)?;
+        let before = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        let (api, change) = change(&before, &found, &stated)?;
+        all.insert(change.file.clone(), change.after.clone().into_bytes());
+        let view = judge(&mut known, &all, &before, &api, &found, &change)?;
+        if order.dry_run {
+            return Ok(view);
+        }
+        if !view.gains.is_empty() && !order.accept_gains {
+            return Err(ControlError::invalid(
+                format!("{} would reach `{}` at once", view.gains.join(", "), view.operation),
+                "narrow them to operations or groups, or say --accept-gains",
+            ));
+        }
+        let object = format!("operation {}", view.operation);
+        self.record(actor, "inventory.adopt", &object, &order.reason)?;
+        let written = files::replace(&self.folder, &change.file, change.after.as_bytes());
+        self.carried(actor, "inventory.adopt", &object, written)?;
+        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "operation adopted")?;
+        Ok(AdoptView { written: true, ..view })
+    }
+
+    /// The one operation that is meant, if it can be adopted.
+    fn adoptable(&self, actor: &Actor, order: &InventoryOrder) -> Result<(FoundView, Stated), ControlError> {
+        let found = self.only_one(actor, order)?;
+        let name = format!("{} {}{}", found.method, found.host, found.path);
+        let snapshot = self.live().load();
+        if api_of(snapshot.catalog(), &found.host, &found.path).is_none() {
+            return Err(ControlError::invalid(
+                format!("no API serves `{name}`"),
+                "declare one with `sallyport api add`",
+            ));
+        }
+        let stated = self.stated_one(&found).filter(|one| one.state == State::Shadow);
+        let stated = stated.ok_or_else(|| {
+            ControlError::invalid(
+                format!("`{name}` is {}, not shadow", found.state),
+                "there is nothing to adopt",
+            )
+        })?;
+        if Method::of_token(found.method.as_bytes()) == Method::Unlisted {
+            return Err(ControlError::invalid(
+                format!("no document can declare the method `{}`", found.method),
+                "leave it undeclared: it stays denied",
+            ));
+        }
+        Ok((found, stated))
+    }
+}
+
+/// The document of the operation's API with the operation in it.
+fn change(before: &Checked, found: &FoundView, stated: &Stated) -> Result<(String, Change), ControlError> {
+    let api = find(&before.repository.apis, &found.api)?;
+    let relative = below(&found.path, &api.base_path).ok_or_else(|| {
+        ControlError::invalid(
+            format!("`{}` is not below the base path of `{}`", found.path, api.name),
+            "adopt it into another API",
+        )
+    })?;
+    let method = found.method.to_ascii_lowercase();
+    let style = Style { moment, states: false };
+    let entry = openapi::operation(stated, relative, style).ok_or_else(|| ControlError::Absent {
+        what: "operation in the inventory",
+        name: found.path.clone(),
+    })?;
+    let (file, text) = match &api.document {
+        Some(document) => (document.path.clone(), String::from_utf8_lossy(&document.bytes).into_owned()),
+        None => (format!("apis/{}/openapi.yaml", api.name), skeleton(&api.name.to_string())),
+    };
+    let new = NewOperation {
+        path: relative,
+        method: &method,
+        yaml: &|indent| entry.to_yaml_at(indent),
+        json: &entry.to_json(),
+    };
+    let by_hand = |why: &str| {
+        ControlError::invalid(
+            format!("`{file}` cannot be edited: {why}"),
+            format!(
+                "add this under its paths by hand:\n  {relative}:\n    {method}:\n{}",
+                entry.to_yaml_at(6)
+            ),
+        )
+    };
+    let after = add_operation(&text, &new).ok_or_else(|| by_hand("it is not laid out in blocks"))?;
+    let read = |text: &str| {
+        read_document(text.as_bytes()).map_err(|error: ReadDocumentError| by_hand(&chain(&error)))
+    };
+    let (old, now) = (read(&text)?, read(&after)?);
+    let is_new = |one: &&catalog::DeclaredOperation| {
+        !old.operations.iter().any(|known| known.method == one.method && known.path == one.path)
+    };
+    let gained: Vec<_> = now.operations.iter().filter(is_new).collect();
+    let is_it =
+        gained.iter().all(|one| one.path == relative && one.method.as_str().eq_ignore_ascii_case(&method));
+    if gained.len() != 1 || !is_it || now.operations.len() != old.operations.len() + 1 {
+        return Err(by_hand("the edit would say something else"));
+    }
+    Ok((api.name.to_string(), Change { file, before: text, after }))
+}
+
+/// Whether everything still loads, and who would gain.
+fn judge(
+    known: &mut ValidationCache,
+    all: &Files,
+    before: &Checked,
+    api: &str,
+    found: &FoundView,
+    change: &Change,
+) -> Result<AdoptView, ControlError> {
+    let after = check_with(all, known).map_err(ControlError::Files)?;
+    let operation = format!("{api}:{} {}", found.method, found.path);
+    let Some(index) = after.catalog.by_id(&operation) else {
+        return Err(ControlError::invalid(
+            format!("`{operation}` is not among the operations of the edited document"),
+            "add it by hand",
+        ));
+    };
+    let reach = |policy: &PolicySummary<'_>| policy.effect.as_str() == "permit";
+    let mut gains: Vec<String> =
+        after.policies.reaching(index).filter(reach).map(|policy| policy.id.to_string()).collect();
+    gains.sort();
+    // An operation that was declared before, which `adoptable` refuses, would be reached already.
+    if let Some(index) = before.catalog.by_id(&operation) {
+        let had: Vec<String> = before.policies.reaching(index).map(|policy| policy.id.to_string()).collect();
+        gains.retain(|gain| !had.contains(gain));
+    }
+    Ok(AdoptView {
+        api: api.to_owned(),
+        operation,
+        file: change.file.clone(),
+        added: added(&change.before, &change.after),
+        gains,
+        written: false,
+    })
+}
+
+/// The lines of `after` that an insertion put there.
+fn added(before: &str, after: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let same = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
+    let count = new.len().saturating_sub(old.len());
+    new.iter().skip(same).take(count.max(1)).map(|line| (*line).to_owned()).collect()
+}
+
+fn skeleton(name: &str) -> String {
+    format!("openapi: 3.1.0\ninfo:\n  title: {name}\n  version: \"0.0.0\"\npaths: {{}}\n")
+}
+
+fn moment(millis: i64) -> String {
+    Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
+}

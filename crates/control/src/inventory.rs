@@ -1,0 +1,420 @@
+//! The inventory of the gateway's own traffic: fed from the workers' rings, compared with what is declared, kept between runs.
+//!
+//! On disk are templates with their evidence, and no value of a path. It is evidence for people: nothing here changes what is allowed
+//! (`adopt` does, and says who gains).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use catalog::{Api, Catalog, Hosts, Lifecycle};
+use inventory::{
+    Contract, Declared, HostSummary, Kept, Live, Prior, Settings, State, Stated, canonical, classify,
+};
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use traffic::RingReceiver;
+
+use crate::actor::{Actor, Needs};
+use crate::{Control, ControlError, chain, files};
+
+/// The file of what is kept, in the folder of state.
+const KEPT: &str = "inventory.json";
+/// The file of what is ignored.
+const IGNORED: &str = "inventory-ignored.json";
+/// How often what was seen is written down.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// Distinct undeclared paths that are held before they are folded together.
+const PENDING: usize = 2_048;
+
+/// The inventory as the process holds it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    live: Live,
+    ignored: Vec<Ignored>,
+    folder: PathBuf,
+    /// Exchanges since what was seen was last written down.
+    since_saved: u64,
+    saved: Timestamp,
+    /// Exchanges that found no room in a ring, by worker.
+    lost: Vec<u64>,
+    seen: u64,
+}
+
+/// An operation that somebody has looked at and does not want to see again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    pub host: String,
+    pub method: String,
+    pub path: String,
+    pub by: String,
+    pub reason: String,
+    pub at: String,
+}
+
+/// Which operations are asked for; what is absent does not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct InventoryOrder {
+    pub api: Option<String>,
+    pub host: Option<String>,
+    /// `documented`, `shadow`, `zombie` or `orphan`.
+    pub state: Option<String>,
+    pub method: Option<String>,
+    /// A template; the names of its parameters do not matter.
+    pub path: Option<String>,
+    /// Whether ignored ones are shown too.
+    pub ignored: bool,
+}
+
+/// An operation of the inventory as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct FoundView {
+    /// The API that serves the host and path; empty where none does.
+    pub api: String,
+    pub host: String,
+    pub method: String,
+    pub path: String,
+    pub state: &'static str,
+    pub count: u64,
+    pub succeeded: u64,
+    pub first_seen: Option<String>,
+    pub last_seen: Option<String>,
+    pub confidence: f64,
+    pub reasons: Vec<String>,
+    pub callers: u64,
+    /// Applications, some of them.
+    pub caller_names: Vec<String>,
+    pub statuses: BTreeMap<String, u64>,
+    pub content_types: Vec<String>,
+    /// `open`, `verified only`, or `not tested`: proved by answers, never inferred.
+    pub auth: &'static str,
+    pub ignored: Option<Ignored>,
+}
+
+/// How the feed does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedCounts {
+    /// Exchanges that were counted.
+    pub seen: u64,
+    /// Exchanges that found no room.
+    pub lost: u64,
+}
+
+impl Watched {
+    /// Goes on from what the folder of state keeps. What cannot be read is put aside and told; the gateway serves without it.
+    pub(crate) fn open(folder: &Path, now: Timestamp) -> Self {
+        let kept = read(folder, KEPT, |bytes| Kept::from_bytes(bytes).map_err(|error| chain(&error)));
+        let ignored =
+            read(folder, IGNORED, |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()));
+        let mut settings = Settings::default();
+        settings.limits.pending = PENDING;
+        Self {
+            live: Live::new(kept.unwrap_or_default(), settings),
+            ignored: ignored.unwrap_or_default(),
+            folder: folder.to_owned(),
+            since_saved: 0,
+            saved: now,
+            lost: Vec::new(),
+            seen: 0,
+        }
+    }
+
+    /// Writes down what may be.
+    fn save(&mut self, catalog: &Catalog, now: Timestamp) -> Result<(), ControlError> {
+        if self.since_saved == 0 {
+            return Ok(());
+        }
+        let bytes = self.live.kept(&priors(catalog)).to_bytes();
+        files::replace(&self.folder, KEPT, &bytes)?;
+        self.since_saved = 0;
+        self.saved = now;
+        Ok(())
+    }
+}
+
+fn read<T>(folder: &Path, name: &str, parse: impl Fn(&[u8]) -> Result<T, String>) -> Option<T> {
+    let path = folder.join(name);
+    let told = match std::fs::read(&path) {
+        Ok(bytes) => match parse(&bytes) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => error.to_string(),
+    };
+    let aside = folder.join(format!("{name}.broken"));
+    let moved = std::fs::rename(&path, &aside);
+    tracing::error!(
+        path = %path.display(), error = %told, aside = %aside.display(), moved = moved.is_ok(),
+        "the inventory that was kept cannot be read; it begins anew"
+    );
+    None
+}
+
+impl Control {
+    pub(crate) fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what the workers saw since the last call; how many exchanges that were.
+    pub fn feed_inventory(&self, rings: &mut [RingReceiver]) -> usize {
+        let mut watched = self.watched();
+        let watched = &mut *watched;
+        let taken = rings.iter_mut().map(|ring| ring.drain(|exchange| watched.live.observe(exchange))).sum();
+        watched.lost = rings.iter().map(RingReceiver::lost).collect();
+        let count = u64::try_from(taken).unwrap_or(u64::MAX);
+        watched.since_saved = watched.since_saved.saturating_add(count);
+        watched.seen = watched.seen.saturating_add(count);
+        taken
+    }
+
+    /// How much the inventory has seen in this process.
+    #[must_use]
+    pub fn inventory_counts(&self) -> FeedCounts {
+        let watched = self.watched();
+        FeedCounts { seen: watched.seen, lost: watched.lost.iter().sum() }
+    }
+
+    /// The operations that were seen or are declared, with their states.
+    pub fn inventory(&self, actor: &Actor, order: &InventoryOrder) -> Result<Vec<FoundView>, ControlError> {
+        self.demand(actor, Needs::Viewer)?;
+        let snapshot = self.live().load();
+        let stated = self.stated(snapshot.catalog());
+        let ignored = self.watched().ignored.clone();
+        let views = stated.iter().map(|one| view(one, snapshot.catalog(), &ignored));
+        Ok(views.filter(|view| order.wants(view)).collect())
+    }
+
+    /// Marks an operation as looked at: it is listed no longer, and is counted all the same.
+    pub fn ignore_operation(
+        &self,
+        actor: &Actor,
+        order: &InventoryOrder,
+        reason: &str,
+    ) -> Result<FoundView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        if reason.trim().is_empty() {
+            return Err(ControlError::invalid(
+                "ignoring an operation needs a reason",
+                "say why with --reason",
+            ));
+        }
+        let mut found = self.only_one(actor, order)?;
+        let ignored = Ignored {
+            host: found.host.clone(),
+            method: found.method.clone(),
+            path: found.path.clone(),
+            by: actor.label(),
+            reason: reason.to_owned(),
+            at: self.now().to_string(),
+        };
+        let object = format!("operation {} {}{}", found.method, found.host, found.path);
+        self.record(actor, "inventory.ignore", &object, reason)?;
+        let mut watched = self.watched();
+        let mut list = watched.ignored.clone();
+        list.retain(|known| !known.is(&found.host, &found.method, &found.path));
+        list.push(ignored.clone());
+        let bytes = serde_json::to_vec(&list).unwrap_or_default();
+        let written = files::replace(&watched.folder, IGNORED, &bytes);
+        self.carried(actor, "inventory.ignore", &object, written)?;
+        watched.ignored = list;
+        found.ignored = Some(ignored);
+        Ok(found)
+    }
+
+    /// The one operation that `order` means.
+    pub(crate) fn only_one(&self, actor: &Actor, order: &InventoryOrder) -> Result<FoundView, ControlError> {
+        let name = || {
+            let host = order.host.as_deref().unwrap_or_default();
+            let path = order.path.as_deref().unwrap_or_default();
+            format!("{} {host}{path}", order.method.as_deref().unwrap_or_default())
+        };
+        let mut found = self.inventory(actor, &InventoryOrder { ignored: true, ..order.clone() })?;
+        match (found.pop(), found.len()) {
+            (Some(one), 0) => Ok(one),
+            (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: name() }),
+            (Some(one), more) => Err(ControlError::invalid(
+                format!("`{}` means {} operations, of {} and other hosts", name(), more + 1, one.host),
+                "name the host with --host",
+            )),
+        }
+    }
+
+    /// Forgets the name of an erased application, in memory and on disk.
+    pub(crate) fn forget_caller(&self, name: &str) -> Result<(), ControlError> {
+        let mut watched = self.watched();
+        watched.live.forget_caller(name);
+        watched.since_saved = watched.since_saved.saturating_add(1);
+        watched.save(self.live().load().catalog(), self.now())
+    }
+
+    /// Writes down what was seen, once a minute.
+    pub(crate) fn keep_inventory(&self) -> Result<(), ControlError> {
+        let now = self.now();
+        let mut watched = self.watched();
+        if now.since(watched.saved) < SAVE_EVERY {
+            return Ok(());
+        }
+        watched.save(self.live().load().catalog(), now)
+    }
+
+    /// Writes down what was seen, at the end.
+    pub(crate) fn close_inventory(&self) -> Result<(), ControlError> {
+        self.watched().save(self.live().load().catalog(), self.now())
+    }
+
+    /// The same operation as the inventory has it.
+    pub(crate) fn stated_one(&self, found: &FoundView) -> Option<Stated> {
+        let snapshot = self.live().load();
+        let same =
+            |one: &Stated| one.host == found.host && one.method == found.method && one.path == found.path;
+        self.stated(snapshot.catalog()).into_iter().find(same)
+    }
+
+    fn stated(&self, catalog: &Catalog) -> Vec<Stated> {
+        let mut watched = self.watched();
+        let operations = watched.live.operations(&priors(catalog));
+        let hosts = watched.live.hosts();
+        drop(watched);
+        let contracts = contracts(catalog, &hosts);
+        let now = self.now().as_micros() / 1_000;
+        let stated = classify(operations, &contracts, Some(now));
+        one_orphan_per_api(stated, catalog)
+    }
+}
+
+impl Ignored {
+    fn is(&self, host: &str, method: &str, path: &str) -> bool {
+        self.host == host && self.method == method && self.path == path
+    }
+}
+
+impl InventoryOrder {
+    fn wants(&self, view: &FoundView) -> bool {
+        let narrow = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+        narrow(&self.api, &view.api)
+            && narrow(&self.host, &view.host)
+            && narrow(&self.state, view.state)
+            && narrow(&self.method, &view.method)
+            && self.path.as_deref().is_none_or(|path| canonical(path) == canonical(&view.path))
+            && (self.ignored || view.ignored.is_none())
+    }
+}
+
+/// The API that serves a path of a host: one that lists the host before one that takes any, the longest base path before others.
+pub(crate) fn api_of<'a>(catalog: &'a Catalog, host: &str, path: &str) -> Option<&'a Api> {
+    let serves = |api: &&Api| {
+        let is_host = match &api.hosts {
+            Hosts::Any => true,
+            Hosts::Listed(hosts) => hosts.iter().any(|one| one.as_str() == host),
+        };
+        is_host && below(path, &api.base_path.to_string()).is_some()
+    };
+    let rank = |api: &&Api| (matches!(api.hosts, Hosts::Listed(_)), api.base_path.to_string().len());
+    catalog.apis().iter().filter(serves).max_by_key(rank)
+}
+
+/// The path below a base path, with its leading slash; none where it is not below it.
+pub(crate) fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(base.trim_end_matches('/'))?;
+    rest.starts_with('/').then_some(rest)
+}
+
+/// The declared templates, as what is known beforehand.
+fn priors(catalog: &Catalog) -> Vec<Prior> {
+    let mut priors = Vec::new();
+    for operation in catalog.operations() {
+        let prior = |host: Option<String>| Prior {
+            host,
+            method: operation.method.as_str().to_owned(),
+            path: operation.template.to_string(),
+        };
+        match catalog.api(operation.api).map(|api| &api.hosts) {
+            Some(Hosts::Listed(hosts)) => {
+                priors.extend(hosts.iter().map(|host| prior(Some(host.to_string()))))
+            }
+            Some(Hosts::Any) | None => priors.push(prior(None)),
+        }
+    }
+    priors
+}
+
+/// What each API declares on each of its hosts.
+fn contracts(catalog: &Catalog, seen: &[HostSummary]) -> Vec<Contract> {
+    let mut contracts = Vec::new();
+    for api in catalog.apis() {
+        let declared = catalog.operations().iter().skip(place(api.operations.start));
+        let operations: Vec<Declared> = declared
+            .take(place(api.operations.end.saturating_sub(api.operations.start)))
+            .map(|operation| Declared {
+                method: operation.method.as_str().to_owned(),
+                path: operation.template.to_string(),
+                is_deprecated: operation.lifecycle == Lifecycle::Deprecated,
+            })
+            .collect();
+        let hosts: Vec<String> = match &api.hosts {
+            Hosts::Listed(hosts) => hosts.iter().map(ToString::to_string).collect(),
+            Hosts::Any if seen.is_empty() => vec!["*".to_owned()],
+            Hosts::Any => seen.iter().map(|host| host.host.clone()).collect(),
+        };
+        contracts.extend(hosts.into_iter().map(|host| Contract {
+            name: api.name.to_string(),
+            host: Some(host),
+            operations: operations.clone(),
+        }));
+    }
+    contracts
+}
+
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// An operation that is called on one host of its API is no orphan, and one that is called on none is one and not several.
+fn one_orphan_per_api(stated: Vec<Stated>, catalog: &Catalog) -> Vec<Stated> {
+    let key = |one: &Stated| {
+        let api = api_of(catalog, &one.host, &one.path).map(|api| api.name.to_string());
+        (api, one.method.clone(), one.path.clone())
+    };
+    let mut known: BTreeSet<_> = stated.iter().filter(|one| one.state != State::Orphan).map(key).collect();
+    stated.into_iter().filter(|one| one.state != State::Orphan || known.insert(key(one))).collect()
+}
+
+fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
+    let seen = one.seen.as_ref();
+    let moment = |millis: i64| Timestamp::from_micros(millis.saturating_mul(1_000)).to_string();
+    let ignored = ignored.iter().find(|known| known.is(&one.host, &one.method, &one.path));
+    FoundView {
+        api: api_of(catalog, &one.host, &one.path).map(|api| api.name.to_string()).unwrap_or_default(),
+        host: one.host.clone(),
+        method: one.method.clone(),
+        path: one.path.clone(),
+        state: one.state.as_str(),
+        count: seen.map_or(0, |seen| seen.count),
+        succeeded: seen.map_or(0, |seen| seen.succeeded),
+        first_seen: seen.and_then(|seen| seen.first_seen).map(moment),
+        last_seen: seen.and_then(|seen| seen.last_seen).map(moment),
+        confidence: seen.map_or(1.0, |seen| (seen.confidence * 1_000.0).round() / 1_000.0),
+        reasons: seen.map(|seen| seen.reasons.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        callers: seen.map_or(0, |seen| seen.callers.estimate),
+        caller_names: seen.map(|seen| seen.callers.sample.clone()).unwrap_or_default(),
+        statuses: seen
+            .map(|seen| seen.statuses.iter().map(|one| (one.status.to_string(), one.count)).collect())
+            .unwrap_or_default(),
+        content_types: seen.map(|seen| seen.content_types.clone()).unwrap_or_default(),
+        auth: seen.map_or("not tested", auth),
+        ignored: ignored.cloned(),
+    }
+}
+
+/// What traffic proves of credentials.
+fn auth(seen: &inventory::Operation) -> &'static str {
+    if 0 < seen.open_successes {
+        "open"
+    } else if 0 < seen.verified_successes && seen.untold_successes == 0 {
+        "verified only"
+    } else {
+        "not tested"
+    }
+}

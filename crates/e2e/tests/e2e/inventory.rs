@@ -1,0 +1,211 @@
+//! The inventory of a running gateway: what it sees, what it keeps, and what adopting changes and does not.
+
+use serde_json::Value;
+use testkit::until;
+
+use super::world::{API, POLICY, World, in_days};
+
+const DOCUMENT_FILE: &str = "apis/orders/openapi.yaml";
+
+/// A gateway that observes `orders`, so that what is not declared passes.
+fn observing() -> World {
+    World::with(|place| {
+        place.edit(API, "mode: enforce", &format!("mode: observe\nobserve_until: {}", in_days(10)));
+    })
+}
+
+/// `state METHOD path succeeded/count` of each operation that was called.
+fn listed(world: &World, more: &[&str]) -> Vec<String> {
+    let arguments = [&["inventory", "list", "--api", "orders"], more].concat();
+    let line = |row: &Value| {
+        let line = format!(
+            "{} {} {} {}/{}",
+            row["state"], row["method"], row["path"], row["succeeded"], row["count"]
+        );
+        line.replace('"', "")
+    };
+    let rows = world.cli().run(&arguments).lines();
+    let mut lines: Vec<String> = rows.iter().filter(|row| row["count"] != 0).map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// Calls what is declared and what is not, with and without success.
+fn call_around(world: &World) {
+    for number in 0..12 {
+        let call = |target: &str| world.call(&format!("GET {target}")).key(&world.keys.reader).send();
+        assert_eq!(call(&format!("/orders/{number}")).status, 200);
+        assert_eq!(call(&format!("/orders/{number}/notes?token=canary-query")).status, 200);
+        assert_eq!(call(&format!("/nothing/canary{number}")).status, 404);
+    }
+    assert_eq!(world.call("GET /public/info").send().status, 200);
+}
+
+fn quiet(world: &World) {
+    for number in 0..12 {
+        world.upstream.reply(&format!("/nothing/canary{number}"), not_found());
+    }
+}
+
+fn not_found() -> testkit::Reply {
+    testkit::Reply::bytes("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+}
+
+const SEEN: [&str; 3] = [
+    "documented GET /orders/{id} 12/12",
+    "documented GET /public/info 1/1",
+    "shadow GET /orders/{id}/notes 12/12",
+];
+
+#[test]
+fn what_is_called_is_found_and_survives_a_restart_and_a_kill_loses_a_minute_at_most() {
+    let mut world = observing();
+    quiet(&world);
+    call_around(&world);
+    until("the inventory has them", || (listed(&world, &[]) == SEEN).then_some(()));
+    let notes = world.cli().run(&["inventory", "show", "GET /orders/{any}/notes"]).line();
+    assert_eq!(notes["auth"], "verified only", "{notes}");
+    assert_eq!(notes["caller_names"], serde_json::json!(["reader"]));
+    assert_eq!(notes["content_types"], serde_json::json!(["text/plain"]), "{notes}");
+    let info = world.cli().run(&["inventory", "show", "GET /public/info"]).line();
+    assert_eq!(info["auth"], "open", "{info}");
+    world.restart();
+    assert_eq!(listed(&world, &[]), SEEN);
+    assert_eq!(world.call("GET /orders/7/notes").key(&world.keys.reader).send().status, 200);
+    let more = "shadow GET /orders/{id}/notes 13/13".to_owned();
+    until("the count goes on", || listed(&world, &[]).contains(&more).then_some(()));
+    world.kill();
+    // Offline, from what was written down.
+    assert_eq!(listed(&world, &[]), SEEN);
+}
+
+#[test]
+fn no_value_of_a_path_or_query_reaches_the_disk() {
+    let mut world = observing();
+    quiet(&world);
+    for number in 0..6 {
+        let target = format!("GET /canary-{number}-name/canary{number}5@mail.example/x?key=canary-query");
+        assert_eq!(world.call(&target).key(&world.keys.reader).send().status, 200);
+    }
+    assert_eq!(world.call("GET /canary-alone").key(&world.keys.reader).send().status, 200);
+    call_around(&world);
+    until("the inventory has them", || (5 <= listed(&world, &[]).len()).then_some(()));
+    world.stop();
+    let kept = world.place.read(".state/inventory.json");
+    assert!(kept.contains("/notes"), "{kept}");
+    assert!(!kept.contains("canary"), "{kept}");
+    let mode = std::fs::metadata(world.place.dir().join(".state")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o077, 0);
+}
+
+#[test]
+fn an_erased_application_is_no_longer_named() {
+    let mut world = observing();
+    call_until_seen(&world);
+    let named = |world: &World| world.cli().run(&["inventory", "list"]).stdout.contains("\"reader\"");
+    assert!(named(&world));
+    world.restart();
+    assert!(named(&world));
+    world.cli().run(&["audit", "erase", "--subject", "app:reader", "--reason", "asked for"]);
+    assert!(!named(&world));
+    assert!(!world.place.read(".state/inventory.json").contains("\"reader\""));
+}
+
+#[test]
+fn a_kept_inventory_that_is_damaged_is_put_aside_and_the_gateway_serves() {
+    let mut world = observing();
+    world.stop();
+    world.place.write(".state/inventory.json", "{\"format\":");
+    world.start_again();
+    assert_eq!(world.call("GET /public/info").send().status, 200);
+    assert_eq!(world.place.read(".state/inventory.json.broken"), "{\"format\":");
+    assert!(world.log().contains("cannot be read; it begins anew"), "{}", world.log());
+}
+
+#[test]
+fn adopting_declares_an_operation_and_lets_nobody_in() {
+    let world = observing();
+    call_until_seen(&world);
+    let before = world.place.read(DOCUMENT_FILE);
+    let lock = world.place.read("apis/orders/groups.lock");
+    let name = "GET /orders/{id}/notes";
+    let shown = world.cli().run(&["inventory", "adopt", name, "--dry-run"]).line();
+    assert_eq!(
+        (&shown["written"], &shown["gains"]),
+        (&Value::Bool(false), &serde_json::json!([])),
+        "{shown}"
+    );
+    assert_eq!(world.place.read(DOCUMENT_FILE), before);
+    let adopted = world.cli().run(&["inventory", "adopt", name, "--reason", "OPS-7"]).line();
+    assert_eq!(adopted["operation"], "orders:GET /orders/{id}/notes");
+    let after = world.place.read(DOCUMENT_FILE);
+    let added: Vec<&str> = adopted["added"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(added.first(), Some(&"  /orders/{id}/notes:"), "{added:?}");
+    assert_eq!(
+        after.lines().filter(|line| !added.contains(line)).collect::<Vec<_>>(),
+        before.lines().filter(|line| !added.contains(line)).collect::<Vec<_>>()
+    );
+    assert_eq!(world.place.read("apis/orders/groups.lock"), lock);
+    // Under enforcement the writer, who may do everything in the group `orders`, may not do this.
+    let observed = format!("mode: observe\nobserve_until: {}", in_days(10));
+    world.place.edit(API, &observed, "mode: enforce");
+    // Not even with a key for it alone: it is in no group, and no grant names it.
+    let key = world.cli().key("writer", &["orders:GET /orders/{id}/notes"]);
+    until("it is enforced", || {
+        let answer = world.call("GET /orders/7/notes").key(&key).send();
+        (answer.summary() == "403 no_grant").then_some(())
+    });
+    let answer = world.call("GET /orders/7/notes").key(&world.keys.writer).send();
+    assert_eq!(answer.summary(), "403 out_of_scope");
+    assert_eq!(world.call("PUT /orders/7").key(&world.keys.writer).send().status, 200);
+    let again = world.cli().try_run(&["inventory", "adopt", name]);
+    assert_eq!(again.code, 2, "{again:?}");
+    assert!(again.stderr.contains("is documented, not shadow"), "{again:?}");
+    let exported = world.cli().run(&["audit", "export"]).stdout;
+    assert!(exported.contains("inventory.adopt") && exported.contains("OPS-7"), "{exported}");
+}
+
+#[test]
+fn adopting_what_a_policy_would_reach_at_once_is_refused_until_it_is_asked_for() {
+    let world = observing();
+    world.place.append(
+        POLICY,
+        "\n@id(\"wide\") @owner(\"orders-team\") @reason(\"test\") @expires(\"2099-01-01\")\npermit (principal in Team::\"partners\", action, resource == Api::\"orders\");\n",
+    );
+    call_until_seen(&world);
+    let before = world.place.read(DOCUMENT_FILE);
+    let refused = world.cli().try_run(&["inventory", "adopt", "GET /orders/{id}/notes"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("wide would reach `orders:GET /orders/{id}/notes` at once"),
+        "{refused:?}"
+    );
+    assert_eq!(world.place.read(DOCUMENT_FILE), before);
+    let adopted = world.cli().run(&["inventory", "adopt", "GET /orders/{id}/notes", "--accept-gains"]).line();
+    assert_eq!(adopted["gains"], serde_json::json!(["wide"]));
+}
+
+#[test]
+fn what_is_ignored_is_listed_no_longer_and_stays_so() {
+    let mut world = observing();
+    call_until_seen(&world);
+    let name = "GET /orders/{id}/notes";
+    let refused = world.cli().try_run(&["inventory", "ignore", name, "--reason", " "]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    world.cli().run(&["inventory", "ignore", name, "--reason", "known"]);
+    world.restart();
+    assert_eq!(listed(&world, &["--state", "shadow"]), [""; 0]);
+    assert_eq!(listed(&world, &["--state", "shadow", "--ignored"]).len(), 1);
+    let absent = world.cli().try_run(&["inventory", "ignore", "GET /absent", "--reason", "x"]);
+    assert_eq!(absent.code, 2, "{absent:?}");
+    assert!(absent.stderr.contains("there is no operation in the inventory `GET /absent`"), "{absent:?}");
+}
+
+fn call_until_seen(world: &World) {
+    for number in 0..5 {
+        let call = world.call(&format!("GET /orders/{number}/notes")).key(&world.keys.reader);
+        assert_eq!(call.send().status, 200);
+    }
+    let seen = "shadow GET /orders/{id}/notes 5/5".to_owned();
+    until("the inventory has it", || listed(world, &[]).contains(&seen).then_some(()));
+}

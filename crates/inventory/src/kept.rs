@@ -1,0 +1,338 @@
+//! What is kept of an inventory between runs: operations with their evidence, and no value that was seen.
+//!
+//! A literal part of a template is kept where it reads like a name or where inference is sure of it. Else it may be somebody's value,
+//! and stands as a parameter. Examples are never kept, nor hosts at which nothing answered.
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::HostSummary;
+use crate::method::Method;
+use crate::operation::{Callers, Operation, Parameter, StatusCount, ValueKind};
+use crate::save::LoadInventoryError;
+use crate::settings::Prior;
+use crate::states::{absorb, canonical, fits};
+use crate::tally::least;
+use crate::words;
+
+const FORMAT: &str = "sallyport-kept-inventory";
+const VERSION: u32 = 1;
+
+/// From here on a template is known beforehand when traffic goes on, and its literals are kept as they are.
+const SURE: f64 = 0.9;
+/// From here on a segment reads like a name of an interface (see `words`).
+const NAMELIKE: f64 = 0.5;
+/// Beyond so many operations those that were seen least recently are left out; 100,000 take some 50 MB.
+const OPERATIONS_MAX: usize = 100_000;
+
+/// Operations with their evidence, without values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kept {
+    operations: Vec<Operation>,
+    hosts: Vec<HostSummary>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    format: String,
+    version: u32,
+    hosts: Vec<SavedHost>,
+    operations: Vec<SavedOperation>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedHost {
+    host: String,
+    count: u64,
+    first_seen: Option<i64>,
+    last_seen: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedOperation {
+    host: String,
+    method: String,
+    path: String,
+    parameters: Vec<(String, String)>,
+    count: u64,
+    succeeded: u64,
+    statuses: Vec<(u16, u64)>,
+    first_seen: Option<i64>,
+    last_seen: Option<i64>,
+    /// How many, of how many requests they are known, and some names.
+    callers: (u64, u64, Vec<String>),
+    confidence: f64,
+    content_types: Vec<String>,
+    /// Open, verified, untold.
+    proofs: (u64, u64, u64),
+    deprecated: u64,
+    sunset: Option<i64>,
+    declared: bool,
+}
+
+impl Kept {
+    /// What may be kept of these.
+    #[must_use]
+    pub fn of(operations: Vec<Operation>, hosts: Vec<HostSummary>) -> Self {
+        let mut operations = join(Vec::new(), operations.into_iter().map(without_values).collect());
+        if OPERATIONS_MAX < operations.len() {
+            operations.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
+            operations.truncate(OPERATIONS_MAX);
+            sort(&mut operations);
+        }
+        // What a caller writes into `Host` is a value too, unless something answers there.
+        let known: std::collections::BTreeSet<&str> =
+            operations.iter().map(|one| one.host.as_str()).collect();
+        let hosts = hosts.into_iter().filter(|one| known.contains(one.host.as_str())).collect();
+        Self { operations, hosts }
+    }
+
+    /// The operations, by host, path and method.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The hosts that were seen.
+    #[must_use]
+    pub fn hosts(&self) -> &[HostSummary] {
+        &self.hosts
+    }
+
+    pub(crate) fn forget_caller(&mut self, name: &str) {
+        for one in &mut self.operations {
+            one.callers.sample.retain(|known| known != name);
+        }
+    }
+
+    /// The templates that are sure enough to be known beforehand.
+    #[must_use]
+    pub fn priors(&self) -> Vec<Prior> {
+        let sure = self.operations.iter().filter(|one| SURE <= one.confidence);
+        sure.map(|one| Prior {
+            host: Some(one.host.clone()),
+            method: one.method.to_owned(),
+            path: one.path.clone(),
+        })
+        .collect()
+    }
+
+    /// As bytes. Equal values give equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let hosts = self.hosts.iter().map(|one| SavedHost {
+            host: one.host.clone(),
+            count: one.count,
+            first_seen: one.first_seen,
+            last_seen: one.last_seen,
+        });
+        let saved = Saved {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            hosts: hosts.collect(),
+            operations: self.operations.iter().map(save).collect(),
+        };
+        // Writing to memory a value whose maps have text for keys cannot fail.
+        serde_json::to_vec(&saved).unwrap_or_default()
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    ///
+    /// If they are none of this form, damaged, or of a newer version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadInventoryError> {
+        let saved: Saved = serde_json::from_slice(bytes).map_err(LoadInventoryError::Syntax)?;
+        if saved.format != FORMAT {
+            return Err(LoadInventoryError::Damaged("another format"));
+        }
+        if VERSION < saved.version {
+            return Err(LoadInventoryError::Newer { found: saved.version });
+        }
+        let hosts = saved.hosts.into_iter().map(|one| HostSummary {
+            host: one.host,
+            count: one.count,
+            first_seen: one.first_seen,
+            last_seen: one.last_seen,
+        });
+        let operations: Result<Vec<Operation>, LoadInventoryError> =
+            saved.operations.into_iter().map(load).collect();
+        let mut operations = operations?;
+        sort(&mut operations);
+        Ok(Self { operations, hosts: hosts.collect() })
+    }
+}
+
+fn save(one: &Operation) -> SavedOperation {
+    let parameters = one.parameters.iter().map(|one| (one.name.clone(), one.kind.name().to_owned()));
+    SavedOperation {
+        host: one.host.clone(),
+        method: one.method.to_owned(),
+        path: one.path.clone(),
+        parameters: parameters.collect(),
+        count: one.count,
+        succeeded: one.succeeded,
+        statuses: one.statuses.iter().map(|one| (one.status, one.count)).collect(),
+        first_seen: one.first_seen,
+        last_seen: one.last_seen,
+        callers: (one.callers.estimate, one.callers.named, one.callers.sample.clone()),
+        confidence: one.confidence,
+        content_types: one.content_types.clone(),
+        proofs: (one.open_successes, one.verified_successes, one.untold_successes),
+        deprecated: one.deprecated,
+        sunset: one.sunset,
+        declared: one.from_route,
+    }
+}
+
+fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
+    let damaged = LoadInventoryError::Damaged;
+    let method = Method::parse(&saved.method).ok_or_else(|| damaged("an unknown method"))?;
+    let parameter = |(name, kind): (String, String)| {
+        let kind = ValueKind::parse(&kind).ok_or_else(|| damaged("an unknown form of a parameter"))?;
+        Ok(Parameter { name, kind })
+    };
+    let parameters: Result<Vec<Parameter>, LoadInventoryError> =
+        saved.parameters.into_iter().map(parameter).collect();
+    if !saved.path.starts_with('/') || !(0.0..=1.0).contains(&saved.confidence) {
+        return Err(damaged("an operation without a path or with an impossible confidence"));
+    }
+    let (estimate, named, sample) = saved.callers;
+    let (open_successes, verified_successes, untold_successes) = saved.proofs;
+    Ok(Operation {
+        host: saved.host,
+        method: method.name(),
+        path: saved.path,
+        parameters: parameters?,
+        count: saved.count,
+        succeeded: saved.succeeded,
+        statuses: saved.statuses.into_iter().map(|(status, count)| StatusCount { status, count }).collect(),
+        first_seen: saved.first_seen,
+        last_seen: saved.last_seen,
+        callers: Callers { estimate, sample, named },
+        confidence: saved.confidence,
+        reasons: Vec::new(),
+        examples: Vec::new(),
+        content_types: saved.content_types,
+        open_successes,
+        verified_successes,
+        untold_successes,
+        deprecated: saved.deprecated,
+        sunset: saved.sunset,
+        from_route: saved.declared,
+    })
+}
+
+/// An operation without examples, and with parameters where a literal may be a value.
+fn without_values(mut one: Operation) -> Operation {
+    one.examples.clear();
+    one.reasons.clear();
+    if one.from_route || SURE <= one.confidence {
+        return one;
+    }
+    let mut known = one.parameters.into_iter();
+    let mut parameters = Vec::new();
+    let mut path = String::with_capacity(one.path.len());
+    for segment in one.path.split('/').skip(1) {
+        path.push('/');
+        let holes = segment.matches('{').count();
+        if segment.is_empty()
+            || words::likeness(&plain(segment)) >= NAMELIKE
+            || crate::token::is_version(segment)
+        {
+            path.push_str(segment);
+            parameters.extend(known.by_ref().take(holes));
+        } else if segment.starts_with('{') && segment.ends_with('}') && holes == 1 {
+            path.push_str(segment);
+            parameters.extend(known.next());
+        } else {
+            // The whole segment becomes one parameter, whatever parts it had.
+            known.by_ref().take(holes).for_each(drop);
+            let name = format!("value{}", parameters.len() + 1);
+            path.push_str(&format!("{{{name}}}"));
+            parameters.push(Parameter { name, kind: ValueKind::Text });
+        }
+    }
+    one.parameters = parameters;
+    one.path = path;
+    one
+}
+
+/// A segment without what stands in braces.
+fn plain(segment: &str) -> String {
+    let mut text = String::new();
+    let mut rest = segment;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        text.push(' ');
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    text.push_str(rest);
+    text
+}
+
+fn sort(operations: &mut [Operation]) {
+    operations.sort_by(|one, other| {
+        (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
+    });
+}
+
+/// Operations from before and since as one list: the same ones come together, and an unsure one with the template that it fits.
+pub(crate) fn join(before: Vec<Operation>, since: Vec<Operation>) -> Vec<Operation> {
+    let mut joined: Vec<Operation> = Vec::with_capacity(before.len() + since.len());
+    let mut places: HashMap<(String, &'static str, String), usize> = HashMap::new();
+    // Templates with parameters, by host, method and number of segments.
+    let mut alike: HashMap<(String, &'static str, usize), Vec<usize>> = HashMap::new();
+    // What is surest names the template.
+    let mut all: Vec<Operation> = before.into_iter().chain(since).collect();
+    all.sort_by(|one, other| {
+        let order = other.from_route.cmp(&one.from_route);
+        order.then(other.confidence.total_cmp(&one.confidence)).then_with(|| {
+            (&one.host, &one.path, one.method, one.last_seen).cmp(&(
+                &other.host,
+                &other.path,
+                other.method,
+                other.last_seen,
+            ))
+        })
+    });
+    for one in all {
+        let key = (one.host.clone(), one.method, canonical(&one.path));
+        let shape = (one.host.clone(), one.method, key.2.matches('/').count());
+        let place = places.get(&key).copied().or_else(|| {
+            let is_sure = one.from_route || SURE <= one.confidence;
+            let mut candidates = alike.get(&shape).filter(|_| !is_sure)?.iter().copied();
+            candidates
+                .find(|place| joined.get(*place).is_some_and(|known| fits(&key.2, &canonical(&known.path))))
+        });
+        match place.and_then(|place| joined.get_mut(place)) {
+            Some(known) => absorb(known, one),
+            None => {
+                if key.2.contains('{') {
+                    alike.entry(shape).or_default().push(joined.len());
+                }
+                places.insert(key, joined.len());
+                joined.push(one);
+            }
+        }
+    }
+    sort(&mut joined);
+    joined
+}
+
+/// One summary per host.
+pub(crate) fn join_hosts(mut hosts: Vec<HostSummary>) -> Vec<HostSummary> {
+    hosts.sort_by(|one, other| one.host.cmp(&other.host));
+    let mut joined: Vec<HostSummary> = Vec::new();
+    for one in hosts {
+        match joined.last_mut().filter(|last| last.host == one.host) {
+            Some(last) => {
+                last.count = last.count.saturating_add(one.count);
+                last.first_seen = least(last.first_seen, one.first_seen);
+                last.last_seen = last.last_seen.max(one.last_seen);
+            }
+            None => joined.push(one),
+        }
+    }
+    joined
+}

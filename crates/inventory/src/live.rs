@@ -1,0 +1,200 @@
+//! The inventory of traffic that goes on: what was kept from before, and what is seen now.
+//!
+//! Calls to declared operations are counted under their templates; of others the paths are held in memory, since they are what templates
+//! are inferred from. What may be kept beyond that is a [`Kept`]: templates with their evidence, and no value of any path.
+
+use hashbrown::HashMap;
+use traffic::Exchange;
+
+use crate::inventory::{HostSummary, Inventory};
+use crate::kept::{Kept, join};
+use crate::method::Method;
+use crate::noise::NoiseReport;
+use crate::operation::{Callers, Operation, StatusCount};
+use crate::settings::{Prior, Settings};
+use crate::sketch;
+use crate::tally::{Tally, least};
+
+/// Declared operations that are told apart, by host. Where an API serves any host, the host is the caller's to choose; without a
+/// success none is added.
+const DECLARED_MAX: usize = 50_000;
+
+/// An inventory that is fed while it is read.
+#[derive(Debug)]
+pub struct Live {
+    before: Kept,
+    found: Inventory,
+    declared: HashMap<Key, Counted>,
+    /// Failed calls to declared operations that never succeeded, and calls that there was no room for.
+    uncounted: u64,
+}
+
+/// A declared operation on a host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    host: Box<str>,
+    method: Method,
+    template: Box<str>,
+}
+
+/// The same, as it is looked up.
+#[derive(Hash)]
+struct Asked<'a> {
+    host: &'a str,
+    method: Method,
+    template: &'a str,
+}
+
+impl hashbrown::Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.method == key.method && *self.template == *key.template && *self.host == *key.host
+    }
+}
+
+impl From<&Asked<'_>> for Key {
+    fn from(asked: &Asked<'_>) -> Self {
+        Self { host: asked.host.into(), method: asked.method, template: asked.template.into() }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    succeeded: Tally,
+    failed: Tally,
+}
+
+impl Counted {
+    const fn of(&mut self, success: bool) -> &mut Tally {
+        if success { &mut self.succeeded } else { &mut self.failed }
+    }
+}
+
+const fn is_success(status: Option<u16>) -> bool {
+    matches!(status, Some(101 | 200..=299 | 304))
+}
+
+impl Live {
+    /// Goes on from what was kept.
+    #[must_use]
+    pub fn new(before: Kept, settings: Settings) -> Self {
+        Self { before, found: Inventory::new(settings), declared: HashMap::new(), uncounted: 0 }
+    }
+
+    /// Counts one exchange. Where [`Exchange::route`] is given, it is the declared template and nothing is inferred from the path.
+    pub fn observe(&mut self, exchange: &Exchange<'_>) {
+        let (Some(template), Some(method)) = (exchange.route, Method::parse(exchange.method)) else {
+            self.found.observe(exchange);
+            return;
+        };
+        let asked = Asked { host: exchange.host.unwrap_or_default(), method, template };
+        let caller = exchange.caller.or(exchange.client).map(|text| {
+            let hash = sketch::hash(text.as_bytes());
+            self.found.callers.upsert(hash, || text.into(), |_| {});
+            hash
+        });
+        let success = is_success(exchange.status);
+        if let Some(counted) = self.declared.get_mut(&asked) {
+            counted.of(success).observe(exchange, caller);
+        } else if success && self.declared.len() < DECLARED_MAX {
+            self.declared.entry(Key::from(&asked)).or_default().of(success).observe(exchange, caller);
+        } else {
+            self.uncounted = self.uncounted.saturating_add(1);
+        }
+    }
+
+    /// All operations that answered with success, from before and since, by host, path and method. `declared` are the templates that
+    /// are declared now, which outweigh what is inferred.
+    pub fn operations(&mut self, declared: &[Prior]) -> Vec<Operation> {
+        self.found.fold();
+        let mut priors = self.before.priors();
+        priors.extend(declared.iter().cloned());
+        self.found.set_priors(priors);
+        let mut operations = self.found.operations();
+        operations.extend(self.counted());
+        join(self.before.operations().to_vec(), operations)
+    }
+
+    /// What is no operation, since this value was made.
+    pub fn noise(&mut self) -> Vec<NoiseReport> {
+        self.found.fold();
+        self.found.noise()
+    }
+
+    /// The hosts and the time over which there is evidence of each, from before and since.
+    pub fn hosts(&mut self) -> Vec<HostSummary> {
+        self.found.fold();
+        let mut hosts = self.found.hosts();
+        hosts.extend(self.before.hosts().iter().cloned());
+        for (key, counted) in &self.declared {
+            let (one, other) = (&counted.succeeded, &counted.failed);
+            hosts.push(HostSummary {
+                host: key.host.to_string(),
+                count: one.count.saturating_add(other.count),
+                first_seen: least(one.first, other.first),
+                last_seen: one.last.max(other.last),
+            });
+        }
+        crate::kept::join_hosts(hosts)
+    }
+
+    /// Forgets the name of a caller. That somebody called stays counted.
+    pub fn forget_caller(&mut self, name: &str) {
+        self.found.callers.remove(sketch::hash(name.as_bytes()));
+        self.before.forget_caller(name);
+    }
+
+    /// What may be written down: operations without any value that was seen.
+    pub fn kept(&mut self, declared: &[Prior]) -> Kept {
+        Kept::of(self.operations(declared), self.hosts())
+    }
+
+    /// Failed calls to declared operations that never succeeded, and calls that there was no room for.
+    #[must_use]
+    pub const fn uncounted(&self) -> u64 {
+        self.uncounted
+    }
+
+    fn counted(&self) -> impl Iterator<Item = Operation> {
+        let found = self.declared.iter().filter(|(_, counted)| 0 < counted.succeeded.count);
+        found.map(|(key, counted)| self.operation(key, counted))
+    }
+
+    fn operation(&self, key: &Key, counted: &Counted) -> Operation {
+        let succeeded = &counted.succeeded;
+        let mut all = succeeded.clone();
+        all.merge(&counted.failed);
+        let names = succeeded.callers.hashes().iter().filter_map(|hash| self.found.callers.find(*hash));
+        Operation {
+            host: key.host.to_string(),
+            method: key.method.name(),
+            path: key.template.to_string(),
+            parameters: Vec::new(),
+            count: all.count,
+            succeeded: succeeded.count,
+            statuses: all.statuses.iter().map(|&(status, count)| StatusCount { status, count }).collect(),
+            first_seen: succeeded.first,
+            last_seen: succeeded.last,
+            callers: Callers {
+                estimate: succeeded.callers.estimate(),
+                sample: names
+                    .take(self.found.settings.limits.examples)
+                    .map(|name| name.to_string())
+                    .collect(),
+                named: succeeded.named,
+            },
+            confidence: 1.0,
+            reasons: Vec::new(),
+            examples: Vec::new(),
+            content_types: succeeded.types.iter().map(|(_, text)| text.to_string()).collect(),
+            open_successes: succeeded.open,
+            verified_successes: succeeded.verified,
+            untold_successes: succeeded.untold,
+            deprecated: succeeded.deprecated,
+            sunset: succeeded.sunset,
+            from_route: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! `inventory`: what the gateway saw beside what is declared.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::{Verdict, escape, items, list, minute, print_list, print_one, text};
+use crate::UsageError;
+use crate::cli::{InventoryCommand, NamedOperation};
+use crate::client::Client;
+use crate::output::{Format, Output, printable};
+
+pub(super) async fn run(
+    client: &Client,
+    command: &InventoryCommand,
+    output: Output,
+) -> anyhow::Result<Verdict> {
+    match command {
+        InventoryCommand::List { api, host, state, ignored } => {
+            let mut query = Vec::new();
+            for (name, value) in [("api", api), ("host", host), ("state", state)] {
+                query.extend(value.as_ref().map(|value| format!("{name}={}", escape(value))));
+            }
+            if *ignored {
+                query.push("ignored=true".to_owned());
+            }
+            let mut found =
+                client.ask(Method::GET, &format!("/v1/inventory?{}", query.join("&")), None).await?;
+            if let Value::Array(rows) = &mut found {
+                // What needs a person first comes first.
+                rows.sort_by_key(|row| (attention(&text(row, "state")), std::cmp::Reverse(count(row))));
+            }
+            let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let hosts: std::collections::BTreeSet<String> =
+                rows.iter().map(|row| text(row, "host")).collect();
+            let is_one = hosts.len() == 1;
+            let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure", "auth"];
+            if let (true, Some(host)) = (is_one && output.format == Format::Human, hosts.first()) {
+                output.note(&printable(&format!("all on {host}")));
+            }
+            print_list(output, &found, &head, "nothing was seen and nothing is declared", |row| {
+                vec![
+                    state_of(row),
+                    text(row, "method"),
+                    if is_one {
+                        text(row, "path")
+                    } else {
+                        format!("{}{}", text(row, "host"), text(row, "path"))
+                    },
+                    text(row, "count"),
+                    text(row, "callers"),
+                    minute(&text(row, "last_seen")),
+                    text(row, "confidence"),
+                    text(row, "auth"),
+                ]
+            })?;
+        }
+        InventoryCommand::Show { operation } => {
+            let found = one(client, operation).await?;
+            print_one(output, &found, describe)?;
+        }
+        InventoryCommand::Adopt { operation, dry_run, accept_gains, why } => {
+            let body = json!({
+                "operation": named(operation)?, "dry_run": dry_run, "accept_gains": accept_gains, "reason": why.reason,
+            });
+            let adopted = client.ask(Method::POST, "/v1/inventory/adopt", Some(&body)).await?;
+            print_one(output, &adopted, describe_adopted)?;
+        }
+        InventoryCommand::Ignore { operation, reason } => {
+            let body = json!({ "operation": named(operation)?, "reason": reason });
+            let ignored = client.ask(Method::POST, "/v1/inventory/ignore", Some(&body)).await?;
+            print_one(output, &ignored, |row| {
+                format!(
+                    "{} {}{} is listed no longer; it is counted all the same",
+                    text(row, "method"),
+                    text(row, "host"),
+                    text(row, "path")
+                )
+            })?;
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+async fn one(client: &Client, operation: &NamedOperation) -> anyhow::Result<Value> {
+    let parts = named(operation)?;
+    let mut query = vec!["ignored=true".to_owned()];
+    for name in ["host", "method", "path"] {
+        if let Some(value) = parts.get(name).and_then(Value::as_str) {
+            query.push(format!("{name}={}", escape(value)));
+        }
+    }
+    let found = client.ask(Method::GET, &format!("/v1/inventory?{}", query.join("&")), None).await?;
+    match found.as_array().map(Vec::as_slice).unwrap_or_default() {
+        [one] => Ok(one.clone()),
+        [] => anyhow::bail!(
+            "there is no operation `{}` in the inventory; see `sallyport inventory list`",
+            operation.operation
+        ),
+        more => {
+            let hosts: Vec<String> = more.iter().map(|row| text(row, "host")).collect();
+            anyhow::bail!(
+                "`{}` means several: name the host with --host, one of {}",
+                operation.operation,
+                hosts.join(", ")
+            )
+        }
+    }
+}
+
+/// `METHOD /path`, `METHOD HOST/path` or an operation id, taken apart.
+fn named(operation: &NamedOperation) -> anyhow::Result<Value> {
+    let wrong = || {
+        UsageError(format!(
+            "`{}` is no operation; write it as 'GET /orders/{{id}}' or 'GET shop.example.com/orders/{{id}}'",
+            operation.operation
+        ))
+    };
+    let (method, target) = operation.operation.trim().split_once(' ').ok_or_else(wrong)?;
+    // An id has the API's name before the method.
+    let method = method.rsplit(':').next().unwrap_or(method);
+    let target = target.trim().trim_start_matches("https://").trim_start_matches("http://");
+    let (host, path) = target.split_at_checked(target.find('/').ok_or_else(wrong)?).ok_or_else(wrong)?;
+    let host = operation.host.clone().or_else(|| (!host.is_empty()).then(|| host.to_owned()));
+    Ok(json!({ "host": host, "method": method, "path": path }))
+}
+
+fn count(row: &Value) -> u64 {
+    row.get("count").and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn attention(state: &str) -> u8 {
+    match state {
+        "zombie" => 0,
+        "shadow" => 1,
+        "orphan" => 2,
+        _ => 3,
+    }
+}
+
+fn state_of(row: &Value) -> String {
+    let mark = if row.get("ignored").is_some_and(Value::is_object) { " (ignored)" } else { "" };
+    format!("{}{mark}", text(row, "state"))
+}
+
+fn describe(row: &Value) -> String {
+    let api = text(row, "api");
+    let statuses: Vec<String> = row
+        .get("statuses")
+        .and_then(Value::as_object)
+        .map(|statuses| statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect())
+        .unwrap_or_default();
+    let mut lines = format!(
+        "operation   {} {}{}\nstate       {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nsure        {}",
+        text(row, "method"),
+        text(row, "host"),
+        text(row, "path"),
+        state_of(row),
+        if api.is_empty() { "(none serves it)" } else { &api },
+        text(row, "count"),
+        text(row, "succeeded"),
+        minute(&text(row, "first_seen")),
+        minute(&text(row, "last_seen")),
+        text(row, "callers"),
+        list(row, "caller_names", ", "),
+        statuses.join(", "),
+        list(row, "content_types", ", "),
+        text(row, "auth"),
+        text(row, "confidence"),
+    );
+    for reason in items(row, "reasons") {
+        lines.push_str(&format!("\n            {}", reason.as_str().unwrap_or_default()));
+    }
+    if let Some(ignored) = row.get("ignored").filter(|ignored| ignored.is_object()) {
+        lines.push_str(&format!(
+            "\nignored     by {} on {}: {}",
+            text(ignored, "by"),
+            minute(&text(ignored, "at")),
+            text(ignored, "reason")
+        ));
+    }
+    if text(row, "state") == "shadow" && !api.is_empty() {
+        lines.push_str(&format!(
+            "\n\nDeclare it:  sallyport inventory adopt '{} {}{}'",
+            text(row, "method"),
+            text(row, "host"),
+            text(row, "path")
+        ));
+    }
+    lines
+}
+
+fn describe_adopted(adopted: &Value) -> String {
+    let mut lines = vec![text(adopted, "file")];
+    lines.extend(
+        items(adopted, "added").iter().map(|line| format!("+ {}", line.as_str().unwrap_or_default())),
+    );
+    let gains = list(adopted, "gains", ", ");
+    lines.push(String::new());
+    lines.push(if gains.is_empty() {
+        "It is in no group and no policy reaches it: nobody gains anything.".to_owned()
+    } else {
+        format!("Policies that reach it at once: {gains}")
+    });
+    let operation = text(adopted, "operation");
+    lines.push(if adopted.get("written") == Some(&Value::Bool(true)) {
+        format!("Written. `{operation}` is declared; commit the file, and grant it by a policy or `api regroup {}`.", text(adopted, "api"))
+    } else {
+        "Nothing written.".to_owned()
+    });
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_named_in_several_ways() {
+        let parts = |text: &str, host: Option<&str>| {
+            named(&NamedOperation { operation: text.to_owned(), host: host.map(str::to_owned) }).map(
+                |value| format!("{} {} {}", value["host"], value["method"], value["path"]).replace('"', ""),
+            )
+        };
+        assert_eq!(parts("GET /orders/{id}", None).unwrap(), "null GET /orders/{id}");
+        assert_eq!(parts("GET h.example/orders", None).unwrap(), "h.example GET /orders");
+        assert_eq!(parts("GET https://h.example/orders", None).unwrap(), "h.example GET /orders");
+        assert_eq!(parts("orders:GET /orders", Some("h")).unwrap(), "h GET /orders");
+        for wrong in ["GET", "", "GET h.example", "/orders"] {
+            assert!(parts(wrong, None).is_err(), "{wrong}");
+        }
+    }
+}

@@ -40,7 +40,9 @@
     if (kind === "place") return one.place;
     const cell = one.row.cells[column];
     const text = (cell.querySelector("summary") ?? cell).textContent;
-    return kind === "number" ? Number(text.replace(/[~,]/g, "") || -1) : text;
+    if (kind === "number") return Number(text.replace(/[~,]/g, "") || -1);
+    // The methods of one path belong together.
+    return kind === "path" ? text.trim().replace(/^(\S+)\s+(.*)$/s, "$2 $1") : text;
   };
 
   const sort = (head, column, kind) => {

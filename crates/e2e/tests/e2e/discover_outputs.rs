@@ -273,7 +273,7 @@ const rows = [
   row("orphan", "0", "orphan", "GET /never", "0"),
   row("", "1", "documented", "POST /Orders", "31"),
 ];
-const heads = [["State", "place"], ["Operation", "text"], ["Calls", "number"]].map(([text, sort]) => new Element(text, { sort }));
+const heads = [["State", "place"], ["Operation", "path"], ["Calls", "number"]].map(([text, sort]) => new Element(text, { sort }));
 const body = { rows: [...rows], append(...all) { this.rows = all; } };
 const ids = Object.fromEntries(["query", "show", "host", "count"].map((id) => [id, new Element()]));
 ids.table = { tBodies: [body], tHead: { rows: [{ cells: heads }] } };
@@ -331,7 +331,7 @@ fn the_script_of_the_page_filters_and_sorts_what_is_there() {
         // By calls, the most first, and then the other way round.
         "/old /Orders /export /never",
         "/never /export /Orders /old",
-        "/export /never /old /Orders",
+        "/Orders /export /never /old",
         "/export /old /never /Orders",
         "/Orders",
         "/export",

@@ -97,7 +97,8 @@ fn a_page_of_nothing_says_so() {
 
 #[test]
 fn nothing_from_a_log_becomes_markup() {
-    let hostile = with(seen(State::Shadow, HOSTILE, 7), |one| {
+    let path = format!("/{HOSTILE}/{{{HOSTILE}}}");
+    let hostile = with(seen(State::Shadow, &path, 7), |one| {
         one.examples = vec![HOSTILE.to_owned()];
         one.content_types = vec![HOSTILE.to_owned()];
         one.callers.sample = vec![HOSTILE.to_owned()];
@@ -123,7 +124,7 @@ fn nothing_from_a_log_becomes_markup() {
         faults: BTreeMap::new(),
         broken: Some(HOSTILE.to_owned()),
     };
-    let stated = [hostile];
+    let stated = [hostile, Stated { host: HOSTILE.to_owned(), ..orphan(&path) }];
     for hosts in [&hosts[..1], &hosts[..]] {
         let all = Found {
             hosts,

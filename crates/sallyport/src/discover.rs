@@ -6,6 +6,7 @@
 
 mod documents;
 mod feed;
+mod found;
 mod report;
 mod source;
 mod written;
@@ -20,6 +21,7 @@ use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArgume
 use crate::commands::Verdict;
 use crate::output::Output;
 use feed::{Input, Taken, Wanted};
+pub(crate) use found::operations;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Result<Verdict> {

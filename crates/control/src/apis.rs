@@ -98,6 +98,7 @@ impl Control {
                 upstream: new.upstream.clone(),
                 owner,
                 document: new.document.clone(),
+                begin: crate::init::Begin::ByDocument,
                 today: self.now(),
             })?
         };

@@ -1,5 +1,7 @@
 //! Writes a new repository, and the files of one more API.
 
+mod seen;
+
 use std::time::Duration;
 
 use catalog::{GroupsLock, read_document};
@@ -7,6 +9,7 @@ use config::template::{self, NewApi, NewFile, Start};
 use config::{Hosts, Repository, Upstream};
 use model::{ApiName, HostName, TeamName, Timestamp};
 
+use crate::declarations::operations_of;
 use crate::files::Files;
 use crate::regroup::regrouped;
 use crate::{ControlError, chain, check};
@@ -23,7 +26,24 @@ pub struct ApiOrder {
     pub upstream: String,
     pub owner: TeamName,
     pub document: Option<Vec<u8>>,
+    pub begin: Begin,
     pub today: Timestamp,
+}
+
+/// In which mode an API begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// Enforced where there is a document, else observed.
+    ByDocument,
+    /// Observed, because the document says what was seen and not what there is.
+    Observed,
+}
+
+/// An API of an inventory: what its files are written from, and what was seen of it.
+#[derive(Clone, Debug)]
+pub struct SeenApi {
+    pub order: ApiOrder,
+    pub operations: Vec<inventory::Stated>,
 }
 
 /// All files of a new repository, checked to load. Paths are relative to it.
@@ -35,6 +55,35 @@ pub fn repository_files(order: &ApiOrder) -> Result<Vec<(String, Vec<u8>)>, Cont
         .map(|file| (file.path, file.text.into_bytes()))
         .collect();
     files.extend(api_files(order)?);
+    let all: Files = files.iter().cloned().collect();
+    check::check(&all)?;
+    Ok(files)
+}
+
+/// All files of a new repository for APIs that were seen, checked to load. `source` says where they were seen. The first one's owner owns all.
+pub fn seen_files(apis: &[SeenApi], source: &str) -> Result<Vec<(String, Vec<u8>)>, ControlError> {
+    let [first, others @ ..] = apis else {
+        return Err(ControlError::invalid("no operation was seen", "give a log in which requests succeed"));
+    };
+    let mut files = repository_files(&first.order)?;
+    for api in others {
+        files.extend(api_files(&api.order)?);
+    }
+    let all: Files = files.iter().cloned().collect();
+    let repository = Repository::load(&all).map_err(ControlError::Files)?;
+    for api in apis {
+        let config = repository.apis.iter().find(|known| known.name == api.order.name);
+        let declared = match config {
+            Some(config) => operations_of(config, &GroupsLock::empty(), &mut Vec::new())
+                .map_err(|error| ControlError::Files(vec![error]))?,
+            None => Vec::new(),
+        };
+        let texts = seen::grants(&api.order.name, &api.order.owner, &declared, &api.operations, source);
+        for (number, text) in (1_usize..).zip(texts) {
+            let part = if number == 1 { String::new() } else { format!("-{number}") };
+            files.push((format!("policies/{}-seen{part}.cedar", api.order.name), text.into_bytes()));
+        }
+    }
     let all: Files = files.iter().cloned().collect();
     check::check(&all)?;
     Ok(files)
@@ -81,7 +130,8 @@ fn with_template<T>(order: &ApiOrder, render: impl FnOnce(&NewApi<'_>) -> T) -> 
         })?]),
     };
     let until = date(order.today.plus(OBSERVE));
-    let start = if order.document.is_some() { Start::Enforce } else { Start::ObserveUntil(&until) };
+    let is_known = order.document.is_some() && order.begin == Begin::ByDocument;
+    let start = if is_known { Start::Enforce } else { Start::ObserveUntil(&until) };
     Ok(render(&NewApi { name: &order.name, hosts: &hosts, upstream: &upstream, owner: &order.owner, start }))
 }
 

@@ -158,15 +158,14 @@ impl Control {
     }
 
     /// Counts what the workers saw since the last call; how many exchanges that were.
-    pub fn feed_inventory(&self, rings: &mut [RingReceiver]) -> usize {
+    pub fn feed_inventory(&self, rings: &mut [RingReceiver]) -> u64 {
         let mut watched = self.watched();
         let watched = &mut *watched;
-        let taken = rings.iter_mut().map(|ring| ring.drain(|exchange| watched.live.observe(exchange))).sum();
+        let count = rings.iter_mut().map(|ring| ring.drain(|alike| watched.live.observe(alike))).sum();
         watched.lost = rings.iter().map(RingReceiver::lost).collect();
-        let count = u64::try_from(taken).unwrap_or(u64::MAX);
         watched.since_saved = watched.since_saved.saturating_add(count);
         watched.seen = watched.seen.saturating_add(count);
-        taken
+        count
     }
 
     /// How much the inventory has seen in this process.

@@ -61,7 +61,8 @@ struct SavedOperation {
     last_seen: Option<i64>,
     /// How many, of how many requests they are known, and some names.
     callers: (u64, u64, Vec<String>),
-    confidence: f64,
+    /// In ten-thousandths, which read back as they were written.
+    confidence: u16,
     content_types: Vec<String>,
     /// Open, verified, untold.
     proofs: (u64, u64, u64),
@@ -176,7 +177,7 @@ fn save(one: &Operation) -> SavedOperation {
         first_seen: one.first_seen,
         last_seen: one.last_seen,
         callers: (one.callers.estimate, one.callers.named, one.callers.sample.clone()),
-        confidence: one.confidence,
+        confidence: ten_thousandths(one.confidence),
         content_types: one.content_types.clone(),
         proofs: (one.open_successes, one.verified_successes, one.untold_successes),
         deprecated: one.deprecated,
@@ -194,7 +195,8 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
     };
     let parameters: Result<Vec<Parameter>, LoadInventoryError> =
         saved.parameters.into_iter().map(parameter).collect();
-    if !saved.path.starts_with('/') || !(0.0..=1.0).contains(&saved.confidence) {
+    let confidence = f64::from(saved.confidence) / 10_000.0;
+    if !saved.path.starts_with('/') || 1.0 < confidence {
         return Err(damaged("an operation without a path or with an impossible confidence"));
     }
     let (estimate, named, sample) = saved.callers;
@@ -210,7 +212,7 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
         first_seen: saved.first_seen,
         last_seen: saved.last_seen,
         callers: Callers { estimate, sample, named },
-        confidence: saved.confidence,
+        confidence,
         reasons: Vec::new(),
         examples: Vec::new(),
         content_types: saved.content_types,
@@ -221,6 +223,11 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
         sunset: saved.sunset,
         from_route: saved.declared,
     })
+}
+
+/// The nearest number of ten-thousandths; a share is from 0 to 1.
+fn ten_thousandths(share: f64) -> u16 {
+    format!("{:.0}", share * 10_000.0).parse().unwrap_or(0)
 }
 
 /// An operation without examples, and with parameters where a literal may be a value.

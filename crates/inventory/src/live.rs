@@ -4,7 +4,7 @@
 //! are inferred from. What may be kept beyond that is a [`Kept`]: templates with their evidence, and no value of any path.
 
 use hashbrown::HashMap;
-use traffic::Exchange;
+use traffic::Alike;
 
 use crate::inventory::{HostSummary, Inventory};
 use crate::kept::{Kept, join};
@@ -80,10 +80,13 @@ impl Live {
         Self { before, found: Inventory::new(settings), declared: HashMap::new(), uncounted: 0 }
     }
 
-    /// Counts one exchange. Where [`Exchange::route`] is given, it is the declared template and nothing is inferred from the path.
-    pub fn observe(&mut self, exchange: &Exchange<'_>) {
+    /// Counts exchanges. Where [`Exchange::route`] is given, it is the declared template and nothing is inferred from the path.
+    ///
+    /// [`Exchange::route`]: traffic::Exchange::route
+    pub fn observe(&mut self, alike: &Alike<'_>) {
+        let exchange = &alike.first;
         let (Some(template), Some(method)) = (exchange.route, Method::parse(exchange.method)) else {
-            self.found.observe(exchange);
+            (0..alike.count).for_each(|_| self.found.observe(exchange));
             return;
         };
         let asked = Asked { host: exchange.host.unwrap_or_default(), method, template };
@@ -94,11 +97,11 @@ impl Live {
         });
         let success = is_success(exchange.status);
         if let Some(counted) = self.declared.get_mut(&asked) {
-            counted.of(success).observe(exchange, caller);
+            counted.of(success).observe_alike(alike, caller);
         } else if success && self.declared.len() < DECLARED_MAX {
-            self.declared.entry(Key::from(&asked)).or_default().of(success).observe(exchange, caller);
+            self.declared.entry(Key::from(&asked)).or_default().of(success).observe_alike(alike, caller);
         } else {
-            self.uncounted = self.uncounted.saturating_add(1);
+            self.uncounted = self.uncounted.saturating_add(u64::from(alike.count));
         }
     }
 
@@ -175,7 +178,7 @@ impl Live {
             first_seen: succeeded.first,
             last_seen: succeeded.last,
             callers: Callers {
-                estimate: succeeded.callers.estimate(),
+                estimate: succeeded.callers.estimate().min(succeeded.count),
                 sample: names
                     .take(self.found.settings.limits.examples)
                     .map(|name| name.to_string())

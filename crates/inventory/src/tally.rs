@@ -1,6 +1,6 @@
 //! What is counted for one method on one path.
 
-use traffic::{Credential, Exchange};
+use traffic::{Alike, Credential, Exchange};
 
 use crate::sketch::{self, Least, LeastMap};
 
@@ -64,11 +64,19 @@ impl Default for Tally {
 impl Tally {
     /// Counts one exchange.
     pub(crate) fn observe(&mut self, exchange: &Exchange<'_>, caller: Option<u64>) {
-        self.count = self.count.saturating_add(1);
+        self.observe_alike(&Alike::one(*exchange), caller);
+    }
+
+    /// Counts exchanges that are alike.
+    #[inline]
+    pub(crate) fn observe_alike(&mut self, alike: &Alike<'_>, caller: Option<u64>) {
+        let exchange = &alike.first;
+        let count = u64::from(alike.count);
+        self.count = self.count.saturating_add(count);
         self.first = least(self.first, exchange.at);
-        self.last = self.last.max(exchange.at);
+        self.last = self.last.max(alike.until);
         let status = exchange.status.unwrap_or(0);
-        self.add_status(status, 1);
+        self.add_status(status, count);
         if let Some(caller) = caller {
             self.callers.insert(caller);
         }
@@ -91,12 +99,13 @@ impl Tally {
                 Credential::Verified => &mut self.verified,
                 Credential::NotShown | Credential::Sent => &mut self.untold,
             };
-            *counter = counter.saturating_add(1);
+            *counter = counter.saturating_add(count);
         }
+        let many = |is: bool| if is { count } else { 0 };
         self.slashed =
-            self.slashed.saturating_add(u64::from(exchange.path.len() > 1 && exchange.path.ends_with('/')));
-        self.named = self.named.saturating_add(u64::from(exchange.caller.is_some()));
-        self.deprecated = self.deprecated.saturating_add(u64::from(exchange.deprecated));
+            self.slashed.saturating_add(many(exchange.path.len() > 1 && exchange.path.ends_with('/')));
+        self.named = self.named.saturating_add(many(exchange.caller.is_some()));
+        self.deprecated = self.deprecated.saturating_add(many(exchange.deprecated));
         self.sunset = least(self.sunset, exchange.sunset);
     }
 

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
@@ -25,7 +26,7 @@ use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, 
 use crate::forward::write_request_head;
 use crate::refusal;
 use crate::settings::Settings;
-use crate::sighting::Seen;
+use crate::sighting::{Seen, Sightings};
 use crate::worker::{Clock, Worker};
 
 mod answers;
@@ -67,7 +68,7 @@ pub(crate) struct Gateway {
     snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     judge: RefCell<enforce::Worker>,
     log: RefCell<WorkerLog>,
-    sightings: RefCell<RingSender>,
+    sightings: RefCell<Sightings>,
     param_key: ParamKey,
     jwks: Arc<ArcSwap<Vec<u8>>>,
 }
@@ -84,12 +85,13 @@ struct Case {
 impl Gateway {
     pub(crate) fn new(setup: Setup) -> Self {
         let Setup { snapshots, judge, log, sightings, param_key, clock, jwks, own, settings } = setup;
+        let worker = Worker::new(&settings, clock, &own);
         Self {
-            worker: Worker::new(&settings, clock, &own),
             snapshots: RefCell::new(Cache::new(snapshots)),
             judge: RefCell::new(judge),
             log: RefCell::new(log),
-            sightings: RefCell::new(sightings),
+            sightings: RefCell::new(Sightings::new(sightings, Rc::clone(&worker.texts))),
+            worker,
             param_key,
             jwks,
         }
@@ -98,6 +100,16 @@ impl Gateway {
     /// Counts a client's connection until [`Gateway::count_closed`].
     pub(crate) fn count_opened(&self) {
         self.log.borrow().connection_opened();
+    }
+
+    /// Called once a second.
+    pub(crate) fn tick_sightings(&self) {
+        self.sightings.borrow_mut().tick();
+    }
+
+    /// Hands over what the inventory is to know.
+    pub(crate) fn flush_sightings(&self) {
+        self.sightings.borrow_mut().flush();
     }
 
     /// A connection that was counted has ended.

@@ -82,6 +82,7 @@ pub async fn serve(
             door.tasks.shutdown().await;
         }
     }
+    gateway.flush_sightings();
     Ok(())
 }
 
@@ -144,6 +145,7 @@ impl Door {
             if SWEEP_TICKS <= now.saturating_sub(self.swept) {
                 self.swept = now;
                 worker.pools.sweep(now);
+                self.gateway.tick_sightings();
             }
         }
         while let Poll::Ready(Some(ended)) = self.tasks.poll_join_next(context) {

@@ -1,71 +1,98 @@
-//! What a request tells the inventory: handed over in memory when it is over, and never waited for.
+//! What requests tell the inventory: counted here where they are alike, handed over in memory, and never waited for.
 //!
 //! Of a call to a declared operation the template goes and nothing of the path. Of any other the path goes as it was sent, since templates
 //! are inferred from it; what of that may be kept is for the other end of the ring to judge.
 
+use std::cell::RefCell;
+use std::hash::BuildHasher as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use enforce::Evidence;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use http1::name::equals;
-use model::{CanonicalRequest, Client, CredentialRef, Timestamp};
-use traffic::{Credential, Exchange, RingSender, Side};
+use model::{Application, CanonicalRequest, Client, CredentialRef, OperationId, RevisionNumber, Timestamp};
+use traffic::{Alike, Credential, Exchange, RingSender, Side};
 
 use crate::exchange::Report;
 use crate::rewrite::Received;
 
-/// A short text in place; longer ones are cut.
-#[derive(Clone, Copy, Debug)]
-struct Short<const N: usize> {
-    bytes: [u8; N],
-    length: u8,
+/// Distinct kinds of calls that are counted before they are handed over.
+const COUNTED_MAX: usize = 4_096;
+/// Requests of a kind that are looked at for a credential before they are handed over.
+const LOOKS_MAX: u32 = 8;
+/// Calls of a kind that are worth handing over together.
+const WORTHWHILE: u64 = 16;
+/// Ticks after which they are handed over in any case.
+const TICKS_MAX: u32 = 10;
+
+/// Texts of answers that are remembered; further ones are not told apart.
+const TEXTS_MAX: usize = 256;
+/// The longest of them.
+const TEXT_BYTES_MAX: usize = 100;
+
+/// Texts that answers repeat, by number, so that an exchange carries two bytes of them.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    texts: Vec<Box<[u8]>>,
+    /// The number found last, which is most often the next.
+    last: usize,
 }
 
-impl<const N: usize> Short<N> {
-    const EMPTY: Self = Self { bytes: [0; N], length: 0 };
-
-    fn of(text: &[u8]) -> Self {
-        let mut short = Self::EMPTY;
-        let length = text.len().min(N);
-        if let (Some(room), Some(text)) = (short.bytes.get_mut(..length), text.get(..length)) {
-            room.copy_from_slice(text);
-            short.length = u8::try_from(length).unwrap_or(0);
+impl Texts {
+    /// The number of a text, from 1; 0 where it is empty or there is no room.
+    fn number(&mut self, text: &[u8]) -> u16 {
+        if self.texts.get(self.last).is_none_or(|known| **known != *text) {
+            match self.texts.iter().position(|known| **known == *text) {
+                Some(place) => self.last = place,
+                None if text.is_empty() || TEXTS_MAX <= self.texts.len() || TEXT_BYTES_MAX < text.len() => {
+                    return 0;
+                }
+                None => {
+                    self.last = self.texts.len();
+                    self.texts.push(text.into());
+                }
+            }
         }
-        short
+        u16::try_from(self.last + 1).unwrap_or(0)
     }
 
-    /// The text; none where there is none or it is not text.
-    fn text(&self) -> Option<&str> {
-        let bytes = self.bytes.get(..usize::from(self.length)).filter(|bytes| !bytes.is_empty())?;
+    /// The text of a number; none where there is none or it is not text.
+    fn text(&self, number: u16) -> Option<&str> {
+        let bytes = self.texts.get(usize::from(number).checked_sub(1)?)?;
         std::str::from_utf8(bytes).ok()
     }
 }
 
 /// What the head of an answer tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The essence of the media type, which is seldom longer.
-    media_type: Short<40>,
-    /// The date of a `Sunset` field (RFC 8594).
-    sunset: Short<32>,
+    /// The essence of the media type, as a number of [`Texts`].
+    media_type: u16,
+    /// The date of a `Sunset` field (RFC 8594), as another.
+    sunset: u16,
     /// Whether there is a `Deprecation` field (RFC 9745).
     deprecated: bool,
 }
 
 impl Told {
     /// There was no head, or it told nothing.
-    pub(crate) const NOTHING: Self =
-        Self { media_type: Short::EMPTY, sunset: Short::EMPTY, deprecated: false };
+    pub(crate) const NOTHING: Self = Self { media_type: 0, sunset: 0, deprecated: false };
 
-    pub(crate) fn by(received: Received<'_>) -> Self {
+    pub(crate) fn by(received: Received<'_>, texts: &mut Texts) -> Self {
         let mut told = Self::NOTHING;
         for field in received.fields {
-            let name = field.name.of(received.bytes);
-            match name.len() {
-                12 if equals(name, b"content-type") => {
+            match field.name.length {
+                12 if equals(field.name.of(received.bytes), b"content-type") => {
                     let value = field.value.of(received.bytes);
                     let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-                    told.media_type = Short::of(essence.trim_ascii_end());
+                    told.media_type = texts.number(essence.trim_ascii_end());
                 }
-                11 if equals(name, b"deprecation") => told.deprecated = true,
-                6 if equals(name, b"sunset") => told.sunset = Short::of(field.value.of(received.bytes)),
+                11 if equals(field.name.of(received.bytes), b"deprecation") => told.deprecated = true,
+                6 if equals(field.name.of(received.bytes), b"sunset") => {
+                    told.sunset = texts.number(field.value.of(received.bytes));
+                }
                 _ => {}
             }
         }
@@ -75,69 +102,244 @@ impl Told {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct Seen {
     pub(crate) at: Timestamp,
     pub(crate) status: u16,
-    pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
-    /// Of an upstream's answer.
-    pub(crate) told: Option<&'a Told>,
+    /// What an upstream's answer told.
+    pub(crate) told: Told,
 }
 
-impl<'a> Seen<'a> {
+impl Seen {
     /// After an exchange.
-    pub(crate) const fn of(at: Timestamp, report: &'a Report) -> Self {
-        Self {
-            at,
-            status: report.status,
-            request_bytes: report.request_bytes,
-            response_bytes: report.response_bytes,
-            told: Some(&report.told),
-        }
+    pub(crate) const fn of(at: Timestamp, report: &Report) -> Self {
+        Self { at, status: report.status, response_bytes: report.response_bytes, told: report.told }
     }
 
     /// After an answer of the gateway's own.
     pub(crate) const fn own(at: Timestamp, status: u16) -> Self {
-        Self { at, status, request_bytes: 0, response_bytes: 0, told: None }
+        Self { at, status, response_bytes: 0, told: Told::NOTHING }
     }
 }
 
-/// Hands a request over. One that finds no room is counted by the ring.
-pub(crate) fn hand_over(
-    ring: &mut RingSender,
-    evidence: &Evidence,
-    request: &CanonicalRequest,
-    seen: Seen<'_>,
-) {
-    let Ok(method) = std::str::from_utf8(request.method_token()) else { return };
-    let query = request.query().and_then(|query| std::str::from_utf8(query).ok());
-    let (caller, credential) = match (&evidence.caller.client, evidence.caller.credential) {
-        (Client::Application(application), CredentialRef::Key(_)) => {
-            (Some(application.name.as_str()), Credential::Verified)
+/// What makes calls of declared operations alike, beside what the answer told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Kind {
+    revision: RevisionNumber,
+    operation: u32,
+    status: u16,
+    /// Where the application lies; [`Counted::caller`] keeps it there. Zero for nobody.
+    caller: usize,
+    host: u64,
+}
+
+/// Calls that are alike.
+struct Counted {
+    operation: OperationId,
+    method: &'static str,
+    host: Box<str>,
+    caller: Option<Arc<Application>>,
+    told: Told,
+    first: Timestamp,
+    last: Timestamp,
+    count: u32,
+    /// Of these, how many showed that they carried no credential. It is proved once, and once is enough.
+    bare: u32,
+    /// How many were looked at for that.
+    looked_at: u32,
+}
+
+/// The worker's side of the inventory.
+pub(crate) struct Sightings {
+    ring: RingSender,
+    texts: Rc<RefCell<Texts>>,
+    counted: HashMap<Kind, Counted, RandomState>,
+    /// Calls since the last handing over, and how many there were at the last tick.
+    noted: u64,
+    noted_before: u64,
+    ticks: u32,
+}
+
+impl Sightings {
+    /// `texts` are those that [`Told`] numbers.
+    pub(crate) fn new(ring: RingSender, texts: Rc<RefCell<Texts>>) -> Self {
+        Self { ring, texts, counted: HashMap::default(), noted: 0, noted_before: 0, ticks: 0 }
+    }
+
+    /// Counts a request that is over.
+    pub(crate) fn note(&mut self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen) {
+        let Some((index, operation)) = evidence.operation.zip(evidence.operation()) else {
+            return self.send_undeclared(evidence, request, seen);
+        };
+        self.noted += 1;
+        let caller = verified(evidence);
+        let kind = Kind {
+            revision: evidence.snapshots.revision,
+            operation: index.0,
+            status: seen.status,
+            caller: caller.map_or(0, |application| Arc::as_ptr(application).addr()),
+            host: self.counted.hasher().hash_one(request.host()),
+        };
+        if let Some(counted) = self.counted.get_mut(&kind)
+            && counted.told == seen.told
+            && *counted.host == *request.host()
+        {
+            if counted.count == 0 {
+                counted.first = seen.at;
+            }
+            counted.count = counted.count.saturating_add(1);
+            counted.last = seen.at;
+            if caller.is_none() && counted.bare == 0 && counted.looked_at < LOOKS_MAX {
+                counted.looked_at += 1;
+                counted.bare = u32::from(is_bare(evidence, request));
+            }
+            return;
         }
-        // The caller of a refused key is not known; that there was one is.
-        _ if evidence.claimed_key.is_some() => (None, Credential::Sent),
-        _ if traffic::is_bare(request.fields().map(|field| field.name), query) => (None, Credential::Absent),
-        _ => (None, Credential::NotShown),
-    };
-    let told = seen.told;
-    let declared = evidence.operation();
-    let template = declared.and_then(|operation| operation.id.as_str().split_once(' ')).map(|(_, path)| path);
-    ring.send(&Exchange {
-        at: Some(seen.at.as_micros() / 1_000),
-        host: Some(request.host()),
-        method: declared.map_or(method, |operation| operation.method.as_str()),
-        path: request.path(),
-        route: template,
-        status: Some(seen.status),
-        bytes_in: Some(seen.request_bytes),
-        bytes_out: Some(seen.response_bytes),
-        response_type: told.and_then(|told| told.media_type.text()),
-        caller,
-        credential,
+        // Another answer than before, or a first one.
+        if COUNTED_MAX <= self.counted.len() {
+            self.flush();
+            self.counted.clear();
+        }
+        let first = Counted {
+            operation: operation.id.clone(),
+            method: operation.method.as_str(),
+            host: request.host().into(),
+            caller: caller.map(Arc::clone),
+            told: seen.told,
+            first: seen.at,
+            last: seen.at,
+            count: 1,
+            bare: u32::from(caller.is_none() && is_bare(evidence, request)),
+            looked_at: 1,
+        };
+        if let Some(before) = self.counted.insert(kind, first).filter(|before| 0 < before.count) {
+            before.send(&mut self.ring, kind.status, &self.texts.borrow());
+        }
+    }
+
+    /// Called once a second: hands over what was counted where nobody calls at the moment, where it is worthwhile, or at last.
+    pub(crate) fn tick(&mut self) {
+        let is_quiet = self.noted == self.noted_before;
+        self.noted_before = self.noted;
+        self.ticks += 1;
+        let kinds = u64::try_from(self.counted.len()).unwrap_or(u64::MAX);
+        if is_quiet || kinds.saturating_mul(WORTHWHILE) <= self.noted || TICKS_MAX <= self.ticks {
+            self.flush();
+        }
+    }
+
+    /// Hands over what was counted.
+    pub(crate) fn flush(&mut self) {
+        (self.noted, self.noted_before, self.ticks) = (0, 0, 0);
+        let Self { ring, counted, texts, .. } = self;
+        // What was not called meanwhile makes room.
+        counted.retain(|kind, counted| {
+            let was_called = 0 < counted.count;
+            if was_called {
+                counted.send(ring, kind.status, &texts.borrow());
+                (counted.count, counted.bare, counted.looked_at) = (0, 0, 0);
+            }
+            was_called
+        });
+    }
+
+    fn send_undeclared(&mut self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen) {
+        let Ok(method) = std::str::from_utf8(request.method_token()) else { return };
+        let caller = verified(evidence);
+        let texts = self.texts.borrow();
+        let exchange = Exchange {
+            at: Some(millis(seen.at)),
+            host: Some(request.host()),
+            method,
+            path: request.path(),
+            status: Some(seen.status),
+            bytes_out: Some(seen.response_bytes),
+            caller: caller.map(|application| application.name.as_str()),
+            credential: if caller.is_some() {
+                Credential::Verified
+            } else if is_bare(evidence, request) {
+                Credential::Absent
+            } else {
+                Credential::NotShown
+            },
+            ..told(seen.told, &texts)
+        };
+        self.ring.send(&Alike::one(exchange));
+    }
+}
+
+impl Counted {
+    fn send(&self, ring: &mut RingSender, status: u16, texts: &Texts) {
+        let Some((_, template)) = self.operation.as_str().split_once(' ') else { return };
+        let exchange = Exchange {
+            at: Some(millis(self.first)),
+            host: Some(&self.host),
+            method: self.method,
+            path: template,
+            route: Some(template),
+            status: Some(status),
+            caller: self.caller.as_ref().map(|application| application.name.as_str()),
+            credential: if self.caller.is_some() { Credential::Verified } else { Credential::NotShown },
+            ..told(self.told, texts)
+        };
+        let until = Some(millis(self.last));
+        if 0 < self.bare {
+            let first = Exchange { credential: Credential::Absent, ..exchange };
+            ring.send(&Alike { first, until, count: self.bare });
+        }
+        if let Some(count @ 1..) = self.count.checked_sub(self.bare) {
+            ring.send(&Alike { first: exchange, until, count });
+        }
+    }
+}
+
+/// The application whose key was verified.
+fn verified(evidence: &Evidence) -> Option<&Arc<Application>> {
+    match (&evidence.caller.client, evidence.caller.credential) {
+        (Client::Application(application), CredentialRef::Key(_)) => Some(application),
+        (Client::Application(_) | Client::Anonymous, _) => None,
+    }
+}
+
+/// Whether the request showed that it carried no credential. That of a refused key it did.
+fn is_bare(evidence: &Evidence, request: &CanonicalRequest) -> bool {
+    let query = request.query().and_then(|query| std::str::from_utf8(query).ok());
+    evidence.claimed_key.is_none() && traffic::is_bare(request.fields().map(|field| field.name), query)
+}
+
+fn told(told: Told, texts: &Texts) -> Exchange<'_> {
+    Exchange {
+        response_type: texts.text(told.media_type),
+        deprecated: told.deprecated,
+        sunset: texts.text(told.sunset).and_then(traffic::http_date),
         side: Side::Server,
-        deprecated: told.is_some_and(|told| told.deprecated),
-        sunset: told.and_then(|told| told.sunset.text()).and_then(traffic::http_date),
         ..Exchange::default()
-    });
+    }
+}
+
+const fn millis(at: Timestamp) -> i64 {
+    at.as_micros() / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_have_numbers_as_long_as_there_is_room() {
+        let mut texts = Texts::default();
+        assert_eq!((texts.number(b""), texts.text(0)), (0, None));
+        let numbers = [b"a/b", b"c/d", b"a/b", b"c/d"].map(|text| texts.number(text));
+        assert_eq!(numbers, [1, 2, 1, 2]);
+        assert_eq!((texts.text(1), texts.text(2), texts.text(3)), (Some("a/b"), Some("c/d"), None));
+        assert_eq!(texts.number(&[b'x'; TEXT_BYTES_MAX + 1]), 0);
+        // An upstream that invents one for each answer fills the room, and no more.
+        for number in 0..2 * TEXTS_MAX {
+            texts.number(format!("x/{number}").as_bytes());
+        }
+        assert_eq!(texts.texts.len(), TEXTS_MAX);
+        assert_eq!((texts.number(b"new"), texts.number(b"a/b")), (0, 1));
+        let binary = Texts { texts: vec![Box::from(&b"\xff"[..])], last: 0 };
+        assert_eq!(binary.text(1), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! What one worker owns: its deadlines, memory and upstream connections. Nothing of it is shared with another
 //! worker, so nothing here is locked.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use model::Timestamp;
 use crate::buffers::Buffers;
 use crate::pool::Pools;
 use crate::settings::Settings;
+use crate::sighting::Texts;
 use crate::timers::Timers;
 
 /// Where the time comes from; the proxy itself reads no clock.
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     pub(crate) timers: Rc<Timers>,
     pub(crate) buffers: Buffers,
     pub(crate) pools: Pools,
+    /// What answers told the inventory.
+    pub(crate) texts: Rc<RefCell<Texts>>,
     stage: Cell<Stage>,
     clock: Clock,
 }
@@ -68,6 +71,7 @@ impl Worker {
             timers: Timers::new(),
             buffers: Buffers::default(),
             pools: Pools::new(settings, own),
+            texts: Rc::default(),
             stage: Cell::new(Stage::Serving),
             clock,
         }

@@ -73,12 +73,14 @@ Nothing is granted by it, and no gateway need run. Exit code 1 when --fail-on fi
     /// What the gateway saw beside what is declared: list, show, adopt, ignore
     #[command(subcommand)]
     Inventory(InventoryCommand),
-    /// Write a new policy repository for an API
+    /// Write a new policy repository, for an API or from what was seen
     #[command(after_help = "\
-Example:
+Examples:
   sallyport init shop --upstream http://127.0.0.1:9000 --openapi openapi.yaml --host shop.example.com
+  sallyport init company --from access.log --upstream shop.example.com=http://10.0.0.5:80 --upstream http://10.0.0.9:80
 
-Without --openapi the API starts in observe for 14 days; with it, in enforce.")]
+Without --openapi the API starts in observe for 14 days; with it, in enforce. With --from each host becomes an API in observe, with
+the document of what was seen and grants that are switched off.")]
     Init(InitArguments),
     /// Run the gateway
     #[command(
@@ -148,12 +150,19 @@ pub(crate) struct InitArguments {
     /// Where to write the repository; made if it is missing
     #[arg(value_name = "DIR")]
     pub(crate) directory: PathBuf,
-    #[command(flatten)]
-    pub(crate) api: NewApi,
-    /// Name of the API; from the document's title or the folder's name if absent
+    /// The server behind the gateway, http://HOST:PORT; with --from also HOST=URL, several times
+    #[arg(long, value_name = "URL", required = true)]
+    pub(crate) upstream: Vec<String>,
+    /// Its document: Swagger 2.0, OpenAPI 3.0 or 3.1, YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
+    /// A log, or a state that `discover --save-state` or a gateway kept: each host that was seen becomes an API
+    #[arg(long, value_name = "STATE|INPUT")]
+    pub(crate) from: Vec<String>,
+    /// Name of the API, with --from of the first; from the document's title, the folder or the host if absent
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Host under which callers reach the API; every host if absent
+    /// Host under which callers reach the API; every host if absent. With --from, the host of lines that name none
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
 }

@@ -5,6 +5,7 @@ mod apis;
 mod audit;
 mod explain;
 mod files;
+mod init;
 mod inventory;
 mod status;
 
@@ -30,7 +31,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
     let global = &cli.global;
     match &cli.command {
         Command::Demo(_) | Command::Up(_) => Ok(Verdict::Done),
-        Command::Init(arguments) => files::init(arguments, output),
+        Command::Init(arguments) => init::run(arguments, output),
         Command::Config(_) => files::check(global, output),
         Command::Schema => files::schema(global, output),
         Command::Completions { shell } => files::completions(*shell, output),

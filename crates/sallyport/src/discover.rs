@@ -7,6 +7,7 @@
 mod attention;
 mod documents;
 mod feed;
+mod found;
 mod page;
 mod report;
 mod source;
@@ -24,6 +25,7 @@ use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArgume
 use crate::commands::Verdict;
 use crate::output::Output;
 use feed::{Input, Taken, Wanted};
+pub(crate) use found::operations;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Result<Verdict> {

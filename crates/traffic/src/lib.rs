@@ -33,5 +33,5 @@ pub use exchange::{Body, Credential, Exchange, Side};
 pub use fault::{Fault, FaultKind};
 pub use json::{FieldMap, FieldMapError, Part};
 pub use reader::{Format, LINE_BYTES_MAX, Reader};
-pub use ring::{RingReceiver, RingSender, ring};
+pub use ring::{Alike, RingReceiver, RingSender, ring};
 pub use time::http_date;

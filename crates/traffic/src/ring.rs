@@ -17,8 +17,27 @@ const NONE_TIME: i64 = i64::MIN;
 
 /// The texts of a frame, in its order.
 const TEXTS: usize = 8;
-/// Bytes of a frame before its texts: length, time, three numbers, sunset, status, flags, credential, lengths of the texts.
-const FIXED: usize = 4 + 8 + 3 * 8 + 8 + 2 + 1 + 1 + 2 * TEXTS;
+/// Bytes of a frame before its texts: length, count, two times, three numbers, sunset, status, flags, credential, lengths of the texts.
+const FIXED: usize = 4 + 4 + 2 * 8 + 3 * 8 + 8 + 2 + 1 + 1 + 2 * TEXTS;
+
+/// Exchanges that are alike but for their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alike<'a> {
+    /// The first of them.
+    pub first: Exchange<'a>,
+    /// When the last of them was: milliseconds since 1970 in UTC.
+    pub until: Option<i64>,
+    /// How many there were, at least one.
+    pub count: u32,
+}
+
+impl<'a> Alike<'a> {
+    /// One exchange.
+    #[must_use]
+    pub const fn one(exchange: Exchange<'a>) -> Self {
+        Self { first: exchange, until: exchange.at, count: 1 }
+    }
+}
 
 /// The end that sees exchanges.
 #[derive(Debug)]
@@ -46,28 +65,28 @@ pub fn ring(bytes: usize) -> (RingSender, RingReceiver) {
 }
 
 impl RingSender {
-    /// Hands an exchange over, bodies left out. Where a route is known, it arrives as the path as well and the path itself stays. One for which there is no room, or with a text longer than 65,534 bytes, is lost and
-    /// counted ([`RingReceiver::lost`]).
-    pub fn send(&mut self, exchange: &Exchange<'_>) {
+    /// Hands exchanges over, bodies left out. Where a route is known, it arrives as the path as well and the path itself stays. Those for which
+    /// there is no room, or with a text longer than 65,534 bytes, are lost and counted ([`RingReceiver::lost`]).
+    pub fn send(&mut self, alike: &Alike<'_>) {
         self.frame.clear();
-        let sent = write(&mut self.frame, exchange)
+        let sent = write(&mut self.frame, alike)
             .filter(|()| self.frame.len() <= self.ring.slots())
             .and_then(|()| self.ring.push_entire_slice(&self.frame).ok());
         if sent.is_none() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.fetch_add(u64::from(alike.count), Ordering::Relaxed);
         }
     }
 }
 
 impl RingReceiver {
     /// Gives everything that is there to `take`; how many exchanges that were.
-    pub fn drain(&mut self, mut take: impl FnMut(&Exchange<'_>)) -> usize {
-        let mut count = 0;
+    pub fn drain(&mut self, mut take: impl FnMut(&Alike<'_>)) -> u64 {
+        let mut count = 0_u64;
         while self.next_frame() {
             // What was written above reads back.
-            if let Some(exchange) = read(&self.frame) {
-                take(&exchange);
-                count += 1;
+            if let Some(alike) = read(&self.frame) {
+                take(&alike);
+                count = count.saturating_add(u64::from(alike.count));
             }
         }
         count
@@ -116,12 +135,16 @@ fn texts<'a>(exchange: &Exchange<'a>) -> [Option<&'a str>; TEXTS] {
 }
 
 /// Appends a frame; none where a text is too long.
-fn write(frame: &mut Vec<u8>, exchange: &Exchange<'_>) -> Option<()> {
+fn write(frame: &mut Vec<u8>, alike: &Alike<'_>) -> Option<()> {
+    let Alike { first: exchange, until, count } = alike;
     let texts = texts(exchange);
     let length = texts.iter().flatten().map(|text| text.len()).sum::<usize>() + FIXED;
     frame.reserve(length);
     frame.extend_from_slice(&u32::try_from(length).ok()?.to_le_bytes());
-    frame.extend_from_slice(&exchange.at.unwrap_or(NONE_TIME).to_le_bytes());
+    frame.extend_from_slice(&count.to_le_bytes());
+    for time in [exchange.at, *until] {
+        frame.extend_from_slice(&time.unwrap_or(NONE_TIME).to_le_bytes());
+    }
     for number in [exchange.bytes_in, exchange.bytes_out, exchange.duration] {
         frame.extend_from_slice(&number.unwrap_or(NONE_NUMBER).to_le_bytes());
     }
@@ -183,10 +206,11 @@ impl<'a> Parts<'a> {
 }
 
 /// Reads a frame; none where it is none.
-fn read(frame: &[u8]) -> Option<Exchange<'_>> {
+fn read(frame: &[u8]) -> Option<Alike<'_>> {
     let mut parts = Parts(frame);
     let _length: [u8; 4] = parts.take()?;
-    let at = parts.time()?;
+    let count = u32::from_le_bytes(parts.take()?);
+    let (at, until) = (parts.time()?, parts.time()?);
     let (bytes_in, bytes_out, duration) = (parts.number()?, parts.number()?, parts.number()?);
     let sunset = parts.time()?;
     let status = u16::from_le_bytes(parts.take()?);
@@ -200,7 +224,7 @@ fn read(frame: &[u8]) -> Option<Exchange<'_>> {
         *text = parts.text(length)?;
     }
     let [host, method, path, query, request_type, response_type, client, caller] = texts;
-    Some(Exchange {
+    let first = Exchange {
         at,
         host,
         method: method?,
@@ -225,7 +249,8 @@ fn read(frame: &[u8]) -> Option<Exchange<'_>> {
         route: path.filter(|_| flags & 4 != 0),
         sunset,
         ..Exchange::default()
-    })
+    };
+    Some(Alike { first, until, count })
 }
 
 #[cfg(test)]
@@ -234,14 +259,14 @@ mod tests {
 
     use super::*;
 
-    fn plain(path: &str) -> Exchange<'_> {
-        Exchange { method: "GET", path, status: Some(200), ..Exchange::default() }
+    fn plain(path: &str) -> Alike<'_> {
+        Alike::one(Exchange { method: "GET", path, status: Some(200), ..Exchange::default() })
     }
 
     fn drained(receiver: &mut RingReceiver) -> Vec<String> {
         let mut paths = Vec::new();
-        let count = receiver.drain(|exchange| paths.push(exchange.path.to_owned()));
-        assert_eq!(count, paths.len());
+        let count = receiver.drain(|alike| paths.push(alike.first.path.to_owned()));
+        assert_eq!(count, paths.len() as u64);
         paths
     }
 
@@ -288,6 +313,7 @@ mod tests {
             times in proptest::array::uniform2(proptest::option::of(-1_i64..i64::MAX)),
             status in proptest::option::of(100_u16..600),
             credential in 0_usize..4,
+            count in 1_u32..,
             flags in proptest::array::uniform2(proptest::bool::ANY),
         ) {
             let [host, path, query, request_type, response_type, client, caller] = &texts;
@@ -314,15 +340,16 @@ mod tests {
                 ..Exchange::default()
             };
             let (mut sender, mut receiver) = ring(4_096);
+            let sent = Alike { first: sent, until: times[1], count };
             sender.send(&sent);
             let mut arrived = 0;
-            receiver.drain(|exchange| { assert_eq!(*exchange, sent); arrived += 1; });
-            prop_assert_eq!(arrived, 1);
+            let drained = receiver.drain(|alike| { assert_eq!(*alike, sent); arrived += 1; });
+            prop_assert_eq!((arrived, drained), (1, u64::from(count)));
         }
 
         #[test]
         fn no_bytes_are_read_as_more_than_they_are(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            prop_assert!(read(&bytes).is_none_or(|exchange| exchange.path.len() <= bytes.len()));
+            prop_assert!(read(&bytes).is_none_or(|alike| alike.first.path.len() <= bytes.len()));
         }
     }
 }

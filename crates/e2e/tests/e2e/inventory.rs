@@ -1,9 +1,9 @@
 //! The inventory of a running gateway: what it sees, what it keeps, and what adopting changes and does not.
 
 use serde_json::Value;
-use testkit::until;
+use testkit::{Call, Cli, Folder, Gateway, Upstream, until};
 
-use super::world::{API, POLICY, World, in_days};
+use super::world::{API, POLICY, World, in_days, root};
 
 const DOCUMENT_FILE: &str = "apis/orders/openapi.yaml";
 
@@ -208,4 +208,83 @@ fn call_until_seen(world: &World) {
     }
     let seen = "shadow GET /orders/{id}/notes 5/5".to_owned();
     until("the inventory has it", || listed(world, &[]).contains(&seen).then_some(()));
+}
+
+#[test]
+fn a_repository_is_made_from_what_was_seen_and_grants_nothing() {
+    let place = Folder::new(root(), "init-from");
+    let line = |caller: &str, target: &str| {
+        format!(
+            "203.0.113.7 - {caller} [26/Nov/2026:10:00:00 +0000] \"{target} HTTP/1.1\" 200 120 \"-\" \"client/1\"\n"
+        )
+    };
+    let mut log = String::new();
+    for number in 0..20 {
+        log.push_str(&line("checkout", &format!("GET /orders/{}", 1_000 + number)));
+        log.push_str(&line("-", "GET /orders"));
+    }
+    log.push_str(&line("bill\"ing", "POST /orders"));
+    place.write("shop.log", &log);
+    place.write("pay.log", &line("-", "GET /payments/7"));
+    let upstream = Upstream::start();
+    let dir = place.path().join("company");
+    let cli = Cli::new(&dir, place.path());
+    let (shop, pay) =
+        (in_folder(&place, "shop.example", "shop.log"), in_folder(&place, "pay.example", "pay.log"));
+    let to = dir.display().to_string();
+    let all = format!("http://{}", upstream.address);
+    let without = cli.try_run(&[
+        "init",
+        &to,
+        "--from",
+        &shop,
+        "--from",
+        &pay,
+        "--upstream",
+        "shop.example=http://127.0.0.1:9",
+    ]);
+    assert_eq!(without.code, 2, "{without:?}");
+    assert!(without.stderr.contains("there is no upstream for pay.example"), "{without:?}");
+    let made = cli.run(&["init", &to, "--from", &shop, "--from", &pay, "--upstream", &all]).line();
+    assert_eq!(made["apis"], serde_json::json!(["pay", "shop"]), "{made}");
+    assert_eq!(
+        cli.run(&["config", "check"]).lines().iter().filter(|one| one["severity"] == "error").count(),
+        0
+    );
+    let grants = place.read("company/policies/shop-seen.cedar");
+    assert!(grants.lines().all(|line| line.is_empty() || line.starts_with("//")), "{grants}");
+    assert!(
+        grants.contains("Action::\"shop:GET /orders/{orderId}\"  // 20 times on 2026-11-26, 1 caller"),
+        "{grants}"
+    );
+    // It is observed: what was seen passes and nobody was granted it.
+    let gateway = Gateway::up(&cli, &place.path().join("gateway.log"));
+    let call = |key: Option<&str>| {
+        let call = Call::new(gateway.address, "shop.example", "GET /orders/7");
+        key.map_or_else(|| call.clone(), |key| call.clone().key(key)).send()
+    };
+    assert_eq!(call(None).status, 200);
+    cli.app("checkout", "pay-team", &[]);
+    let key = cli.key("checkout", &["shop"]);
+    let denied = cli.try_run(&["explain", "--as", "app:checkout", "GET", "https://shop.example/orders/7"]);
+    assert_eq!((denied.code, &denied.line()["reason"]), (1, &Value::from("no_grant")), "{denied:?}");
+    // Switched on by taking the slashes of one grant away.
+    let (before, rest) = grants.split_once("// @id(\"shop-checkout-seen\")\n").unwrap();
+    let (grant, after) = rest.split_once("// );\n").unwrap();
+    let on: String =
+        grant.lines().map(|line| format!("{}\n", line.strip_prefix("// ").unwrap_or(line))).collect();
+    let on = format!("{before}@id(\"shop-checkout-seen\")\n{on});\n{after}");
+    place.write("company/policies/shop-seen.cedar", &on);
+    until("the grant is in force", || {
+        let allowed =
+            cli.try_run(&["explain", "--as", "app:checkout", "GET", "https://shop.example/orders/7"]);
+        (allowed.code == 0).then_some(())
+    });
+    assert_eq!(call(Some(&key)).status, 200);
+    let other = cli.try_run(&["explain", "--as", "app:checkout", "POST", "https://shop.example/orders"]);
+    assert_eq!((other.code, &other.line()["reason"]), (1, &Value::from("no_grant")), "{other:?}");
+}
+
+fn in_folder(folder: &Folder, host: &str, file: &str) -> String {
+    format!("{host}={}", folder.path().join(file).display())
 }

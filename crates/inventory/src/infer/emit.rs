@@ -136,7 +136,8 @@ fn operation(
         first_seen: tally.first,
         last_seen: tally.last,
         callers: Callers {
-            estimate: tally.callers.estimate(),
+            // An estimate may be too high, and nobody called less than once.
+            estimate: tally.callers.estimate().min(tally.count),
             sample: tally
                 .callers
                 .hashes()

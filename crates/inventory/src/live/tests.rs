@@ -41,9 +41,12 @@ fn restart(live: &mut Live) -> Live {
 fn declared_calls_are_counted_under_their_template_and_failures_are_no_evidence() {
     let mut live = live(Kept::default());
     for status in [200, 200, 404, 500] {
-        live.observe(&Exchange { route: Some("/orders/{n}"), ..call("GET", "/orders/{n}", status) });
+        live.observe(&Alike::one(Exchange {
+            route: Some("/orders/{n}"),
+            ..call("GET", "/orders/{n}", status)
+        }));
     }
-    live.observe(&Exchange { route: Some("/refunds"), ..call("POST", "/refunds", 403) });
+    live.observe(&Alike::one(Exchange { route: Some("/refunds"), ..call("POST", "/refunds", 403) }));
     assert_eq!(found(&mut live), ["GET /orders/{n} 2/4"]);
     let all = live.operations(&[]);
     let statuses: Vec<(u16, u64)> = all[0].statuses.iter().map(|one| (one.status, one.count)).collect();
@@ -57,16 +60,16 @@ fn declared_calls_are_counted_under_their_template_and_failures_are_no_evidence(
 fn counts_and_templates_survive_restarts() {
     let mut live = live(Kept::default());
     for number in 0..40 {
-        live.observe(&call("GET", &format!("/orders/{}", 1_000 + number), 200));
-        live.observe(&Exchange { route: Some("/carts/{id}"), ..call("GET", "/carts/{id}", 200) });
+        live.observe(&Alike::one(call("GET", &format!("/orders/{}", 1_000 + number), 200)));
+        live.observe(&Alike::one(Exchange { route: Some("/carts/{id}"), ..call("GET", "/carts/{id}", 200) }));
     }
     let expected = ["GET /carts/{id} 40/40", "GET /orders/{orderId} 40/40"];
     assert_eq!(found(&mut live), expected);
     let mut again = restart(&mut live);
     assert_eq!(found(&mut again), expected);
-    again.observe(&call("GET", "/orders/7", 200));
-    again.observe(&call("DELETE", "/orders/7", 204));
-    again.observe(&Exchange { route: Some("/carts/{id}"), ..call("GET", "/carts/{id}", 200) });
+    again.observe(&Alike::one(call("GET", "/orders/7", 200)));
+    again.observe(&Alike::one(call("DELETE", "/orders/7", 204)));
+    again.observe(&Alike::one(Exchange { route: Some("/carts/{id}"), ..call("GET", "/carts/{id}", 200) }));
     let expected = ["GET /carts/{id} 41/41", "DELETE /orders/{orderId} 1/1", "GET /orders/{orderId} 41/41"];
     assert_eq!(found(&mut again), expected);
     assert_eq!(found(&mut restart(&mut again)), expected);
@@ -78,15 +81,15 @@ fn no_value_is_kept() {
     let canaries = ["zorblax", "quuxington", "4711-0815", "j.doe%40mail.example", "Xk29fQpL7", "hunter2"];
     let mut live = live(Kept::default());
     for canary in canaries {
-        live.observe(&call("GET", &format!("/users/{canary}"), 200));
-        live.observe(&call("GET", &format!("/{canary}/reports"), 200));
-        live.observe(&call("GET", &format!("/files/{canary}.json"), 404));
-        live.observe(&Exchange { query: Some(canary), ..call("GET", "/search", 200) });
-        live.observe(&Exchange { host: Some(canary), ..call("GET", "/search", 403) });
+        live.observe(&Alike::one(call("GET", &format!("/users/{canary}"), 200)));
+        live.observe(&Alike::one(call("GET", &format!("/{canary}/reports"), 200)));
+        live.observe(&Alike::one(call("GET", &format!("/files/{canary}.json"), 404)));
+        live.observe(&Alike::one(Exchange { query: Some(canary), ..call("GET", "/search", 200) }));
+        live.observe(&Alike::one(Exchange { host: Some(canary), ..call("GET", "/search", 403) }));
     }
     // A name that is seen once could be one of the interface; it is shown while it is in memory and not kept.
     let mut alone = Live::new(Kept::default(), Settings::default());
-    alone.observe(&call("GET", "/zorblax", 200));
+    alone.observe(&Alike::one(call("GET", "/zorblax", 200)));
     assert_eq!(alone.kept(&[]).operations().len(), 1);
     for kept in [live.kept(&[]), alone.kept(&[])] {
         let text = String::from_utf8(kept.to_bytes()).unwrap();
@@ -99,10 +102,10 @@ fn no_value_is_kept() {
 #[test]
 fn what_was_taken_for_a_name_joins_the_template_that_later_traffic_shows() {
     let mut live = live(Kept::default());
-    live.observe(&call("GET", "/customers/zorblax", 200));
+    live.observe(&Alike::one(call("GET", "/customers/zorblax", 200)));
     let mut again = restart(&mut live);
     for name in ["quux", "blarg", "frobz", "snork", "wibbly", "thud", "grunt", "plugh", "xyzzy", "waldo"] {
-        again.observe(&call("GET", &format!("/customers/{name}"), 200));
+        again.observe(&Alike::one(call("GET", &format!("/customers/{name}"), 200)));
     }
     assert_eq!(found(&mut again).len(), 1, "{:?}", found(&mut again));
 }
@@ -110,9 +113,9 @@ fn what_was_taken_for_a_name_joins_the_template_that_later_traffic_shows() {
 #[test]
 fn a_caller_can_be_forgotten() {
     let mut live = live(Kept::default());
-    live.observe(&call("GET", "/orders", 200));
+    live.observe(&Alike::one(call("GET", "/orders", 200)));
     let mut again = restart(&mut live);
-    again.observe(&Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) });
+    again.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
     assert!(String::from_utf8(again.kept(&[]).to_bytes()).unwrap().contains("checkout"));
     again.forget_caller("checkout");
     let kept = again.kept(&[]);
@@ -139,7 +142,7 @@ fn bytes_of_others_are_refused() {
 fn join_is_bounded_in_time_with_many_unsure_operations() {
     let mut operations = Vec::new();
     let mut live = live(Kept::default());
-    live.observe(&call("GET", "/customers/zorblax", 200));
+    live.observe(&Alike::one(call("GET", "/customers/zorblax", 200)));
     let one = live.operations(&[]).remove(0);
     for number in 0..20_000 {
         operations.push(Operation { path: format!("/a{number}/b"), confidence: 0.3, ..one.clone() });

@@ -138,12 +138,12 @@ impl<'a> Download<'a> {
     }
 
     /// Begins the final response.
-    fn begin(&mut self, received: Received<'_>, goodbye: Goodbye) {
+    fn begin(&mut self, received: Received<'_>, told: Told, goodbye: Goodbye) {
         let head = received.head;
         self.framed = Framed::of(head, self.client.version);
         self.goodbye = goodbye;
         self.status = head.status;
-        self.told = Told::by(received);
+        self.told = told;
         self.head_start = Some(self.out.bytes.len());
         let added = match head.status {
             300..=399 => self.added_to_redirection,
@@ -297,7 +297,8 @@ impl Exchange<'_> {
                     self.download.pass_interim(received)
                 } else {
                     self.download.decoder = BodyDecoder::response(head.framing, limits);
-                    self.download.begin(received, self.goodbye(&head));
+                    let told = Told::by(received, &mut self.worker.texts.borrow_mut());
+                    self.download.begin(received, told, self.goodbye(&head));
                     Ok(())
                 };
                 self.download.scan.reset();

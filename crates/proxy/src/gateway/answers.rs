@@ -15,7 +15,7 @@ use crate::rewrite::Goodbye;
 use crate::sighting::Seen;
 use crate::timers::Phase;
 use crate::worker::Stage;
-use crate::{entry, refusal, sighting};
+use crate::{entry, refusal};
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -276,8 +276,8 @@ impl Gateway {
     }
 
     /// Tells the inventory.
-    pub(super) fn sight(&self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen<'_>) {
-        sighting::hand_over(&mut self.sightings.borrow_mut(), evidence, request, seen);
+    pub(super) fn sight(&self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen) {
+        self.sightings.borrow_mut().note(evidence, request, seen);
     }
 
     /// Records how a request ended.

@@ -9,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 /// The widest table.
-const COLUMNS_MAX: u16 = 100;
+pub(crate) const COLUMNS_MAX: u16 = 100;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::attention;
 use super::feed::Taken;
 use crate::cli::DiscoverFormat;
-use crate::output::{Format, Output, Tone, printable};
+use crate::output::{COLUMNS_MAX, Format, Output, Tone, printable};
 
 /// Samples of noise that are shown of a kind.
 const NOISE_SAMPLES: usize = 3;
@@ -57,10 +57,11 @@ pub(super) fn operations(
     Ok(())
 }
 
-/// The host of all operations, where it is one: said once, it need not widen every row.
+/// The host of all operations, where it is one and fits a line: said once, it need not widen every row.
 fn only_host(stated: &[Stated]) -> Option<&str> {
-    let first = stated.first()?;
-    stated.iter().all(|one| one.host == first.host).then_some(first.host.as_str())
+    let host = stated.first()?.host.as_str();
+    let fits = host.is_ascii() && host.len() <= usize::from(COLUMNS_MAX);
+    (fits && stated.iter().all(|one| one.host == host)).then_some(host)
 }
 
 fn row(one: &Stated, compared: Compared, only: Option<&str>) -> Vec<String> {

@@ -400,6 +400,33 @@ const STATE: &[&str] = &[
     "\u{e9}",
 ];
 
+const BODIES: &[&str] = &[
+    "application/json\n",
+    "application/x-www-form-urlencoded\n",
+    "text/plain\n",
+    "{\"",
+    "\":\"",
+    "\",\"",
+    "\":[",
+    "]}",
+    "\\u0041",
+    "email",
+    "password",
+    "token",
+    "@example.com",
+    "+1 415 555 2671",
+    "4242 4242 4242 4242",
+    "DE89 3704 0044 0532 0130 00",
+    "Bearer ",
+    "sk_live_",
+    "eyJhbGciOiJub25lIn0.e30.",
+    "-----BEGIN PRIVATE KEY-----",
+    "://a:bcde@",
+    "%40",
+    "&",
+    "=",
+];
+
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "canonical", judge: request::judge, words: CANONICAL },
@@ -422,6 +449,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "http1_body", judge: |bytes| text(http1::fuzz::body(bytes)), words: BODY },
     Target { name: "http1_request", judge: |bytes| text(http1::fuzz::request(bytes)), words: HEAD },
     Target { name: "http1_response", judge: |bytes| text(http1::fuzz::response(bytes)), words: HEAD },
+    Target { name: "inventory_bodies", judge: |bytes| holds(inventory::fuzz::bodies, bytes), words: BODIES },
     Target { name: "inventory_paths", judge: |bytes| holds(inventory::fuzz::paths, bytes), words: PATHS },
     Target { name: "inventory_state", judge: |bytes| holds(inventory::fuzz::state, bytes), words: STATE },
     Target { name: "key", judge: small::key, words: KEY },

@@ -6,9 +6,10 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::classes::DataClass;
 use crate::inventory::HostSummary;
 use crate::method::Method;
-use crate::operation::{Callers, Operation, Parameter, StatusCount, ValueKind};
+use crate::operation::{Callers, DataField, DataPlace, Operation, Parameter, StatusCount, ValueKind};
 use crate::save::LoadInventoryError;
 use crate::settings::Prior;
 use crate::states::{absorb, canonical, fits};
@@ -69,6 +70,9 @@ struct SavedOperation {
     deprecated: u64,
     sunset: Option<i64>,
     declared: bool,
+    /// Class, place, field, in how many exchanges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data: Vec<(String, String, String, u64)>,
 }
 
 impl Kept {
@@ -183,6 +187,13 @@ fn save(one: &Operation) -> SavedOperation {
         deprecated: one.deprecated,
         sunset: one.sunset,
         declared: one.from_route,
+        data: one
+            .data
+            .iter()
+            .map(|one| {
+                (one.class.name().to_owned(), one.place.name().to_owned(), one.field.clone(), one.count)
+            })
+            .collect(),
     }
 }
 
@@ -199,6 +210,13 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
     if !saved.path.starts_with('/') || 1.0 < confidence {
         return Err(damaged("an operation without a path or with an impossible confidence"));
     }
+    let mut data = Vec::with_capacity(saved.data.len());
+    for (class, place, field, count) in saved.data {
+        let (class, place) = (DataClass::parse(&class), DataPlace::parse(&place));
+        let (class, place) = class.zip(place).ok_or_else(|| damaged("an unknown class of data"))?;
+        data.push(DataField { class, place, field, count });
+    }
+    data.sort();
     let (estimate, named, sample) = saved.callers;
     let (open_successes, verified_successes, untold_successes) = saved.proofs;
     Ok(Operation {
@@ -222,6 +240,7 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
         deprecated: saved.deprecated,
         sunset: saved.sunset,
         from_route: saved.declared,
+        data,
     })
 }
 

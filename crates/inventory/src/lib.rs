@@ -10,6 +10,7 @@
 //!
 //! The crate does no I/O and reads no clock. It grants nothing: an inventory is evidence for people.
 
+mod classes;
 pub mod fuzz;
 mod infer;
 mod inventory;
@@ -29,11 +30,12 @@ mod token;
 mod tree;
 mod words;
 
+pub use classes::DataClass;
 pub use inventory::{HostSummary, Inventory};
 pub use kept::Kept;
 pub use live::Live;
 pub use noise::{NoiseKind, NoiseReport};
-pub use operation::{Callers, Operation, Parameter, Reason, StatusCount, ValueKind};
+pub use operation::{Callers, DataField, DataPlace, Operation, Parameter, Reason, StatusCount, ValueKind};
 pub use save::LoadInventoryError;
 pub use settings::{Force, Limits, Override, Prior, Settings, Weights};
 pub use states::{Contract, Declared, State, Stated, canonical, classify, hosts};

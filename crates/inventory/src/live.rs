@@ -195,6 +195,7 @@ impl Live {
             deprecated: succeeded.deprecated,
             sunset: succeeded.sunset,
             from_route: true,
+            data: all.data_fields(),
         }
     }
 }

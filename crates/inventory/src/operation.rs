@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::classes::DataClass;
+
 /// The form of a parameter's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
@@ -183,6 +185,46 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Where in an exchange data was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DataPlace {
+    /// In the query.
+    Query,
+    /// In the request's body.
+    Request,
+    /// In the answer's body.
+    Response,
+}
+
+impl DataPlace {
+    /// The name in outputs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Query, Self::Request, Self::Response].into_iter().find(|place| place.name() == name)
+    }
+}
+
+/// A class of data that a field held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataField {
+    /// The class.
+    pub class: DataClass,
+    /// Where.
+    pub place: DataPlace,
+    /// The field, such as `customer.addresses[].phone`; empty for a body that has none.
+    pub field: String,
+    /// In how many exchanges.
+    pub count: u64,
+}
+
 /// A method and a path template that answered at least once with success.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
@@ -226,4 +268,6 @@ pub struct Operation {
     pub sunset: Option<i64>,
     /// Whether `http.route` gave the template.
     pub from_route: bool,
+    /// Classes of data in bodies, ascending. Empty where no body was seen, too.
+    pub data: Vec<DataField>,
 }

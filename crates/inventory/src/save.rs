@@ -6,12 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::classes::DataClass;
 use crate::inventory::{Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
+use crate::operation::DataPlace;
 use crate::settings::{Limits, Settings};
 use crate::sketch;
-use crate::tally::Tally;
+use crate::tally::{DataSeen, Tally};
 use crate::tree::{self, EndKey, Kid, Node};
 
 /// Why bytes are no state.
@@ -108,6 +110,9 @@ struct SavedEnd {
     named: u64,
     deprecated: u64,
     sunset: Option<i64>,
+    /// Class, place, field, in how many exchanges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data: Vec<(String, String, String, u64)>,
 }
 
 impl Inventory {
@@ -229,6 +234,14 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
         named: tally.named,
         deprecated: tally.deprecated,
         sunset: tally.sunset,
+        data: tally
+            .data
+            .iter()
+            .flat_map(|data| data.iter())
+            .map(|(_, one)| {
+                (one.class.name().to_owned(), one.place.name().to_owned(), one.field.to_string(), one.count)
+            })
+            .collect(),
     }
 }
 
@@ -332,6 +345,11 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     }
     for text in saved.routes {
         tally.keep_route(&text);
+    }
+    for (class, place, field, count) in saved.data {
+        let known = DataClass::parse(&class).zip(DataPlace::parse(&place));
+        let (class, place) = known.ok_or(LoadInventoryError::Damaged("an unknown class of data"))?;
+        tally.keep_data(DataSeen { class, place, field: field.into(), count });
     }
     Ok((EndKey { method, page: saved.page }, tally))
 }

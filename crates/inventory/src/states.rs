@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::operation::Operation;
+use crate::operation::{DataField, Operation};
 
 /// What an operation is beside the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,6 +137,16 @@ pub(crate) fn absorb(into: &mut Operation, other: Operation) {
     into.examples.extend(other.examples);
     into.examples.sort();
     into.examples.truncate(examples);
+    for field in other.data {
+        let same = |known: &&mut DataField| {
+            known.class == field.class && known.place == field.place && known.field == field.field
+        };
+        match into.data.iter_mut().find(same) {
+            Some(known) => known.count = known.count.saturating_add(field.count),
+            None => into.data.push(field),
+        }
+    }
+    into.data.sort();
     for media_type in other.content_types {
         if !into.content_types.contains(&media_type) {
             into.content_types.push(media_type);

@@ -1,11 +1,17 @@
 //! What is counted for one method on one path.
 
+use std::collections::BTreeSet;
+
 use traffic::{Alike, Credential, Exchange};
 
+use crate::classes::{self, DataClass};
+use crate::operation::{DataField, DataPlace};
 use crate::sketch::{self, Least, LeastMap};
 
 /// Distinct texts kept of media types and routes, by hash.
 const TEXTS_MAX: usize = 4;
+/// Fields with a class of data that are kept, by hash.
+const DATA_MAX: usize = 64;
 
 /// Counts, times and samples. Joining two is commutative and associative.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,23 @@ pub(crate) struct Tally {
     pub(crate) deprecated: u64,
     /// The earliest date of a `Sunset` header.
     pub(crate) sunset: Option<i64>,
+    /// Classes of data in bodies, by the hash of class, side and field. Seldom there, so apart.
+    pub(crate) data: Option<Box<LeastMap<DataSeen>>>,
+}
+
+/// A class of data in a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataSeen {
+    pub(crate) class: DataClass,
+    pub(crate) place: DataPlace,
+    pub(crate) field: Box<str>,
+    pub(crate) count: u64,
+}
+
+impl DataSeen {
+    fn hash(&self) -> u64 {
+        sketch::hash(format!("{} {} {}", self.class.name(), self.place.name(), self.field).as_bytes())
+    }
 }
 
 impl Default for Tally {
@@ -57,6 +80,7 @@ impl Default for Tally {
             named: 0,
             deprecated: 0,
             sunset: None,
+            data: None,
         }
     }
 }
@@ -107,6 +131,40 @@ impl Tally {
         self.named = self.named.saturating_add(many(exchange.caller.is_some()));
         self.deprecated = self.deprecated.saturating_add(many(exchange.deprecated));
         self.sunset = least(self.sunset, exchange.sunset);
+        if exchange.request_body.is_some() || exchange.response_body.is_some() {
+            self.observe_bodies(exchange);
+        }
+    }
+
+    /// Counts classes of data; a field that has one several times in a body counts once.
+    #[cold]
+    fn observe_bodies(&mut self, exchange: &Exchange<'_>) {
+        let sides =
+            [(DataPlace::Request, exchange.request_body), (DataPlace::Response, exchange.response_body)];
+        for (place, body) in sides.into_iter().filter_map(|(place, body)| Some((place, body?))) {
+            let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
+            classes::scan(body, |class, field| {
+                if fields.len() < DATA_MAX {
+                    fields.insert((class, field.into()));
+                }
+            });
+            for (class, field) in fields {
+                self.keep_data(DataSeen { class, place, field, count: 1 });
+            }
+        }
+        if let Some(query) = exchange.query {
+            let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
+            classes::form(query, &mut |class, field| drop(fields.replace((class, field.into()))));
+            for (class, field) in fields.into_iter().take(DATA_MAX) {
+                self.keep_data(DataSeen { class, place: DataPlace::Query, field, count: 1 });
+            }
+        }
+    }
+
+    pub(crate) fn keep_data(&mut self, seen: DataSeen) {
+        let data = self.data.get_or_insert_with(|| Box::new(LeastMap::new(DATA_MAX)));
+        let count = seen.count;
+        data.upsert(seen.hash(), || seen, |known| known.count = known.count.saturating_add(count));
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -132,6 +190,23 @@ impl Tally {
         self.named = self.named.saturating_add(other.named);
         self.deprecated = self.deprecated.saturating_add(other.deprecated);
         self.sunset = least(self.sunset, other.sunset);
+        for (_, seen) in other.data.iter().flat_map(|data| data.iter()) {
+            self.keep_data(seen.clone());
+        }
+    }
+
+    /// The classes of data, ascending.
+    pub(crate) fn data_fields(&self) -> Vec<DataField> {
+        let field = |seen: &DataSeen| DataField {
+            class: seen.class,
+            place: seen.place,
+            field: seen.field.to_string(),
+            count: seen.count,
+        };
+        let mut fields: Vec<DataField> =
+            self.data.iter().flat_map(|data| data.iter()).map(|(_, seen)| field(seen)).collect();
+        fields.sort();
+        fields
     }
 
     pub(crate) fn keep_type(&mut self, text: &str) {

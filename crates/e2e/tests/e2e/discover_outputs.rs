@@ -388,3 +388,47 @@ fn a_table_fits_a_hundred_columns_whatever_hosts_and_paths_there_are() {
         "{table}"
     );
 }
+
+#[test]
+fn classes_of_data_are_told_and_no_value_is_anywhere() {
+    let folder = Folder::new(root(), "discover-data");
+    let answer = r#"{"orders": [{"customer": {"email": "canary@mail.example", "phone": "+14155552671"}, "4155550000": {"iban": "DE89370400440532013000"}}]}"#;
+    let entry = |number: usize| {
+        serde_json::json!({
+            "startedDateTime": "2026-11-26T10:00:00.000Z", "time": 3,
+            "request": {
+                "method": "POST", "url": format!("https://shop.example/orders/{number}/pay?email=canary%40mail.example"), "headers": [],
+                "postData": { "mimeType": "application/x-www-form-urlencoded", "text": "card=4242+4242+4242+4242&password=canary-password" },
+            },
+            "response": { "status": 200, "headers": [], "content": { "mimeType": "application/json", "text": answer } },
+        })
+    };
+    let entries: Vec<Value> = (100..103).map(entry).collect();
+    folder.write("a.har", &serde_json::json!({ "log": { "entries": entries } }).to_string());
+    let found = discover(&folder, &["a.har", "--json", "--save-state", "a.state"], b"");
+    let text = String::from_utf8(found.stdout).unwrap();
+    let operation: Value = serde_json::from_str(text.trim()).unwrap();
+    let line = |one: &Value| {
+        format!("{} {} {} {}", one["class"], one["where"], one["field"], one["count"]).replace('"', "")
+    };
+    let data: Vec<String> = operation["data"].as_array().unwrap().iter().map(line).collect();
+    assert_eq!(
+        data,
+        [
+            "credential request password 3",
+            "email query email 3",
+            "email response orders[].customer.email 3",
+            "iban response orders[].{}.iban 3",
+            "payment-card request card 3",
+            "phone response orders[].customer.phone 3",
+        ]
+    );
+    let page = discover(&folder, &["merge", "a.state", "--output", "html"], b"");
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(page.contains("payment-card in the request (card)"), "{page}");
+    for written in [text, page, folder.read("a.state")] {
+        for value in ["canary", "4242", "370400440532013000", "4155552671", "4155550000"] {
+            assert!(!written.contains(value), "{value}: {written}");
+        }
+    }
+}

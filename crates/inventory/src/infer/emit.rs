@@ -158,6 +158,7 @@ fn operation(
         deprecated: tally.deprecated,
         sunset: tally.sunset,
         from_route: tally.routes.iter().next().is_some(),
+        data: all.data_fields(),
     }
 }
 

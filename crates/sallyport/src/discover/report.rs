@@ -97,7 +97,7 @@ fn object(one: &Stated) -> Value {
         None => json!({
             "count": 0, "succeeded": 0, "first_seen": null, "last_seen": null, "confidence": 1.0, "reasons": [],
             "examples": [], "parameters": [], "callers": { "estimate": 0, "named": 0, "sample": [] },
-            "statuses": {}, "content_types": [], "auth": "not tested",
+            "statuses": {}, "content_types": [], "auth": "not tested", "data": [],
         }),
         Some(seen) => {
             let statuses: BTreeMap<String, u64> =
@@ -122,6 +122,7 @@ fn object(one: &Stated) -> Value {
                 "statuses": statuses,
                 "content_types": seen.content_types,
                 "auth": auth(seen),
+                "data": data(seen),
             })
         }
     };
@@ -129,6 +130,12 @@ fn object(one: &Stated) -> Value {
         object.extend(seen);
     }
     object
+}
+
+/// Classes of data by where they were seen; no value was kept.
+fn data(seen: &inventory::Operation) -> Vec<Value> {
+    let field = |one: &inventory::DataField| json!({ "class": one.class.name(), "where": one.place.name(), "field": one.field, "count": one.count });
+    seen.data.iter().map(field).collect()
 }
 
 /// What traffic proves of credentials; never what the presence of a field suggests.

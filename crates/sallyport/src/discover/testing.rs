@@ -25,6 +25,7 @@ pub(super) fn seen(state: State, path: &str, count: u64) -> Stated {
         deprecated: 0,
         sunset: None,
         from_route: false,
+        data: Vec::new(),
     };
     Stated {
         state,

@@ -1,6 +1,6 @@
 //! One operation as a row of the page, with its evidence.
 
-use inventory::{Operation, Stated};
+use inventory::{DataField, Operation, Stated};
 
 use super::super::attention::{Concern, concerns, state};
 use super::super::report::{Compared, auth};
@@ -117,9 +117,20 @@ fn facts(seen: &Operation) -> Vec<Fact> {
         words("seen", seen.first_seen.zip(seen.last_seen).map(span)),
         words("credential", credential(seen)),
         words("ends", seen.sunset.map(minute)),
+        data(seen),
         words("why sure", reasons),
     ];
     found.into_iter().filter(|fact| !fact.values.is_empty()).collect()
+}
+
+/// Classes of data and where they stand, all of them; of the values nothing is known.
+fn data(seen: &Operation) -> Fact {
+    let line = |one: &DataField| {
+        let field = if one.field.is_empty() { "the whole" } else { &one.field };
+        format!("{} in the {} ({field}) \u{d7} {}", one.class.name(), one.place.name(), grouped(one.count))
+    };
+    let values = seen.data.iter().map(|one| Shown::line(&line(one))).collect();
+    Fact { name: "data", values, form: Form::Words }
 }
 
 fn span((first, last): (i64, i64)) -> String {

@@ -188,7 +188,9 @@ const EXTENSIONS: &[&str] = &[
     "ico", "ics", "jpeg", "jpg", "js", "json", "kml", "kmz", "log", "m4a", "map", "md", "mov", "mp3", "mp4",
     "mvt", "odt", "ogg", "parquet", "pbf", "pdf", "php", "png", "ppt", "pptx", "ps", "rss", "rtf", "svg",
     "tar", "tgz", "tif", "tiff", "ts", "tsv", "ttf", "txt", "vcf", "wav", "webm", "webp", "woff", "woff2",
-    "xhtml", "xls", "xlsx", "xml", "xsd", "yaml", "yml", "zip", "geojson", "atom", "gml", "m3u8",
+    "xhtml", "xls", "xlsx", "xml", "xsd", "yaml", "yml", "zip", "geojson", "atom", "gml", "m3u8", "asp",
+    "aspx", "ashx", "asmx", "cfm", "cgi", "do", "jsf", "jsp", "jspx", "ndjson", "jsonld", "proto", "wsdl",
+    "avif", "flac",
 ];
 
 /// The stem and the ending of a name of a file.

@@ -9,6 +9,7 @@
 
 mod callgrind;
 mod directory;
+mod discovery;
 mod envoy;
 mod gate;
 mod load;
@@ -23,6 +24,8 @@ mod subject;
 mod wrk;
 
 use std::path::PathBuf;
+
+use anyhow::Context as _;
 
 use crate::args::Args;
 use crate::{shell, system};
@@ -71,8 +74,15 @@ pub(crate) fn run(mut args: Args) -> anyhow::Result<()> {
             args.finish()?;
             gate::peers()
         }
-        Some(other) => anyhow::bail!("unknown benchmark `{other}`: gate, report or peers"),
-        None => anyhow::bail!("which benchmark: gate, report or peers?"),
+        Some("discovery") => {
+            let rig = args.value("--rig")?.context("say where the rig lies: --rig DIR")?;
+            let requests = args.value("--requests")?.unwrap_or(10_000);
+            let seed = args.value("--seed")?.unwrap_or(1);
+            args.finish()?;
+            discovery::run(&discovery::Order { rig, requests, seed })
+        }
+        Some(other) => anyhow::bail!("unknown benchmark `{other}`: gate, report, peers or discovery"),
+        None => anyhow::bail!("which benchmark: gate, report, peers or discovery?"),
     }
 }
 

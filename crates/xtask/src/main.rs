@@ -39,6 +39,8 @@ usage: cargo xtask COMMAND
   bench report [--only P]    the tables of docs/performance.md, measured and rewritten, or one of them:
                              counts, cpu, decisions, memory, start, publish, growth
   bench peers                nginx alone, to see that the rig works
+  bench discovery --rig DIR [--requests N] [--seed X]
+                             figures of discovery by the benchmark's own generator and scorer
   soak [--minutes M] [--percent P] [--small]
                              the release gateway under a share of full load: flat memory, no loss, log verified
   soak --flips [--seconds S] revisions that allow and deny in turn under load; each answer as its record says

@@ -21,6 +21,10 @@ pub struct Document {
     /// As written: `2.0`, `3.0.3`, `3.1.0`.
     pub version: String,
     pub title: String,
+    /// `info.version`: of the API, not of the document's format.
+    pub api_version: String,
+    /// `host`, or the hosts of `servers` with the defaults of their variables, in lower case and with the port that is written.
+    pub hosts: Vec<String>,
     /// `basePath`, or the paths of `servers` with the defaults of their variables. Those that are no path are notes.
     pub base_paths: Vec<String>,
     pub operations: Vec<DeclaredOperation>,
@@ -39,8 +43,19 @@ pub struct DeclaredOperation {
     pub lifecycle: Lifecycle,
     /// The declared path parameters; names of the template that are missing here are strings.
     pub parameters: Vec<PathParameter>,
+    /// The declared parameters of the query, by name.
+    pub query: Vec<QueryParameter>,
+    /// The keys of `responses`: statuses, classes such as `2XX`, `default`.
+    pub answers: Vec<String>,
     /// Where in the document it stands.
     pub pointer: String,
+}
+
+/// A parameter of the query.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueryParameter {
+    pub name: String,
+    pub required: bool,
 }
 
 /// Something in a document that could not be used.

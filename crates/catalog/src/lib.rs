@@ -29,7 +29,9 @@ pub use captures::{Captured, Captures};
 pub use compile::{Api, ApiIndex, Catalog, CompileCatalogError, Compiled, Operation, OperationIndex};
 pub use cors::{Cors, CorsCredentials, Preflight, preflight};
 pub use declare::{Declaring, declare};
-pub use document::{DeclaredOperation, Document, Note, ReadDocumentError, SyntaxError, read_document};
+pub use document::{
+    DeclaredOperation, Document, Note, QueryParameter, ReadDocumentError, SyntaxError, read_document,
+};
 pub use find::{Found, Match};
 pub use groups::{Changes, GroupsLock, GroupsLockError, Regrouped, built_in_groups, regroup};
 pub use lint::Lint;

@@ -137,6 +137,8 @@ impl<'de> Deserialize<'de> for File {
 enum Place {
     Components,
     Document,
+    /// Of a map the keys are kept.
+    Keys,
     Operation,
     PathItem,
     PathItems,
@@ -153,7 +155,8 @@ impl Place {
             (Self::Document, "paths") | (Self::Components, "pathItems") => Self::PathItems,
             (Self::Document, "components") => Self::Components,
             (Self::Document, "definitions") | (Self::Components, "schemas") => Self::Schemas,
-            (Self::Document, "swagger" | "openapi" | "info" | "basePath" | "servers")
+            (Self::Operation, "responses") => Self::Keys,
+            (Self::Document, "swagger" | "openapi" | "info" | "host" | "basePath" | "servers")
             | (Self::Document | Self::Components | Self::PathItem | Self::Operation, "parameters")
             | (Self::PathItem, "$ref" | "servers")
             | (Self::Operation, "operationId" | "summary" | "deprecated" | "servers")
@@ -167,6 +170,7 @@ impl Place {
             (
                 Self::Components
                 | Self::Document
+                | Self::Keys
                 | Self::Operation
                 | Self::PathItem
                 | Self::Schema

@@ -76,6 +76,8 @@ pub struct FoundView {
     pub method: String,
     pub path: String,
     pub state: &'static str,
+    /// Why it has this state.
+    pub why: String,
     pub count: u64,
     pub succeeded: u64,
     pub first_seen: Option<String>,
@@ -350,6 +352,7 @@ fn contracts(catalog: &Catalog, seen: &[HostSummary]) -> Vec<Contract> {
                 method: operation.method.as_str().to_owned(),
                 path: operation.template.to_string(),
                 is_deprecated: operation.lifecycle == Lifecycle::Deprecated,
+                ..Declared::default()
             })
             .collect();
         let hosts: Vec<String> = match &api.hosts {
@@ -361,6 +364,7 @@ fn contracts(catalog: &Catalog, seen: &[HostSummary]) -> Vec<Contract> {
             name: api.name.to_string(),
             host: Some(host),
             operations: operations.clone(),
+            ..Contract::default()
         }));
     }
     contracts
@@ -390,6 +394,7 @@ fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
         method: one.method.clone(),
         path: one.path.clone(),
         state: one.state.as_str(),
+        why: one.why.clone(),
         count: seen.map_or(0, |seen| seen.count),
         succeeded: seen.map_or(0, |seen| seen.succeeded),
         first_seen: seen.and_then(|seen| seen.first_seen).map(moment),

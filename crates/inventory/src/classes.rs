@@ -81,6 +81,11 @@ pub(crate) fn form(text: &str, found: &mut impl FnMut(DataClass, &str)) {
     }
 }
 
+/// The name of a query parameter as it may be shown.
+pub(crate) fn shown_name(name: &str) -> String {
+    field::shown(decoded(name).trim_end_matches("[]"))
+}
+
 /// Every class of one value.
 fn classify(field: &Field, value: &str, found: &mut impl FnMut(DataClass, &str), path: &str) {
     let value = if path.is_empty() { value } else { head(value, VALUE_BYTES_MAX) };

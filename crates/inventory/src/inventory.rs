@@ -1,6 +1,6 @@
 //! The state: what was seen, per host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
 use hashbrown::{HashMap, HashTable};
@@ -16,6 +16,12 @@ use crate::sketch::{self, LeastMap};
 use crate::tally::{Tally, least};
 use crate::tree::{self, EndKey, Node, Reading, Segment};
 
+const HOUR_MS: i64 = 3_600_000;
+/// Hours that are remembered: eleven years.
+const HOURS_MAX: usize = 100_000;
+/// The shortest time without evidence that is told.
+const GAP_HOURS: i64 = 3;
+
 /// What was seen of any number of hosts.
 #[derive(Debug, Clone)]
 pub struct Inventory {
@@ -26,6 +32,10 @@ pub struct Inventory {
     pub(crate) other_hosts: u64,
     /// Names of callers by hash, for samples.
     pub(crate) callers: LeastMap<Box<str>>,
+    /// Hours since 1970 in UTC in which anything was seen.
+    pub(crate) hours: BTreeSet<i64>,
+    /// The hour of the exchange before, which is most often the same.
+    hour: Option<i64>,
     pending: HashTable<Pending>,
 }
 
@@ -82,11 +92,24 @@ impl Inventory {
     /// An inventory of nothing.
     pub fn new(settings: Settings) -> Self {
         let callers = LeastMap::new(settings.limits.callers);
-        Self { settings, hosts: BTreeMap::new(), other_hosts: 0, callers, pending: HashTable::new() }
+        Self {
+            settings,
+            hosts: BTreeMap::new(),
+            other_hosts: 0,
+            callers,
+            hours: BTreeSet::new(),
+            hour: None,
+            pending: HashTable::new(),
+        }
     }
 
     /// Counts one exchange. A path that was seen shortly before costs one look-up and no allocation.
     pub fn observe(&mut self, exchange: &Exchange<'_>) {
+        let hour = exchange.at.map(|at| at.div_euclid(HOUR_MS));
+        if hour != self.hour {
+            self.hour = hour;
+            self.hours.extend(hour.filter(|_| self.hours.len() < HOURS_MAX));
+        }
         let host = exchange.host.unwrap_or_default();
         let sort = sort(exchange);
         let caller = exchange.caller.or(exchange.client).map(|text| {
@@ -121,6 +144,7 @@ impl Inventory {
         self.fold();
         other.fold();
         self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
+        self.hours.append(&mut other.hours);
         for (hash, text) in other.callers.into_entries() {
             self.callers.upsert(hash, || text, |_| {});
         }
@@ -198,6 +222,20 @@ impl Inventory {
             .collect();
         found.sort_by(|one, other| one.host.cmp(&other.host));
         found
+    }
+
+    /// Times without any evidence between times with some, longer than the rhythm of what was seen explains: from and to, in milliseconds
+    /// since 1970 in UTC.
+    pub fn gaps(&self) -> Vec<(i64, i64)> {
+        let steps = self.hours.iter().zip(self.hours.iter().skip(1));
+        let between: Vec<(i64, i64)> = steps.map(|(one, next)| (one.saturating_add(1), *next)).collect();
+        let mut quiet: Vec<i64> = between.iter().map(|(from, to)| to.saturating_sub(*from)).collect();
+        quiet.sort_unstable();
+        // One in ten of the steps may be a night.
+        let usual = quiet.get(quiet.len() * 9 / 10).copied().unwrap_or(0);
+        let least = GAP_HOURS.max(usual.saturating_mul(3));
+        let long = between.into_iter().filter(|(from, to)| least <= to.saturating_sub(*from));
+        long.map(|(from, to)| (from.saturating_mul(HOUR_MS), to.saturating_mul(HOUR_MS))).collect()
     }
 
     /// Folds what is pending into the trees. Reading does this on a copy; call it once before reading several things.

@@ -70,6 +70,8 @@ struct SavedOperation {
     deprecated: u64,
     sunset: Option<i64>,
     declared: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    query: Vec<(String, u64)>,
     /// Class, place, field, in how many exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     data: Vec<(String, String, String, u64)>,
@@ -187,6 +189,7 @@ fn save(one: &Operation) -> SavedOperation {
         deprecated: one.deprecated,
         sunset: one.sunset,
         declared: one.from_route,
+        query: one.query.clone(),
         data: one
             .data
             .iter()
@@ -237,9 +240,11 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
         open_successes,
         verified_successes,
         untold_successes,
+        client_side: 0,
         deprecated: saved.deprecated,
         sunset: saved.sunset,
         from_route: saved.declared,
+        query: saved.query,
         data,
     })
 }

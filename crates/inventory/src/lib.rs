@@ -38,4 +38,6 @@ pub use noise::{NoiseKind, NoiseReport};
 pub use operation::{Callers, DataField, DataPlace, Operation, Parameter, Reason, StatusCount, ValueKind};
 pub use save::LoadInventoryError;
 pub use settings::{Force, Limits, Override, Prior, Settings, Weights};
-pub use states::{Contract, Declared, State, Stated, canonical, classify, hosts};
+pub use states::{
+    Contract, Declared, Drift, Exposure, Said, State, Stated, canonical, classify, exposure, hosts,
+};

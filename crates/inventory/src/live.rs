@@ -192,9 +192,11 @@ impl Live {
             open_successes: succeeded.open,
             verified_successes: succeeded.verified,
             untold_successes: succeeded.untold,
+            client_side: succeeded.client_side,
             deprecated: succeeded.deprecated,
             sunset: succeeded.sunset,
             from_route: true,
+            query: succeeded.query_names(),
             data: all.data_fields(),
         }
     }

@@ -262,12 +262,16 @@ pub struct Operation {
     pub verified_successes: u64,
     /// 2xx answers to requests of which neither is known.
     pub untold_successes: u64,
+    /// Successes that were seen from the caller's side.
+    pub client_side: u64,
     /// Answers with a `Deprecation` header.
     pub deprecated: u64,
     /// The earliest `Sunset` that was answered, in milliseconds since 1970 in UTC.
     pub sunset: Option<i64>,
     /// Whether `http.route` gave the template.
     pub from_route: bool,
+    /// Names of query parameters of requests that succeeded, with how many had them; ascending. What reads like a value is `{}`.
+    pub query: Vec<(String, u64)>,
     /// Classes of data in bodies, ascending. Empty where no body was seen, too.
     pub data: Vec<DataField>,
 }

@@ -38,6 +38,8 @@ pub enum LoadInventoryError {
 
 const FORMAT: &str = "sallyport-inventory";
 const VERSION: u32 = 1;
+/// More hours than several merged states may have.
+const HOURS_MAX: u64 = 1_000_000;
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
@@ -45,6 +47,9 @@ struct Saved {
     version: u32,
     limits: SavedLimits,
     other_hosts: u64,
+    /// Runs of hours in which anything was seen: the first, and how many.
+    #[serde(default)]
+    hours: Vec<(i64, u32)>,
     callers: Vec<String>,
     hosts: Vec<SavedHost>,
 }
@@ -107,9 +112,13 @@ struct SavedEnd {
     /// Open, verified, untold.
     proofs: (u64, u64, u64),
     slashed: u64,
+    #[serde(default)]
+    client_side: u64,
     named: u64,
     deprecated: u64,
     sunset: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    queries: Vec<(String, u64)>,
     /// Class, place, field, in how many exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     data: Vec<(String, String, String, u64)>,
@@ -124,6 +133,7 @@ impl Inventory {
             version: VERSION,
             limits: limits(&folded.settings.limits),
             other_hosts: folded.other_hosts,
+            hours: runs(&folded.hours),
             callers: folded.callers.iter().map(|(_, text)| text.to_string()).collect(),
             hosts: folded.hosts.iter().map(|((_, name), host)| save_host(name, host)).collect(),
         };
@@ -149,6 +159,13 @@ impl Inventory {
         }
         let mut inventory = Self::new(settings);
         inventory.other_hosts = saved.other_hosts;
+        let hours: u64 = saved.hours.iter().map(|(_, count)| u64::from(*count)).sum();
+        if hours > HOURS_MAX {
+            return Err(LoadInventoryError::Damaged("more hours than are remembered"));
+        }
+        for (first, count) in saved.hours {
+            inventory.hours.extend((0..i64::from(count)).filter_map(|number| first.checked_add(number)));
+        }
         for text in saved.callers {
             inventory.callers.upsert(sketch::hash(text.as_bytes()), || text.into(), |_| {});
         }
@@ -175,6 +192,18 @@ fn limits(limits: &Limits) -> SavedLimits {
         hosts: limits.hosts,
         callers: limits.callers,
     }
+}
+
+/// Consecutive numbers as runs.
+fn runs(hours: &std::collections::BTreeSet<i64>) -> Vec<(i64, u32)> {
+    let mut runs: Vec<(i64, u32)> = Vec::new();
+    for hour in hours {
+        match runs.last_mut().filter(|(first, count)| first.saturating_add(i64::from(*count)) == *hour) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => runs.push((*hour, 1)),
+        }
+    }
+    runs
 }
 
 fn save_host(name: &str, host: &Host) -> SavedHost {
@@ -231,9 +260,16 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
         sizes: tally.size_least.zip(tally.size_greatest),
         proofs: (tally.open, tally.verified, tally.untold),
         slashed: tally.slashed,
+        client_side: tally.client_side,
         named: tally.named,
         deprecated: tally.deprecated,
         sunset: tally.sunset,
+        queries: tally
+            .queries
+            .iter()
+            .flat_map(|queries| queries.iter())
+            .map(|(_, (name, count))| (name.to_string(), *count))
+            .collect(),
         data: tally
             .data
             .iter()
@@ -329,6 +365,7 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
         verified: saved.proofs.1,
         untold: saved.proofs.2,
         slashed: saved.slashed,
+        client_side: saved.client_side,
         named: saved.named,
         deprecated: saved.deprecated,
         sunset: saved.sunset,
@@ -345,6 +382,9 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     }
     for text in saved.routes {
         tally.keep_route(&text);
+    }
+    for (name, count) in saved.queries {
+        tally.keep_query(&name, count);
     }
     for (class, place, field, count) in saved.data {
         let known = DataClass::parse(&class).zip(DataPlace::parse(&place));

@@ -1,8 +1,14 @@
 //! Operations beside what is declared: documented, shadow, zombie, orphan.
 
+mod drift;
+mod exposure;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::{DataField, Operation};
+
+pub use drift::Drift;
+pub use exposure::{Exposure, Said, exposure};
 
 /// What an operation is beside the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +37,7 @@ impl State {
 }
 
 /// One operation of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
     /// In upper case.
     pub method: String,
@@ -39,15 +45,27 @@ pub struct Declared {
     pub path: String,
     /// Marked `deprecated`.
     pub is_deprecated: bool,
+    /// Names of query parameters, and whether they are required. None where the source does not tell.
+    pub query: Option<Vec<(String, bool)>>,
+    /// Statuses that are declared: `200`, `2XX`, `default`. Empty where the source does not tell.
+    pub answers: Vec<String>,
 }
 
 /// A document, as far as states need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contract {
     /// Where it comes from, for messages.
     pub name: String,
     /// The host it is about, where somebody said so.
     pub host: Option<String>,
+    /// The hosts that it names itself.
+    pub servers: Vec<String>,
+    /// What its API is called; documents of one title, host and base path are versions of one API.
+    pub title: String,
+    /// The version of its API, such as `1.4.0`.
+    pub version: String,
+    /// The base path of its operations.
+    pub base: String,
     /// What it declares.
     pub operations: Vec<Declared>,
 }
@@ -65,6 +83,21 @@ pub struct Stated {
     pub path: String,
     /// What was seen. None for an orphan.
     pub seen: Option<Operation>,
+    /// Why it has this state, in words.
+    pub why: String,
+    /// How what was seen differs from what is declared.
+    pub drift: Drift,
+    /// Whom it is exposed to, and why one thinks so.
+    pub exposure: (Exposure, String),
+}
+
+impl Stated {
+    /// Judges the exposure anew by what somebody says of hosts.
+    pub fn expose(&mut self, said: &[Said]) {
+        if let Some(seen) = &self.seen {
+            self.exposure = exposure(seen, said);
+        }
+    }
 }
 
 /// A template up to the names in its braces, which two writers of the same one choose differently.
@@ -114,6 +147,7 @@ pub(crate) fn absorb(into: &mut Operation, other: Operation) {
     into.open_successes = into.open_successes.saturating_add(other.open_successes);
     into.verified_successes = into.verified_successes.saturating_add(other.verified_successes);
     into.untold_successes = into.untold_successes.saturating_add(other.untold_successes);
+    into.client_side = into.client_side.saturating_add(other.client_side);
     into.deprecated = into.deprecated.saturating_add(other.deprecated);
     into.first_seen = earlier(into.first_seen, other.first_seen);
     into.last_seen = into.last_seen.max(other.last_seen);
@@ -147,6 +181,13 @@ pub(crate) fn absorb(into: &mut Operation, other: Operation) {
         }
     }
     into.data.sort();
+    for (name, count) in other.query {
+        match into.query.iter_mut().find(|known| known.0 == name) {
+            Some(known) => known.1 = known.1.saturating_add(count),
+            None => into.query.push((name, count)),
+        }
+    }
+    into.query.sort();
     for media_type in other.content_types {
         if !into.content_types.contains(&media_type) {
             into.content_types.push(media_type);
@@ -160,8 +201,8 @@ fn key(method: &str, path: &str) -> Key {
     (method.to_ascii_uppercase(), canonical(path))
 }
 
-/// The host of each document: as said, or else the host on which most of its operations were seen. A document of
-/// which nothing was seen anywhere belongs to the only host there is, or to none.
+/// The host of each document: as said, or else one that it names and that was seen, or else the host on which most of its operations were seen,
+/// or else the first that it names. A document of which nothing was seen anywhere belongs to the only host there is, or to none.
 #[must_use]
 pub fn hosts(contracts: &[Contract], operations: &[Operation]) -> Vec<Option<String>> {
     let mut seen: BTreeMap<&str, BTreeSet<Key>> = BTreeMap::new();
@@ -169,35 +210,70 @@ pub fn hosts(contracts: &[Contract], operations: &[Operation]) -> Vec<Option<Str
         seen.entry(&operation.host).or_default().insert(key(operation.method, &operation.path));
     }
     let only = if seen.len() == 1 { seen.keys().next().copied() } else { None };
-    let best = |contract: &Contract| {
+    let shared = |contract: &Contract, among: &dyn Fn(&str) -> bool| {
         let declared: BTreeSet<Key> =
             contract.operations.iter().map(|one| key(&one.method, &one.path)).collect();
-        let shared = |keys: &BTreeSet<Key>| keys.intersection(&declared).count();
-        let counted = seen.iter().map(|(host, keys)| (shared(keys), std::cmp::Reverse(*host)));
-        counted.max().filter(|(count, _)| 0 < *count).map(|(_, host)| host.0)
+        let hosts = seen.iter().filter(|(host, _)| among(host));
+        let counted =
+            hosts.map(|(host, keys)| (keys.intersection(&declared).count(), std::cmp::Reverse(*host)));
+        counted.max().map(|(count, host)| (count, host.0))
     };
-    contracts
-        .iter()
-        .map(|contract| contract.host.clone().or_else(|| best(contract).or(only).map(str::to_owned)))
-        .collect()
+    let place = |contract: &Contract| {
+        let named = shared(contract, &|host| contract.servers.iter().any(|server| is_host(server, host)));
+        let best = || shared(contract, &|_| true).filter(|(count, _)| 0 < *count);
+        let first = || contract.servers.first().map(String::as_str);
+        let found = named.or_else(best).map(|(_, host)| host);
+        contract.host.clone().or_else(|| found.or_else(first).or(only).map(str::to_owned))
+    };
+    contracts.iter().map(place).collect()
 }
+
+/// Whether a document's server is this host; a log may leave the port out.
+fn is_host(server: &str, host: &str) -> bool {
+    server == host || server.split(':').next() == Some(host)
+}
+
+/// What the documents say of an operation.
+struct Known<'a> {
+    one: &'a Declared,
+    /// The documents that declare it, by their places.
+    by: Vec<usize>,
+    /// Marked deprecated by all of them: what one still offers is not gone because another marks it.
+    is_deprecated: bool,
+}
+
+type Place = (String, Key);
 
 /// Gives every operation its state, and adds the orphans. `now` is the end of what was observed, in milliseconds since 1970 in UTC:
 /// a `Sunset` before it has passed.
 #[must_use]
 pub fn classify(operations: Vec<Operation>, contracts: &[Contract], now: Option<i64>) -> Vec<Stated> {
     let placed = hosts(contracts, &operations);
-    let mut declared: BTreeMap<(String, Key), (&Declared, bool)> = BTreeMap::new();
-    for (contract, host) in contracts.iter().zip(placed) {
+    let mut declared: BTreeMap<Place, Known<'_>> = BTreeMap::new();
+    for (number, (contract, host)) in contracts.iter().zip(&placed).enumerate() {
         for one in &contract.operations {
             let place = (host.clone().unwrap_or_default(), key(&one.method, &one.path));
-            // What one document still offers is not gone because an older one marks it.
-            let entry = declared.entry(place).or_insert((one, true));
-            entry.1 &= one.is_deprecated;
+            let known = declared.entry(place).or_insert(Known { one, by: Vec::new(), is_deprecated: true });
+            known.by.push(number);
+            known.is_deprecated &= one.is_deprecated;
         }
     }
-    // Calls to a declared operation come together, under whichever template they were found.
-    let mut found: BTreeMap<(String, Key), Operation> = BTreeMap::new();
+    let newest = newest(contracts, &placed);
+    let judge = Judge { contracts, placed: &placed, newest: &newest, now };
+    let mut stated = Vec::new();
+    let mut called = BTreeSet::new();
+    for (place, operation) in together(operations, &declared) {
+        stated.push(judge.called(operation, declared.get(&place)));
+        called.insert(place);
+    }
+    let unused = declared.iter().filter(|(place, _)| !called.contains(*place));
+    stated.extend(unused.filter_map(|(place, known)| judge.unused(place, known)));
+    stated
+}
+
+/// Calls to a declared operation, under whichever template they were found.
+fn together(operations: Vec<Operation>, declared: &BTreeMap<Place, Known<'_>>) -> BTreeMap<Place, Operation> {
+    let mut found: BTreeMap<Place, Operation> = BTreeMap::new();
     for operation in operations {
         let own = (operation.host.clone(), key(operation.method, &operation.path));
         let place = if declared.contains_key(&own) || OWN_CONFIDENCE <= operation.confidence {
@@ -216,156 +292,136 @@ pub fn classify(operations: Vec<Operation>, contracts: &[Contract], now: Option<
             None => drop(found.insert(place, operation)),
         }
     }
-    let mut stated = Vec::with_capacity(found.len());
-    let mut called = BTreeSet::new();
-    for (place, operation) in found {
-        let ended = operation.sunset.zip(now).is_some_and(|(end, now)| end <= now);
-        let found = declared.get(&place);
-        let state = match found {
-            Some((_, true)) => State::Zombie,
-            _ if ended || 0 < operation.deprecated => State::Zombie,
-            Some((_, false)) => State::Documented,
-            None => State::Shadow,
+    found
+}
+
+/// For each document the newest of its API at its host and base path, itself where it is that.
+fn newest(contracts: &[Contract], placed: &[Option<String>]) -> Vec<usize> {
+    let group = |number: usize| {
+        let contract = contracts.get(number);
+        contract.map(|one| (placed.get(number), one.title.to_lowercase(), one.base.trim_end_matches('/')))
+    };
+    let version = |number: usize| contracts.get(number).map(|one| numbers(&one.version)).unwrap_or_default();
+    (0..contracts.len())
+        .map(|own| {
+            let is_named = contracts.get(own).is_some_and(|one| !one.title.is_empty());
+            let same = (0..contracts.len()).filter(|other| is_named && group(*other) == group(own));
+            let best = same.max_by_key(|other| version(*other)).unwrap_or(own);
+            if version(own) < version(best) { best } else { own }
+        })
+        .collect()
+}
+
+/// The numbers of a version, for comparison: `1.10` is newer than `1.9`.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(|one: char| !one.is_ascii_digit());
+    parts.filter_map(|part| part.parse().ok()).collect()
+}
+
+/// What the documents are, for judging one operation after another.
+struct Judge<'a> {
+    contracts: &'a [Contract],
+    placed: &'a [Option<String>],
+    newest: &'a [usize],
+    now: Option<i64>,
+}
+
+impl Judge<'_> {
+    fn called(&self, operation: Operation, known: Option<&Known<'_>>) -> Stated {
+        let ended = operation.sunset.zip(self.now).is_some_and(|(end, now)| end <= now);
+        let (state, why) = match known {
+            Some(known) if known.is_deprecated => {
+                (State::Zombie, format!("marked deprecated in {}", self.names(&known.by)))
+            }
+            _ if ended => {
+                (State::Zombie, format!("its Sunset of {} has passed", day(operation.sunset.unwrap_or(0))))
+            }
+            _ if 0 < operation.deprecated => {
+                let count = operation.deprecated;
+                (State::Zombie, format!("{count} of its answers say that it is deprecated"))
+            }
+            Some(known) => match self.superseded(known) {
+                Some(why) => (State::Zombie, why),
+                None => (State::Documented, format!("declared in {}", self.names(&known.by))),
+            },
+            None => (State::Shadow, self.undeclared(&operation.host)),
         };
-        stated.push(Stated {
+        let ends = operation.sunset.filter(|_| !ended).map(|end| format!("; it ends on {}", day(end)));
+        Stated {
             state,
             host: operation.host.clone(),
             method: operation.method.to_owned(),
-            path: found.map_or_else(|| operation.path.clone(), |(one, _)| one.path.clone()),
+            path: known.map_or_else(|| operation.path.clone(), |known| known.one.path.clone()),
+            why: why + &ends.unwrap_or_default(),
+            drift: known.map(|known| Drift::of(&operation, known.one)).unwrap_or_default(),
+            exposure: exposure(&operation, &[]),
             seen: Some(operation),
-        });
-        called.insert(place);
+        }
     }
-    for (place, (one, _)) in declared.iter().filter(|(place, _)| !called.contains(*place)) {
-        stated.push(Stated {
+
+    /// An orphan; none for what a newer version of its API has taken away, and rightly nobody calls.
+    fn unused(&self, place: &Place, known: &Known<'_>) -> Option<Stated> {
+        if self.superseded(known).is_some() {
+            return None;
+        }
+        Some(Stated {
             state: State::Orphan,
             host: place.0.clone(),
-            method: one.method.to_ascii_uppercase(),
-            path: one.path.clone(),
+            method: known.one.method.to_ascii_uppercase(),
+            path: known.one.path.clone(),
             seen: None,
-        });
+            why: format!("declared in {}; no call to it succeeded", self.names(&known.by)),
+            drift: Drift::default(),
+            exposure: (Exposure::Unknown, "nobody was seen to call it".to_owned()),
+        })
     }
-    stated
+
+    /// Why it is over, where only older versions of its API declare it.
+    fn superseded(&self, known: &Known<'_>) -> Option<String> {
+        let newer = |number: &usize| self.newest.get(*number).copied().filter(|newest| newest != number);
+        let newest: Option<Vec<usize>> = known.by.iter().map(newer).collect();
+        let newest = newest?.first().copied().filter(|newest| !known.by.contains(newest))?;
+        Some(format!("only in {}; {} no longer declares it", self.names(&known.by), self.names(&[newest])))
+    }
+
+    fn undeclared(&self, host: &str) -> String {
+        let about: Vec<usize> = (0..self.contracts.len())
+            .filter(|number| self.placed.get(*number) == Some(&Some(host.to_owned())))
+            .collect();
+        match about.as_slice() {
+            [] => "no document is about its host".to_owned(),
+            about => format!("not in {}", self.names(about)),
+        }
+    }
+
+    /// Names of documents with their versions where there are several of one title.
+    fn names(&self, numbers: &[usize]) -> String {
+        const SHOWN: usize = 3;
+        let one = |contract: &Contract| match contract.version.as_str() {
+            "" => contract.name.clone(),
+            version => format!("{} ({version})", contract.name),
+        };
+        let mut names: Vec<String> =
+            numbers.iter().filter_map(|number| self.contracts.get(*number)).map(one).collect();
+        names.dedup();
+        let more = names.len().saturating_sub(SHOWN);
+        names.truncate(SHOWN);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        format!("{}{more}", names.join(", "))
+    }
+}
+
+/// The day of a moment: milliseconds since 1970 in UTC as `2026-11-26` (Hinnant, `civil_from_days`).
+fn day(millis: i64) -> String {
+    let days = millis.div_euclid(86_400_000) + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(host: &str, method: &'static str, path: &str) -> Operation {
-        let settings = crate::Settings::default();
-        let mut inventory = crate::Inventory::new(settings);
-        let exchange = traffic::Exchange {
-            host: Some(host),
-            method,
-            path: "/a",
-            status: Some(200),
-            response_type: Some("application/json"),
-            ..traffic::Exchange::default()
-        };
-        inventory.observe(&exchange);
-        let mut operation = inventory.operations().remove(0);
-        operation.path = path.to_owned();
-        operation
-    }
-
-    fn contract(host: Option<&str>, lines: &[&str]) -> Contract {
-        let operations = lines
-            .iter()
-            .map(|line| {
-                let (line, is_deprecated) =
-                    line.strip_prefix('!').map_or((*line, false), |line| (line, true));
-                let (method, path) = line.split_once(' ').unwrap();
-                Declared { method: method.to_owned(), path: path.to_owned(), is_deprecated }
-            })
-            .collect();
-        Contract { name: "document".to_owned(), host: host.map(str::to_owned), operations }
-    }
-
-    fn told(operations: Vec<Operation>, contracts: &[Contract]) -> Vec<String> {
-        let mut told: Vec<String> = classify(operations, contracts, Some(1_000))
-            .into_iter()
-            .map(|one| format!("{} {} {} {}", one.state.as_str(), one.host, one.method, one.path))
-            .collect();
-        told.sort();
-        told
-    }
-
-    #[test]
-    fn names_of_parameters_do_not_matter_and_those_of_the_document_are_shown() {
-        let found = told(
-            vec![
-                seen("h", "GET", "/users/{userId}"),
-                seen("h", "GET", "/users/{userId}/x"),
-                seen("h", "PUT", "/a"),
-            ],
-            &[contract(None, &["get /users/{id}", "!PUT /a", "POST /never"])],
-        );
-        assert_eq!(
-            found,
-            [
-                "documented h GET /users/{id}",
-                "orphan h POST /never",
-                "shadow h GET /users/{userId}/x",
-                "zombie h PUT /a"
-            ]
-        );
-    }
-
-    #[test]
-    fn calls_that_fit_a_declared_template_are_calls_to_it_unless_they_surely_are_something_else() {
-        let operation = |path: &str, confidence: f64| Operation { confidence, ..seen("h", "GET", path) };
-        let found = classify(
-            vec![
-                operation("/tools/mt/{from}", 0.6),
-                operation("/tools/dictionary/{from}", 0.5),
-                operation("/tools/me/{from}", 0.96),
-            ],
-            &[contract(None, &["GET /tools/{tool}/{from}", "GET /other"])],
-            None,
-        );
-        let told: Vec<(State, &str, u64)> = found
-            .iter()
-            .map(|one| (one.state, one.path.as_str(), one.seen.as_ref().map_or(0, |seen| seen.count)))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (State::Shadow, "/tools/me/{from}", 1),
-                (State::Documented, "/tools/{tool}/{from}", 2),
-                (State::Orphan, "/other", 0)
-            ]
-        );
-        assert!(fits("/a/{}.json", "/a/{}") && fits("/a/x.json", "/a/{}.json") && fits("/a/b", "/a/b"));
-        assert!(!fits("/a/x.xml", "/a/{}.json") && !fits("/a", "/a/{}") && !fits("/a/.json", "/a/{}.json"));
-    }
-
-    #[test]
-    fn a_document_belongs_to_the_host_where_it_is_used_unless_somebody_says_otherwise() {
-        let operations = || vec![seen("a", "GET", "/x"), seen("b", "GET", "/y")];
-        let found = told(operations(), &[contract(None, &["GET /y"]), contract(Some("c"), &["GET /x"])]);
-        assert_eq!(found, ["documented b GET /y", "orphan c GET /x", "shadow a GET /x"]);
-        // Nothing of it was seen, and there are two hosts.
-        assert_eq!(hosts(&[contract(None, &["GET /z"])], &operations()), [None]);
-        assert_eq!(hosts(&[contract(None, &["GET /z"])], &operations()[..1]), [Some("a".to_owned())]);
-    }
-
-    #[test]
-    fn what_a_newer_document_offers_is_no_zombie_and_what_its_answers_end_is() {
-        let contracts = [contract(None, &["!GET /x"]), contract(None, &["GET /x"])];
-        assert_eq!(told(vec![seen("h", "GET", "/x")], &contracts), ["documented h GET /x"]);
-        for (sunset, deprecated, want) in [
-            (Some(1_000), 0, "zombie"),
-            (Some(1_001), 0, "documented"),
-            (None, 1, "zombie"),
-            (None, 0, "documented"),
-        ] {
-            let operation = Operation { sunset, deprecated, ..seen("h", "GET", "/x") };
-            assert_eq!(
-                told(vec![operation], &contracts[1..]),
-                [format!("{want} h GET /x")],
-                "{sunset:?} {deprecated}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! What is counted for one method on one path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use traffic::{Alike, Credential, Exchange};
+use traffic::{Alike, Credential, Exchange, Side};
 
 use crate::classes::{self, DataClass};
 use crate::operation::{DataField, DataPlace};
@@ -10,6 +10,12 @@ use crate::sketch::{self, Least, LeastMap};
 
 /// Distinct texts kept of media types and routes, by hash.
 const TEXTS_MAX: usize = 4;
+/// Names of query parameters that are kept, by hash.
+const QUERIES_MAX: usize = 32;
+/// Parts of a query that are looked at.
+const QUERY_PARTS_MAX: usize = 64;
+/// The longest name of a parameter.
+const QUERY_NAME_BYTES_MAX: usize = 60;
 /// Fields with a class of data that are kept, by hash.
 const DATA_MAX: usize = 64;
 
@@ -34,6 +40,8 @@ pub(crate) struct Tally {
     pub(crate) verified: u64,
     /// 2xx answers of which neither is known.
     pub(crate) untold: u64,
+    /// Of requests that succeeded those that were seen from the caller's side.
+    pub(crate) client_side: u64,
     /// Requests with a trailing slash.
     pub(crate) slashed: u64,
     /// Requests whose caller the source named.
@@ -42,9 +50,14 @@ pub(crate) struct Tally {
     pub(crate) deprecated: u64,
     /// The earliest date of a `Sunset` header.
     pub(crate) sunset: Option<i64>,
+    /// Names of query parameters of requests that succeeded, by hash, and in how many. Often none, so apart.
+    pub(crate) queries: Option<Box<Names>>,
     /// Classes of data in bodies, by the hash of class, side and field. Seldom there, so apart.
     pub(crate) data: Option<Box<LeastMap<DataSeen>>>,
 }
+
+/// Names with how often they were seen.
+pub(crate) type Names = LeastMap<(Box<str>, u64)>;
 
 /// A class of data in a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +89,12 @@ impl Default for Tally {
             open: 0,
             verified: 0,
             untold: 0,
+            client_side: 0,
             slashed: 0,
             named: 0,
             deprecated: 0,
             sunset: None,
+            queries: None,
             data: None,
         }
     }
@@ -101,6 +116,9 @@ impl Tally {
         self.last = self.last.max(alike.until);
         let status = exchange.status.unwrap_or(0);
         self.add_status(status, count);
+        if let Some(query) = exchange.query.filter(|_| matches!(status, 200..=299 | 304)) {
+            self.observe_query(query, count);
+        }
         if let Some(caller) = caller {
             self.callers.insert(caller);
         }
@@ -125,6 +143,8 @@ impl Tally {
             };
             *counter = counter.saturating_add(count);
         }
+        let is_client = exchange.side == Side::Client && matches!(status, 200..=299 | 304);
+        self.client_side = self.client_side.saturating_add(if is_client { count } else { 0 });
         let many = |is: bool| if is { count } else { 0 };
         self.slashed =
             self.slashed.saturating_add(many(exchange.path.len() > 1 && exchange.path.ends_with('/')));
@@ -134,6 +154,34 @@ impl Tally {
         if exchange.request_body.is_some() || exchange.response_body.is_some() {
             self.observe_bodies(exchange);
         }
+    }
+
+    /// Counts the names in a query; one that stands twice counts twice. What has no `=` may be a value.
+    fn observe_query(&mut self, query: &str, count: u64) {
+        for part in query.split('&').take(QUERY_PARTS_MAX) {
+            if let Some((name, _)) = part.split_once('=') {
+                self.keep_query(name, count);
+            }
+        }
+    }
+
+    pub(crate) fn keep_query(&mut self, name: &str, count: u64) {
+        if name.is_empty() || QUERY_NAME_BYTES_MAX < name.len() {
+            return;
+        }
+        let queries = self.queries.get_or_insert_with(|| Box::new(LeastMap::new(QUERIES_MAX)));
+        let add = |known: &mut (Box<str>, u64)| known.1 = known.1.saturating_add(count);
+        queries.upsert(sketch::hash(name.as_bytes()), || (name.into(), count), add);
+    }
+
+    /// The names of query parameters, as they may be shown, with how many requests had them; ascending.
+    pub(crate) fn query_names(&self) -> Vec<(String, u64)> {
+        let mut names: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, (name, count)) in self.queries.iter().flat_map(|queries| queries.iter()) {
+            let known = names.entry(classes::shown_name(name)).or_default();
+            *known = known.saturating_add(*count);
+        }
+        names.into_iter().collect()
     }
 
     /// Counts classes of data; a field that has one several times in a body counts once.
@@ -186,10 +234,14 @@ impl Tally {
         self.open = self.open.saturating_add(other.open);
         self.verified = self.verified.saturating_add(other.verified);
         self.untold = self.untold.saturating_add(other.untold);
+        self.client_side = self.client_side.saturating_add(other.client_side);
         self.slashed = self.slashed.saturating_add(other.slashed);
         self.named = self.named.saturating_add(other.named);
         self.deprecated = self.deprecated.saturating_add(other.deprecated);
         self.sunset = least(self.sunset, other.sunset);
+        for (_, (name, count)) in other.queries.iter().flat_map(|queries| queries.iter()) {
+            self.keep_query(name, *count);
+        }
         for (_, seen) in other.data.iter().flat_map(|data| data.iter()) {
             self.keep_data(seen.clone());
         }

@@ -5,6 +5,7 @@
 //! the set of lines, so the number of cores and the order of files change nothing.
 
 mod attention;
+mod blind;
 mod documents;
 mod feed;
 mod found;
@@ -18,7 +19,7 @@ mod written;
 use std::path::Path;
 
 use anyhow::Context as _;
-use inventory::{Contract, Inventory, Prior, Settings, classify};
+use inventory::{Contract, Exposure, Inventory, Prior, Said, Settings, classify};
 use traffic::FieldMap;
 
 use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
@@ -125,6 +126,20 @@ fn with_documents(seen: Inventory, contracts: &mut [Contract]) -> Inventory {
     inventory
 }
 
+/// `HOST=EXPOSURE`, as `--exposure` gives it.
+fn said(texts: &[String]) -> anyhow::Result<Vec<Said>> {
+    let one = |text: &String| {
+        let parsed = text.split_once('=').and_then(|(host, word)| Some((host, Exposure::of_word(word)?)));
+        let (host, exposure) = parsed.ok_or_else(|| {
+            crate::UsageError(format!(
+                "`{text}` is no exposure of a host; write HOST=internal, partner, public or third-party"
+            ))
+        })?;
+        Ok(Said { pattern: host.to_ascii_lowercase(), exposure })
+    };
+    texts.iter().map(one).collect()
+}
+
 fn show(
     inventory: Inventory,
     taken: &[Taken],
@@ -141,7 +156,10 @@ fn show(
     let hosts = inventory.hosts();
     let noise = inventory.noise();
     let end = hosts.iter().filter_map(|host| host.last_seen).max();
-    let stated = classify(inventory.operations(), contracts, end);
+    let mut stated = classify(inventory.operations(), contracts, end);
+    let said = said(&selection.exposure)?;
+    stated.iter_mut().for_each(|one| one.expose(&said));
+    let gaps = inventory.gaps();
     let compared = report::Compared::of(contracts);
     match selection.output {
         DiscoverFormat::Openapi => {
@@ -160,6 +178,7 @@ fn show(
                 hosts: &hosts,
                 noise: &noise,
                 taken,
+                gaps: &gaps,
                 settings: &[settings, &[documents]].concat(),
                 made_at: crate::system::now(),
             })?;
@@ -169,7 +188,8 @@ fn show(
             report::operations(&stated, compared, selection.output, output)?;
         }
     }
-    report::surroundings(&stated, taken, &hosts, &noise, output);
+    let blind = blind::Blind { stated: &stated, taken, hosts: &hosts, gaps: &gaps, compared };
+    report::surroundings(&blind, &noise, output);
     let fails = stated.iter().any(|one| selection.fail_on.iter().any(|state| state == one.state.as_str()));
     Ok(if fails { Verdict::No } else { Verdict::Done })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Method;
 
 use super::reference::{Placed, child, follow, shown};
-use super::{DeclaredOperation, Document, Note, ReadDocumentError};
+use super::{DeclaredOperation, Document, Note, QueryParameter, ReadDocumentError};
 use crate::tree::Tree;
 use crate::{BasePath, Lifecycle, ParameterKind, PathParameter, Spanning, Template};
 
@@ -40,13 +40,18 @@ pub(super) fn read(root: &Tree) -> Result<Document, ReadDocumentError> {
     let (format, version) = version(root)?;
     let mut reader = Reader { root, format, notes: Vec::new(), operations: Vec::new(), parameters: 0 };
     let title = root.get("info").and_then(|info| info.get("title")).and_then(Tree::as_text).unwrap_or("");
+    let api_version = match root.get("info").and_then(|info| info.get("version")) {
+        Some(Tree::Text(text) | Tree::Number(text)) => short(text),
+        _ => String::new(),
+    };
+    let hosts = hosts(root, format);
     let base_paths = match format {
         Format::OpenApi => reader.servers(),
         Format::Swagger => reader.base_path(),
     };
     reader.paths();
     let Reader { notes, operations, .. } = reader;
-    Ok(Document { version, title: short(title), base_paths, operations, notes })
+    Ok(Document { version, title: short(title), api_version, hosts, base_paths, operations, notes })
 }
 
 fn version(root: &Tree) -> Result<(Format, String), ReadDocumentError> {
@@ -221,11 +226,12 @@ impl<'a> Reader<'a> {
                 Lifecycle::Active
             }
         };
-        let mut kinds = BTreeMap::new();
+        let mut declared = Parameters::default();
         let own = operation.get("parameters");
         for list in [shared, own.as_ref()].into_iter().flatten() {
-            self.parameters(list, template, &mut kinds);
+            self.parameters(list, template, &mut declared);
         }
+        let Parameters { kinds, query } = declared;
         let parameters = template.parameters().map(|name| {
             let kind = kinds.get(name).copied();
             PathParameter { name: name.to_owned(), kind: kind.unwrap_or(ParameterKind::String) }
@@ -244,17 +250,17 @@ impl<'a> Reader<'a> {
             summary: text("summary"),
             lifecycle,
             parameters,
+            query: query.into_iter().map(|(name, required)| QueryParameter { name, required }).collect(),
+            answers: match entries.get("responses") {
+                Some(Tree::Map(answers)) => answers.keys().map(|key| short(key)).collect(),
+                _ => Vec::new(),
+            },
             pointer: operation.pointer.clone(),
         });
     }
 
     /// Adds the path parameters of a list; later ones replace earlier ones of the same name.
-    fn parameters(
-        &mut self,
-        list: &Placed<'a>,
-        template: &Template,
-        kinds: &mut BTreeMap<String, ParameterKind>,
-    ) {
+    fn parameters(&mut self, list: &Placed<'a>, template: &Template, declared: &mut Parameters) {
         let Tree::List(items) = list.value else {
             return self.note(&list.pointer, "is not a list of parameters");
         };
@@ -266,10 +272,13 @@ impl<'a> Reader<'a> {
             let pointer = format!("{}/{place}", list.pointer);
             match self.parameter(Placed { value, pointer: pointer.clone() }) {
                 Ok(None) => {}
-                Ok(Some((name, kind))) if template.parameters().any(|declared| declared == name) => {
-                    kinds.insert(name, kind);
+                Ok(Some(Parameter::Query(name, required))) => {
+                    declared.query.insert(name, required);
                 }
-                Ok(Some((name, _))) => {
+                Ok(Some(Parameter::Path(name, kind))) if template.parameters().any(|known| known == name) => {
+                    declared.kinds.insert(name, kind);
+                }
+                Ok(Some(Parameter::Path(name, _))) => {
                     self.note(pointer, format!("the path has no parameter `{}`", shown(&name)));
                 }
                 Err(reason) => self.note(pointer, reason),
@@ -277,15 +286,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A path parameter; `None` for one that is not in the path.
-    fn parameter(&self, start: Placed<'a>) -> Result<Option<(String, ParameterKind)>, String> {
+    /// A parameter of path or query; `None` for one that is elsewhere.
+    fn parameter(&self, start: Placed<'a>) -> Result<Option<Parameter>, String> {
         let Some(parameter) = follow(self.root, start)?.pop() else {
             return Ok(None);
         };
         let text = |key: &str| parameter.value.get(key).and_then(Tree::as_text);
         match text("in") {
             Some("path") => {}
-            Some("body" | "cookie" | "formData" | "header" | "query") => return Ok(None),
+            Some("query") => {
+                let required = parameter.value.get("required") == Some(&Tree::Bool(true));
+                return Ok(text("name").map(|name| Parameter::Query(short(name), required)));
+            }
+            Some("body" | "cookie" | "formData" | "header") => return Ok(None),
             Some(place) => return Err(format!("nothing can be in `{}`", shown(place))),
             None => return Err("is not a parameter: `in` is missing".to_owned()),
         }
@@ -300,8 +313,44 @@ impl<'a> Reader<'a> {
         };
         let kind =
             schema.as_ref().and_then(|schema| schema.value.get("type")).map_or(ParameterKind::String, kind);
-        Ok(Some((name, kind)))
+        Ok(Some(Parameter::Path(name, kind)))
     }
+}
+
+/// A parameter as it is declared.
+enum Parameter {
+    Path(String, ParameterKind),
+    /// The name, and whether it is required.
+    Query(String, bool),
+}
+
+/// The parameters of an operation; later ones replace earlier ones of the same name.
+#[derive(Default)]
+struct Parameters {
+    kinds: BTreeMap<String, ParameterKind>,
+    query: BTreeMap<String, bool>,
+}
+
+/// The hosts that a document names.
+fn hosts(root: &Tree, format: Format) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::new();
+    let mut add = |host: &str| {
+        let host = host.to_ascii_lowercase();
+        if !host.is_empty() && !host.contains(['@', ' ', '{']) && !hosts.contains(&host) {
+            hosts.push(short(&host));
+        }
+    };
+    match (format, root.get("servers")) {
+        (Format::Swagger, _) => add(root.get("host").and_then(Tree::as_text).unwrap_or("")),
+        (Format::OpenApi, Some(Tree::List(servers))) => {
+            for url in servers.iter().filter_map(|server| filled(server).ok()) {
+                let authority = url.split_once("//").map_or("", |(_, rest)| rest);
+                add(authority.split(['/', '?', '#']).next().unwrap_or(""));
+            }
+        }
+        (Format::OpenApi, _) => {}
+    }
+    hosts
 }
 
 /// The type of a schema; of several only one that stands alone, beside null, counts.
@@ -325,8 +374,8 @@ fn kind(declared: &Tree) -> ParameterKind {
     }
 }
 
-/// The path of a server's URL, the defaults of its variables put in.
-fn server_path(server: &Tree) -> Result<String, String> {
+/// A server's URL, the defaults of its variables put in.
+fn filled(server: &Tree) -> Result<String, String> {
     let url = server.get("url").and_then(Tree::as_text).ok_or("the server has no `url`")?;
     let mut filled = String::new();
     let mut rest = url;
@@ -342,6 +391,12 @@ fn server_path(server: &Tree) -> Result<String, String> {
         rest = after;
     }
     filled.push_str(rest);
+    Ok(filled)
+}
+
+/// The path of a server's URL.
+fn server_path(server: &Tree) -> Result<String, String> {
+    let filled = filled(server)?;
     let path = match filled.split_once("://") {
         Some((_, authority)) => authority.find('/').map_or("", |at| authority.get(at..).unwrap_or("")),
         None => &filled,

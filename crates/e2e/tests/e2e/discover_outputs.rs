@@ -432,3 +432,84 @@ fn classes_of_data_are_told_and_no_value_is_anywhere() {
         }
     }
 }
+
+const NEW: &str = r#"
+openapi: 3.1.0
+info: { title: Orders, version: "2.0.0" }
+servers: [{ url: "https://{region}.shop.example/v1", variables: { region: { default: eu } } }]
+paths:
+  /orders:
+    get:
+      parameters: [{ name: page, in: query }, { name: tenant, in: query, required: true }]
+      responses: { "2XX": { description: ok } }
+  /never: { get: { responses: { "200": { description: ok } } } }
+"#;
+const OLD: &str = r#"
+openapi: 3.1.0
+info: { title: orders, version: "1.9.0" }
+servers: [{ url: "https://eu.shop.example/v1" }]
+paths:
+  /orders: { get: { responses: { "200": { description: ok } } } }
+  /refunds: { get: { responses: { "200": { description: ok } } } }
+"#;
+
+#[test]
+fn versions_drift_exposure_and_blind_spots_are_told() {
+    let folder = Folder::new(root(), "discover-states-depth");
+    let one = |host: &str, target: &str, status: u16, hour: usize| {
+        format!(
+            "{{\"host\":\"{host}\",\"method\":\"GET\",\"path\":\"{target}\",\"status\":{status},\"timestamp\":\"2026-11-26T{hour:02}:00:00Z\",\"remote_addr\":\"10.0.0.7\"}}\n"
+        )
+    };
+    let mut lines = String::new();
+    for hour in (0..6).chain(14..20) {
+        lines.push_str(&one("eu.shop.example", "/v1/orders?page=1&debug=true", 200, hour));
+        lines.push_str(&one("eu.shop.example", "/v1/orders?page=2", 500, hour));
+        lines.push_str(&one("eu.shop.example", "/v1/refunds", 200, hour));
+        lines.push_str(&one("other.example", "/ping-pong", 200, hour));
+    }
+    folder.write("log.jsonl", &lines);
+    folder.write("new.yaml", NEW);
+    folder.write("old.yaml", OLD);
+    let arguments = [
+        "log.jsonl",
+        "--json",
+        "--openapi",
+        "new.yaml",
+        "--openapi",
+        "old.yaml",
+        "--exposure",
+        "other.example=third-party",
+    ];
+    let found = discover(&folder, &arguments, b"");
+    let text = String::from_utf8(found.stdout.clone()).unwrap();
+    let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of =
+        |path: &str| all.iter().find(|one| one["path"] == path).unwrap_or_else(|| panic!("{path}: {text}"));
+    let orders = of("/v1/orders");
+    assert_eq!(orders["why"], "declared in new.yaml (2.0.0), old.yaml (1.9.0)");
+    assert_eq!(
+        orders["drift"],
+        serde_json::json!({ "undeclared_query": ["debug"], "unsent_query": ["tenant"], "undeclared_statuses": [500] })
+    );
+    assert_eq!(orders["exposure"], "internal");
+    let refunds = of("/v1/refunds");
+    assert_eq!(refunds["class"], "zombie");
+    assert_eq!(refunds["why"], "only in old.yaml (1.9.0); new.yaml (2.0.0) no longer declares it");
+    let other = of("/ping-pong");
+    assert_eq!(
+        (&other["class"], &other["why"]),
+        (&Value::from("shadow"), &Value::from("no document is about its host"))
+    );
+    assert_eq!(other["exposure"], "third-party");
+    assert_eq!(of("/v1/never")["class"], "orphan");
+    let said = notes(&found);
+    assert!(
+        said.contains("blind: No evidence at all from 2026-11-26T06:00 to 2026-11-26T14:00 (UTC)."),
+        "{said}"
+    );
+    assert!(said.contains("blind: Classes of data were not looked for"), "{said}");
+    let misuse = discover(&folder, &["log.jsonl", "--exposure", "other.example=secret"], b"");
+    assert_eq!(misuse.status.code(), Some(2), "{misuse:?}");
+    assert!(notes(&misuse).contains("is no exposure of a host"), "{misuse:?}");
+}

@@ -155,9 +155,11 @@ fn operation(
         open_successes: tally.open,
         verified_successes: tally.verified,
         untold_successes: tally.untold,
+        client_side: tally.client_side,
         deprecated: tally.deprecated,
         sunset: tally.sunset,
         from_route: tally.routes.iter().next().is_some(),
+        query: tally.query_names(),
         data: all.data_fields(),
     }
 }

@@ -254,3 +254,39 @@ proptest! {
         crate::fuzz::paths(text.as_bytes());
     }
 }
+
+#[test]
+fn a_time_without_evidence_is_told_where_the_rhythm_does_not_explain_it() {
+    let hour = 3_600_000;
+    let fed = |hours: &[i64]| {
+        let mut inventory = Inventory::new(Settings::default());
+        for at in hours {
+            inventory.observe(&Exchange {
+                at: Some(at * hour + 5),
+                method: "GET",
+                path: "/a",
+                status: Some(200),
+                ..Exchange::default()
+            });
+        }
+        inventory
+    };
+    let day: Vec<i64> = (0..10).chain(16..30).collect();
+    assert_eq!(fed(&day).gaps(), [(10 * hour, 16 * hour)]);
+    assert_eq!(fed(&(0..30).collect::<Vec<_>>()).gaps(), []);
+    assert_eq!(fed(&[]).gaps(), []);
+    // Nights are a rhythm, a day that is missing is none.
+    let office: Vec<i64> =
+        (0..10).filter(|day| *day != 5).flat_map(|day| [9, 12, 15].map(|hour| day * 24 + hour)).collect();
+    assert_eq!(fed(&office).gaps(), []);
+    let quiet_day: Vec<i64> =
+        (0..10).filter(|day| *day != 5).flat_map(|day| (0..24).map(move |hour| day * 24 + hour)).collect();
+    assert_eq!(fed(&quiet_day).gaps(), [(5 * 24 * hour, 6 * 24 * hour)]);
+    // Kept in a state, and joined from several.
+    let mut merged = fed(&day[..12]);
+    merged.merge(fed(&day[12..]));
+    assert_eq!(merged.gaps(), fed(&day).gaps());
+    let loaded = Inventory::from_bytes(&merged.to_bytes(), Settings::default()).unwrap();
+    assert_eq!(loaded.gaps(), merged.gaps());
+    assert_eq!(loaded.to_bytes(), merged.to_bytes());
+}

@@ -41,6 +41,9 @@ pub(crate) struct Selection {
     /// Write the documents of `--output openapi` into this folder, one YAML file per host
     #[arg(long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
+    /// Whom a host is exposed to, which outweighs what addresses show: internal, partner, public, third-party; `*.HOST` for all below it
+    #[arg(long, value_name = "HOST=EXPOSURE")]
+    pub(crate) exposure: Vec<String>,
     /// Exit with 1 where an operation is one of these: shadow, zombie, orphan
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = ["shadow", "zombie", "orphan"])]
     pub(crate) fail_on: Vec<String>,

@@ -150,11 +150,12 @@ fn describe(row: &Value) -> String {
         .map(|statuses| statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect())
         .unwrap_or_default();
     let mut lines = format!(
-        "operation   {} {}{}\nstate       {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nsure        {}",
+        "operation   {} {}{}\nstate       {}: {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nsure        {}",
         text(row, "method"),
         text(row, "host"),
         text(row, "path"),
         state_of(row),
+        text(row, "why"),
         if api.is_empty() { "(none serves it)" } else { &api },
         text(row, "count"),
         text(row, "succeeded"),

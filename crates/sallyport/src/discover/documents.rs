@@ -53,10 +53,16 @@ fn contract(path: &Path, host: Option<&str>) -> anyhow::Result<Contract> {
         method: one.method.as_str().to_owned(),
         path: format!("{base}{}", one.path),
         is_deprecated: one.lifecycle == Lifecycle::Deprecated,
+        query: Some(one.query.iter().map(|one| (one.name.clone(), one.required)).collect()),
+        answers: one.answers.clone(),
     });
     Ok(Contract {
         name: path.display().to_string(),
         host: host.map(str::to_ascii_lowercase),
         operations: operations.collect(),
+        servers: document.hosts.clone(),
+        title: document.title.clone(),
+        version: document.api_version.clone(),
+        base: base.to_owned(),
     })
 }

@@ -4,7 +4,7 @@
 //! its one script by their hashes and nothing else, so that even markup that got past both would do nothing.
 
 mod rows;
-mod shown;
+pub(super) mod shown;
 mod surroundings;
 
 use askama::Template;
@@ -15,11 +15,13 @@ use inventory::{HostSummary, NoiseReport, Stated};
 use model::Timestamp;
 
 use super::attention::{Concern, counts, ordered};
+use super::blind::Blind;
 use super::feed::Taken;
 use super::report::Compared;
 use crate::output::Output;
 use rows::{Form, Row};
 use shown::{Part, Shown, grouped, minute, period};
+
 use surroundings::{HostRow, InputRow, NoiseRow};
 
 /// Operations on a page. Above, browsers need seconds; what is left out is told, and is last in the order of attention.
@@ -41,6 +43,8 @@ pub(super) struct Found<'a> {
     pub(super) hosts: &'a [HostSummary],
     pub(super) noise: &'a [NoiseReport],
     pub(super) taken: &'a [Taken],
+    /// Times without evidence.
+    pub(super) gaps: &'a [(i64, i64)],
     /// What was asked for, as names and values.
     pub(super) settings: &'a [(&'static str, String)],
     pub(super) made_at: Timestamp,
@@ -125,7 +129,13 @@ pub(super) fn html(found: &Found<'_>) -> anyhow::Result<Page> {
         without_evidence: some(without_evidence),
         hosts: surroundings::hosts(found.hosts, found.stated, found.compared),
         noise: surroundings::noise(found.noise),
-        blind: surroundings::blind(found.stated, found.taken, found.hosts, found.compared),
+        blind: surroundings::blind(&Blind {
+            stated: found.stated,
+            taken: found.taken,
+            hosts: found.hosts,
+            gaps: found.gaps,
+            compared: found.compared,
+        }),
         inputs: surroundings::inputs(found.taken),
         settings: settings.collect(),
         is_compared: found.compared == Compared::WithDocuments,

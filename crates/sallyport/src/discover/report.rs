@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 
-use inventory::{Contract, HostSummary, NoiseReport, Stated};
+use inventory::{Contract, NoiseReport, Stated};
 use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::attention;
-use super::feed::Taken;
+use super::blind::{Blind, sentences};
 use crate::cli::DiscoverFormat;
 use crate::output::{COLUMNS_MAX, Format, Output, Tone, printable};
 
@@ -92,6 +92,13 @@ fn object(one: &Stated) -> Value {
         "method": one.method,
         "path": one.path,
         "class": one.state.as_str(),
+        "why": one.why,
+        "exposure": one.exposure.0.as_str(),
+        "exposure_why": one.exposure.1,
+        "drift": {
+            "undeclared_query": one.drift.undeclared_query, "unsent_query": one.drift.unsent_query,
+            "undeclared_statuses": one.drift.undeclared_statuses,
+        },
     });
     let seen = match &one.seen {
         None => json!({
@@ -158,15 +165,9 @@ fn day(millis: i64) -> String {
 }
 
 /// Says on standard error what was read, what was not, and what was left out.
-pub(super) fn surroundings(
-    stated: &[Stated],
-    taken: &[Taken],
-    hosts: &[HostSummary],
-    noise: &[NoiseReport],
-    output: Output,
-) {
+pub(super) fn surroundings(blind: &Blind<'_>, noise: &[NoiseReport], output: Output) {
     let note = |text: &str| output.note(&printable(text));
-    for one in taken {
+    for one in blind.taken {
         note(&format!(
             "{}: {} ({}), {} {}, {} requests",
             one.name, one.format, one.why, one.lines, one.parts, one.read
@@ -191,22 +192,14 @@ pub(super) fn surroundings(
         let samples: Vec<&str> = samples.iter().take(NOISE_SAMPLES).copied().collect();
         note(&format!("no operation: {count} {kind} ({})", samples.join(", ")));
     }
-    for host in hosts {
+    for host in blind.hosts {
         let name = if host.host.is_empty() { "(no host)" } else { &host.host };
         let from = host.first_seen.map_or_else(|| "an unknown time".to_owned(), moment);
         let to = host.last_seen.map_or_else(|| "an unknown time".to_owned(), moment);
         note(&format!("{name}: {} requests from {from} to {to}", host.count));
     }
-    let unnamed: u64 = stated
-        .iter()
-        .filter_map(|one| one.seen.as_ref())
-        .map(|seen| seen.count.saturating_sub(seen.callers.named))
-        .sum();
-    let all: u64 = stated.iter().filter_map(|one| one.seen.as_ref()).map(|seen| seen.count).sum();
-    if 0 < unnamed {
-        note(&format!(
-            "blind: of {all} requests {unnamed} name no caller; these are told apart by their addresses"
-        ));
+    for sentence in sentences(blind) {
+        note(&format!("blind: {sentence}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Operations for tests.
 
-use inventory::{Callers, Operation, Parameter, State, Stated, StatusCount, ValueKind};
+use inventory::{Callers, Drift, Exposure, Operation, Parameter, State, Stated, StatusCount, ValueKind};
 
 /// An operation that was seen `count` times.
 pub(super) fn seen(state: State, path: &str, count: u64) -> Stated {
@@ -22,9 +22,11 @@ pub(super) fn seen(state: State, path: &str, count: u64) -> Stated {
         open_successes: 0,
         verified_successes: 0,
         untold_successes: count,
+        client_side: 0,
         deprecated: 0,
         sunset: None,
         from_route: false,
+        query: Vec::new(),
         data: Vec::new(),
     };
     Stated {
@@ -33,6 +35,9 @@ pub(super) fn seen(state: State, path: &str, count: u64) -> Stated {
         method: operation.method.to_owned(),
         path: operation.path.clone(),
         seen: Some(operation),
+        why: String::new(),
+        drift: Drift::default(),
+        exposure: (Exposure::Unknown, String::new()),
     }
 }
 

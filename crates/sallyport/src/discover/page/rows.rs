@@ -1,6 +1,6 @@
 //! One operation as a row of the page, with its evidence.
 
-use inventory::{DataField, Operation, Stated};
+use inventory::{DataField, Drift, Operation, Stated};
 
 use super::super::attention::{Concern, concerns, state};
 use super::super::report::{Compared, auth};
@@ -75,7 +75,7 @@ impl Row {
                 .and_then(|last| minute(last).get(..10).map(str::to_owned))
                 .unwrap_or_default(),
             confidence: seen.map_or_else(String::new, |seen| format!("{:.2}", seen.confidence)),
-            facts: seen.map(facts).unwrap_or_default(),
+            facts: seen.map(|seen| facts(one, seen)).unwrap_or_default(),
         }
     }
 
@@ -105,10 +105,13 @@ pub(super) fn host_name(host: &str) -> Shown {
 }
 
 /// The evidence. A new field of an operation is one more line here.
-fn facts(seen: &Operation) -> Vec<Fact> {
+fn facts(one: &Stated, seen: &Operation) -> Vec<Fact> {
     let parameters = seen.parameters.iter().map(|one| format!("{}: {}", one.name, one.kind.name()));
     let reasons = seen.reasons.iter().map(ToString::to_string);
+    let exposure = format!("{}: {}", one.exposure.0.as_str(), one.exposure.1);
     let found = [
+        words("why", (!one.why.is_empty()).then(|| one.why.clone())),
+        words("beside the document", drift(&one.drift)),
         code("examples", seen.examples.iter().map(String::as_str)),
         words("parameters", parameters),
         words("answers", statuses(seen)),
@@ -116,11 +119,24 @@ fn facts(seen: &Operation) -> Vec<Fact> {
         code("callers", seen.callers.sample.iter().map(String::as_str)),
         words("seen", seen.first_seen.zip(seen.last_seen).map(span)),
         words("credential", credential(seen)),
+        words("exposure", (!one.exposure.1.is_empty()).then_some(exposure)),
         words("ends", seen.sunset.map(minute)),
         data(seen),
         words("why sure", reasons),
     ];
     found.into_iter().filter(|fact| !fact.values.is_empty()).collect()
+}
+
+/// What is sent or answered beside what is declared.
+fn drift(drift: &Drift) -> Vec<String> {
+    let statuses: Vec<String> = drift.undeclared_statuses.iter().map(ToString::to_string).collect();
+    let parts = [
+        ("sent and not declared", drift.undeclared_query.join(", ")),
+        ("required and never sent", drift.unsent_query.join(", ")),
+        ("answered and not declared", statuses.join(", ")),
+    ];
+    let told = parts.into_iter().filter(|(_, names)| !names.is_empty());
+    told.map(|(words, names)| format!("{words}: {names}")).collect()
 }
 
 /// Classes of data and where they stand, all of them; of the values nothing is known.

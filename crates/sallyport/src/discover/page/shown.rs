@@ -95,7 +95,7 @@ impl Part {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -108,7 +108,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A share in per cent that is never nothing where there is something, and never all where something is missing.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "0 %".to_owned();
     }

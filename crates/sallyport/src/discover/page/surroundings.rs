@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use inventory::{HostSummary, NoiseKind, NoiseReport, Stated};
 
 use super::super::attention::concerns;
+use super::super::blind::{Blind, sentences};
 use super::super::feed::Taken;
 use super::super::report::Compared;
 use super::rows::host_name;
-use super::shown::{Shown, grouped, minute, share};
+use super::shown::{Shown, grouped, minute};
 
 /// Samples of noise that are shown of a kind.
 const SAMPLES_MAX: usize = 5;
@@ -118,58 +119,6 @@ pub(super) fn inputs(taken: &[Taken]) -> Vec<InputRow> {
 }
 
 /// What this page cannot know, and why, in sentences. An empty list would be a claim to know everything.
-pub(super) fn blind(
-    stated: &[Stated],
-    taken: &[Taken],
-    hosts: &[HostSummary],
-    compared: Compared,
-) -> Vec<Shown> {
-    let seen = || stated.iter().filter_map(|one| one.seen.as_ref());
-    let sum = |numbers: &mut dyn Iterator<Item = u64>| numbers.fold(0_u64, u64::saturating_add);
-    let mut found = Vec::new();
-    if compared == Compared::WithNothing {
-        found.push(
-            "No document was given to compare with, so nobody can say what is documented, shadow or orphan."
-                .to_owned(),
-        );
-    }
-    let untested =
-        u64::try_from(seen().filter(|one| super::super::report::auth(one) == "not tested").count());
-    let (untested, operations) =
-        (untested.unwrap_or_default(), u64::try_from(seen().count()).unwrap_or_default());
-    if untested != 0 {
-        found.push(format!(
-            "Not tested for credentials: {} of {} operations. The source does not tell of every call whether it carried one that was verified.",
-            grouped(untested),
-            grouped(operations)
-        ));
-    }
-    let requests = sum(&mut seen().map(|one| one.count));
-    let unnamed = sum(&mut seen().map(|one| one.count.saturating_sub(one.callers.named)));
-    if unnamed != 0 {
-        found.push(format!(
-            "Without the name of a caller: {} of {} requests ({}). These callers are told apart by their addresses.",
-            grouped(unnamed),
-            grouped(requests),
-            share(unnamed, requests)
-        ));
-    }
-    let lines = sum(&mut taken.iter().map(|one| one.lines));
-    let unread = sum(&mut taken.iter().flat_map(|one| one.faults.values().map(|faults| faults.count)));
-    if unread != 0 {
-        found.push(format!(
-            "Not read: {} of {} parts of the inputs ({}). The reasons are under how it was made.",
-            grouped(unread),
-            grouped(lines),
-            share(unread, lines)
-        ));
-    }
-    for broken in taken.iter().filter(|one| one.broken.is_some()) {
-        found.push(format!("Read in part only: {}.", broken.name));
-    }
-    for host in hosts.iter().filter(|host| host.last_seen.is_none()) {
-        found.push(format!("Without times: {}.", host_name(&host.host)));
-    }
-    found.push("What no input shows is not here: hosts, times and callers without traffic.".to_owned());
-    found.iter().map(|text| Shown::of(text, 600)).collect()
+pub(super) fn blind(blind: &Blind<'_>) -> Vec<Shown> {
+    sentences(blind).iter().map(|text| Shown::of(text, 600)).collect()
 }

@@ -30,6 +30,7 @@ fn found(stated: &[Stated], compared: Compared) -> Found<'_> {
         hosts: &[],
         noise: &[],
         taken: &[],
+        gaps: &[],
         settings: &[],
         made_at: Timestamp::from_millis(1_790_000_200_000),
     }

@@ -3,6 +3,10 @@
 //! Any field may hold one, so only requests all of whose fields are known to hold none are bare. What is not known stays unknown: it
 //! must never be reported that an API answers strangers when it did not.
 
+/// Fields of requests that carry a credential, in lower case.
+pub(crate) const CREDENTIALS: [&str; 6] =
+    ["authorization", "cookie", "x-api-key", "api-key", "apikey", "x-auth-token"];
+
 /// Fields of requests that hold no credential, in lower case.
 const HARMLESS: [&[u8]; 34] = [
     b"accept",

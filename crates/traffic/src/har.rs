@@ -6,14 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::bare::CREDENTIALS;
 use crate::document::Scratch;
 use crate::exchange::{Body, Credential, Exchange, Side};
 use crate::fault::{Fault, FaultKind};
 use crate::scan::ascii;
 use crate::{target, time};
-
-/// Request fields that carry a credential.
-const CREDENTIALS: [&str; 6] = ["authorization", "cookie", "x-api-key", "api-key", "apikey", "x-auth-token"];
 
 pub(crate) fn read<'a>(entry: &'a Value, scratch: &'a mut Scratch) -> Result<Exchange<'a>, Fault> {
     let fault = |kind| Fault::new(kind, 0);

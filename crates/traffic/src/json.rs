@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::bare::{CREDENTIALS, is_bare};
 use crate::exchange::{Credential, Exchange};
 use crate::fault::{Fault, FaultKind};
 use crate::scan::ascii;
@@ -261,13 +262,14 @@ pub(crate) fn read<'a>(
     };
     let status = map.count(object, Part::Status).and_then(|status| u16::try_from(status).ok());
     let caller = map.text(object, Part::Caller);
+    let query = map.text(object, Part::Query).or(aimed.query);
     let was_verified = caller.is_some() && status.is_some_and(|status| (100..400).contains(&status));
     Ok(Exchange {
         at: moment,
         host: map.text(object, Part::Host).or(aimed.host).and_then(|text| target::host(text, host)),
         method,
         path: aimed.path,
-        query: map.text(object, Part::Query).or(aimed.query),
+        query,
         status: status.filter(target::is_status),
         bytes_in: map.count(object, Part::BytesIn),
         bytes_out: map.count(object, Part::BytesOut),
@@ -277,13 +279,37 @@ pub(crate) fn read<'a>(
         agent: map.text(object, Part::Agent),
         caller: caller.filter(|_| was_verified),
         credential: match (caller, was_verified) {
-            (None, _) => Credential::NotShown,
+            (None, _) => by_fields(object, query),
             (Some(_), false) => Credential::Sent,
             (Some(_), true) => Credential::Verified,
         },
         route: map.text(object, Part::Route),
+        deprecated: answered(object, "deprecation").is_some(),
+        sunset: answered(object, "sunset").and_then(crate::time::http_date),
         ..Exchange::default()
     })
+}
+
+/// A field of the answer, where a log has them all.
+fn answered<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
+    let fields = object.get("resp_headers")?.as_object()?;
+    let (_, values) = fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    values.as_array()?.first()?.as_str()
+}
+
+/// What all fields of a request show of a credential, where a log has them all, as Caddy's does: their values may be blotted out, their
+/// names are there.
+fn by_fields(object: &Value, query: Option<&str>) -> Credential {
+    let fields = object.get("request").and_then(|request| request.get("headers"));
+    let Some(fields) = fields.and_then(Value::as_object) else { return Credential::NotShown };
+    let mut names = fields.keys();
+    if names.any(|name| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+        return Credential::Sent;
+    }
+    match is_bare(fields.keys().map(String::as_bytes), query) {
+        true => Credential::Absent,
+        false => Credential::NotShown,
+    }
 }
 
 fn request<'v>(
@@ -388,8 +414,15 @@ mod tests {
         );
         // Caddy.
         check(
-            r#"{"level":"info","ts":1741564800.257,"logger":"http.log.access","request":{"remote_ip":"203.0.113.7","client_ip":"203.0.113.7","method":"GET","host":"api.example.com","uri":"/a/1?x=1","headers":{"User-Agent":["curl/8"]}},"size":52,"status":200,"resp_headers":{"Content-Type":["text/plain"]}}"#,
-            Exchange { query: Some("x=1"), response_type: Some("text/plain"), ..common },
+            r#"{"level":"info","ts":1741564800.257,"logger":"http.log.access","request":{"remote_ip":"203.0.113.7","client_ip":"203.0.113.7","method":"GET","host":"api.example.com","uri":"/a/1?x=1","headers":{"User-Agent":["curl/8"]}},"size":52,"status":200,"resp_headers":{"Content-Type":["text/plain"],"Deprecation":["@1688169599"],"Sunset":["Sun, 11 Nov 2018 23:59:59 GMT"]}}"#,
+            Exchange {
+                query: Some("x=1"),
+                response_type: Some("text/plain"),
+                credential: Credential::Absent,
+                deprecated: true,
+                sunset: Some(1_541_980_799_000),
+                ..common
+            },
         );
         // Traefik.
         check(
@@ -440,5 +473,29 @@ mod tests {
             let found = read(&value, &FieldMap::default(), &mut host, &mut encoded);
             assert_eq!(found.map_err(|fault| fault.kind), Err(want), "{line}");
         }
+    }
+
+    #[test]
+    fn a_log_of_all_fields_shows_whether_there_was_a_credential() {
+        let line = |headers: &str, uri: &str| {
+            format!(
+                r#"{{"request":{{"method":"GET","host":"h.example","uri":"{uri}","headers":{{{headers}}}}},"user_id":"","status":200}}"#
+            )
+        };
+        for (headers, uri, expected) in [
+            (r#""User-Agent":["a"],"Accept":["b"]"#, "/a?page=1", Credential::Absent),
+            ("", "/a", Credential::Absent),
+            (r#""Authorization":[]"#, "/a", Credential::Sent),
+            (r#""Cookie":["REDACTED"],"Accept":["b"]"#, "/a", Credential::Sent),
+            (r#""X-Something":["b"]"#, "/a", Credential::NotShown),
+            (r#""Accept":["b"]"#, "/a?api_key=1", Credential::NotShown),
+        ] {
+            let line = line(headers, uri);
+            let mut reader = crate::Reader::new(crate::Format::JsonLines);
+            assert_eq!(reader.line(line.as_bytes()).unwrap().unwrap().credential, expected, "{line}");
+        }
+        let mut reader = crate::Reader::new(crate::Format::JsonLines);
+        let plain = br#"{"method":"GET","path":"/a","status":200}"#;
+        assert_eq!(reader.line(plain).unwrap().unwrap().credential, Credential::NotShown);
     }
 }

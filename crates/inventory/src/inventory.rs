@@ -11,7 +11,7 @@ use crate::method::Method;
 use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
 use crate::operation::Operation;
 use crate::service;
-use crate::settings::{Limits, Prior, Settings};
+use crate::settings::{Limits, Override, Prior, Settings};
 use crate::sketch::{self, LeastMap};
 use crate::tally::{Tally, least};
 use crate::tree::{self, EndKey, Node, Reading, Segment};
@@ -139,12 +139,25 @@ impl Inventory {
         self.settings.priors = priors;
     }
 
-    /// Joins what another inventory saw. Both must have been made with the same limits; overrides and priors are those of `self`.
+    /// Adds what a person said of places; it stays with the state, and two states that are joined keep what was said of both. Of two that
+    /// contradict each other the first one counts.
+    pub fn add_overrides(&mut self, overrides: Vec<Override>) {
+        for said in overrides {
+            let same = |known: &Override| known.host == said.host && known.prefix == said.prefix;
+            if !self.settings.overrides.iter().any(same) {
+                self.settings.overrides.push(said);
+            }
+        }
+        self.settings.overrides.sort();
+    }
+
+    /// Joins what another inventory saw. Both must have been made with the same limits; priors are those of `self`.
     pub fn merge(&mut self, mut other: Self) {
         self.fold();
         other.fold();
         self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
         self.hours.append(&mut other.hours);
+        self.add_overrides(std::mem::take(&mut other.settings.overrides));
         for (hash, text) in other.callers.into_entries() {
             self.callers.upsert(hash, || text, |_| {});
         }

@@ -11,7 +11,7 @@ use crate::inventory::{Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
-use crate::settings::{Limits, Settings};
+use crate::settings::{Force, Limits, Override, Settings};
 use crate::sketch;
 use crate::tally::{DataSeen, Tally};
 use crate::tree::{self, EndKey, Kid, Node};
@@ -38,6 +38,8 @@ pub enum LoadInventoryError {
 
 const FORMAT: &str = "sallyport-inventory";
 const VERSION: u32 = 1;
+/// More overrides than a person writes.
+const OVERRIDES_MAX: usize = 10_000;
 /// More hours than several merged states may have.
 const HOURS_MAX: u64 = 1_000_000;
 
@@ -50,6 +52,9 @@ struct Saved {
     /// Runs of hours in which anything was seen: the first, and how many.
     #[serde(default)]
     hours: Vec<(i64, u32)>,
+    /// Host, prefix, and whether it is a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<(Option<String>, String, bool)>,
     callers: Vec<String>,
     hosts: Vec<SavedHost>,
 }
@@ -134,6 +139,12 @@ impl Inventory {
             limits: limits(&folded.settings.limits),
             other_hosts: folded.other_hosts,
             hours: runs(&folded.hours),
+            overrides: folded
+                .settings
+                .overrides
+                .iter()
+                .map(|said| (said.host.clone(), said.prefix.clone(), said.force == Force::Literal))
+                .collect(),
             callers: folded.callers.iter().map(|(_, text)| text.to_string()).collect(),
             hosts: folded.hosts.iter().map(|((_, name), host)| save_host(name, host)).collect(),
         };
@@ -159,6 +170,11 @@ impl Inventory {
         }
         let mut inventory = Self::new(settings);
         inventory.other_hosts = saved.other_hosts;
+        let said = saved.overrides.into_iter().map(|(host, prefix, is_literal)| {
+            let force = if is_literal { Force::Literal } else { Force::Parameter };
+            Override { host, prefix, force }
+        });
+        inventory.add_overrides(said.take(OVERRIDES_MAX).collect());
         let hours: u64 = saved.hours.iter().map(|(_, count)| u64::from(*count)).sum();
         if hours > HOURS_MAX {
             return Err(LoadInventoryError::Damaged("more hours than are remembered"));

@@ -41,7 +41,7 @@ impl Default for Limits {
 }
 
 /// What a person said about a place; it outweighs everything that is inferred, and stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Force {
     /// The last segment of the prefix is a name.
     Literal,
@@ -50,7 +50,7 @@ pub enum Force {
 }
 
 /// An override by a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Override {
     /// The host; none for all hosts.
     pub host: Option<String>,

@@ -69,7 +69,7 @@ Examples:
   sallyport discover merge day1.state day2.state
 
 Nothing is granted by it, and no gateway need run. Exit code 1 when --fail-on finds something.")]
-    Discover(DiscoverArguments),
+    Discover(Box<DiscoverArguments>),
     /// What the gateway saw beside what is declared: list, show, adopt, ignore
     #[command(subcommand)]
     Inventory(InventoryCommand),

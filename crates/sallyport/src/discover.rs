@@ -19,7 +19,7 @@ mod written;
 use std::path::Path;
 
 use anyhow::Context as _;
-use inventory::{Contract, Exposure, Inventory, Prior, Said, Settings, classify};
+use inventory::{Contract, Exposure, Force, Inventory, Override, Prior, Said, Settings, classify};
 use traffic::FieldMap;
 
 use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
@@ -39,6 +39,8 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
     let fields = FieldMap::default().with(&arguments.fields).context("--fields cannot be used")?;
     let mut contracts = documents::read(&arguments.selection.openapi)?;
     let mut inventory = Inventory::new(Settings::default());
+    // Said now, it comes before what a state says.
+    inventory.add_overrides(overrides(&arguments.selection)?);
     let (mut taken, mut failed) = (Vec::new(), Vec::new());
     for text in &arguments.inputs {
         let input = Input::of(text, arguments.host.as_deref());
@@ -74,6 +76,7 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
 fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> {
     let mut contracts = documents::read(&arguments.selection.openapi)?;
     let mut inventory = Inventory::new(Settings::default());
+    inventory.add_overrides(overrides(&arguments.selection)?);
     for path in &arguments.states {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let state = Inventory::from_bytes(&bytes, Settings::default())
@@ -107,7 +110,7 @@ fn save(path: Option<&Path>, inventory: &Inventory) -> anyhow::Result<()> {
 
 /// What was seen, with the templates of documents as known beforehand. Which host a document is about is told by what was seen
 /// without them.
-fn with_documents(seen: Inventory, contracts: &mut [Contract]) -> Inventory {
+fn with_documents(mut seen: Inventory, contracts: &mut [Contract]) -> Inventory {
     if contracts.is_empty() {
         return seen;
     }
@@ -121,9 +124,25 @@ fn with_documents(seen: Inventory, contracts: &mut [Contract]) -> Inventory {
             path: one.path.clone(),
         }));
     }
-    let mut inventory = Inventory::new(Settings { priors, ..Settings::default() });
-    inventory.merge(seen);
-    inventory
+    seen.set_priors(priors);
+    seen
+}
+
+/// `[HOST]/PATH`, as `--literal` and `--parameter` give it.
+fn overrides(selection: &Selection) -> anyhow::Result<Vec<Override>> {
+    let literal = selection.literal.iter().map(|text| (text, Force::Literal));
+    let parameter = selection.parameter.iter().map(|text| (text, Force::Parameter));
+    let one = |(text, force): (&String, Force)| {
+        let at = text.find('/').filter(|at| at + 1 < text.len()).ok_or_else(|| {
+            crate::UsageError(format!(
+                "`{text}` is no place of a path; write it as /users/{{}}/me or HOST/users/{{}}"
+            ))
+        })?;
+        let (host, prefix) = text.split_at(at);
+        let host = (!host.is_empty()).then(|| host.to_ascii_lowercase());
+        Ok(Override { host, prefix: prefix.to_owned(), force })
+    };
+    literal.chain(parameter).map(one).collect()
 }
 
 /// `HOST=EXPOSURE`, as `--exposure` gives it.

@@ -285,7 +285,7 @@ pub(crate) fn read<'a>(
         },
         route: map.text(object, Part::Route),
         deprecated: answered(object, "deprecation").is_some(),
-        sunset: answered(object, "sunset").and_then(crate::time::http_date),
+        sunset: answered(object, "sunset").and_then(time::http_date),
         ..Exchange::default()
     })
 }

@@ -513,3 +513,36 @@ fn versions_drift_exposure_and_blind_spots_are_told() {
     assert_eq!(misuse.status.code(), Some(2), "{misuse:?}");
     assert!(notes(&misuse).contains("is no exposure of a host"), "{misuse:?}");
 }
+
+#[test]
+fn what_a_person_says_of_a_template_stays_with_the_state() {
+    let folder = Folder::new(root(), "discover-overrides");
+    let text: String = (0..40).map(|number| line(number, &format!("/racks/{number}"), 200)).collect();
+    folder.write("a.log", &text);
+    folder.write("b.log", &line(1, "/racks/7", 200));
+    let paths = |arguments: &[&str]| {
+        let found = discover(&folder, &[arguments, &["--json"]].concat(), b"");
+        assert_eq!(found.status.code(), Some(0), "{found:?}");
+        let text = String::from_utf8(found.stdout).unwrap();
+        let path = |line: &str| {
+            let one: Value = serde_json::from_str(line).unwrap();
+            format!("{} {}", one["path"].as_str().unwrap(), one["count"])
+        };
+        text.lines().map(path).collect::<Vec<String>>()
+    };
+    assert_eq!(paths(&["a.log"]), ["/racks/{rackId} 40"]);
+    assert_eq!(
+        paths(&["a.log", "--literal", "/racks/7", "--save-state", "a.state"]),
+        ["/racks/7 1", "/racks/{rackId} 39"]
+    );
+    assert_eq!(paths(&["b.log", "--save-state", "b.state"]), ["/racks/{rackId} 1"]);
+    for order in [["a.state", "b.state"], ["b.state", "a.state"]] {
+        assert_eq!(paths(&[&["merge"], &order[..]].concat()), ["/racks/7 2", "/racks/{rackId} 39"]);
+    }
+    // Of another host it says nothing, and what is said now comes before what was said.
+    assert_eq!(paths(&["a.log", "--literal", "other.example/racks/7"]), ["/racks/{rackId} 40"]);
+    assert_eq!(paths(&["merge", "a.state", "--parameter", "/racks/7"]), ["/racks/{rackId} 40"]);
+    let misuse = discover(&folder, &["a.log", "--literal", "racks"], b"");
+    assert_eq!(misuse.status.code(), Some(2), "{misuse:?}");
+    assert!(notes(&misuse).contains("is no place of a path"), "{misuse:?}");
+}

@@ -44,6 +44,12 @@ pub(crate) struct Selection {
     /// Whom a host is exposed to, which outweighs what addresses show: internal, partner, public, third-party; `*.HOST` for all below it
     #[arg(long, value_name = "HOST=EXPOSURE")]
     pub(crate) exposure: Vec<String>,
+    /// The last part of this path is a name, whatever it looks like: /users/{}/me; `HOST/path` for one host
+    #[arg(long, value_name = "[HOST]/PATH")]
+    pub(crate) literal: Vec<String>,
+    /// What stands in the place of the last part of this path is a parameter: /users/{}
+    #[arg(long, value_name = "[HOST]/PATH")]
+    pub(crate) parameter: Vec<String>,
     /// Exit with 1 where an operation is one of these: shadow, zombie, orphan
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = ["shadow", "zombie", "orphan"])]
     pub(crate) fail_on: Vec<String>,

@@ -389,6 +389,7 @@ impl Judge<'_> {
             .filter(|number| self.placed.get(*number) == Some(&Some(host.to_owned())))
             .collect();
         match about.as_slice() {
+            _ if self.contracts.is_empty() => "there was no document to compare with".to_owned(),
             [] => "no document is about its host".to_owned(),
             about => format!("not in {}", self.names(about)),
         }

@@ -283,7 +283,10 @@ pub(crate) fn read<'a>(
             (Some(_), false) => Credential::Sent,
             (Some(_), true) => Credential::Verified,
         },
-        route: map.text(object, Part::Route),
+        route: map.text(object, Part::Route).or_else(|| {
+            let (_, path) = object.get("routeKey")?.as_str()?.split_once(' ')?;
+            (path == aimed.path).then_some(path)
+        }),
         deprecated: answered(object, "deprecation").is_some(),
         sunset: answered(object, "sunset").and_then(time::http_date),
         ..Exchange::default()
@@ -327,8 +330,22 @@ fn request<'v>(
         (Some(_), Some(_)) => Err(FaultKind::NoRequest),
         (_, _) => match map.text(object, Part::RequestLine) {
             Some(line) => target::request_line(ascii(line.as_bytes(), encoded)),
-            None => Err(FaultKind::Fields),
+            None => route_key(object),
         },
+    }
+}
+
+/// `GET /pets/{petId}`: all that an HTTP API of AWS tells of a request unless its log is asked for the path.
+fn route_key(object: &Value) -> Result<(&str, Target<'_>), FaultKind> {
+    let key = object.get("routeKey").and_then(Value::as_str).ok_or(FaultKind::Fields)?;
+    match key.split_once(' ') {
+        // What is greedy, or taken where nothing else fits, tells no path.
+        Some((method, path))
+            if target::is_method(method) && path.starts_with('/') && !path.contains("+}") =>
+        {
+            Ok((method, Target { host: None, path, query: None }))
+        }
+        Some(_) | None => Err(FaultKind::NoPath),
     }
 }
 
@@ -497,5 +514,21 @@ mod tests {
         let mut reader = crate::Reader::new(crate::Format::JsonLines);
         let plain = br#"{"method":"GET","path":"/a","status":200}"#;
         assert_eq!(reader.line(plain).unwrap().unwrap().credential, Credential::NotShown);
+    }
+
+    #[test]
+    fn the_route_of_an_api_gateway_is_path_and_template() {
+        let read = |key: &str| {
+            let line = format!(r#"{{"routeKey":"{key}","status":"200","ip":"203.0.113.7"}}"#);
+            let mut reader = crate::Reader::new(crate::Format::JsonLines);
+            reader.line(line.as_bytes()).map(|found| {
+                found.map(|one| (one.method.to_owned(), one.path.to_owned(), one.route.map(str::to_owned)))
+            })
+        };
+        let path = "/pets/{petId}".to_owned();
+        assert_eq!(read("GET /pets/{petId}"), Ok(Some(("GET".to_owned(), path.clone(), Some(path)))));
+        for key in ["$default", "ANY /{proxy+}", "GET", "GET pets", ""] {
+            assert!(read(key).is_err(), "{key}");
+        }
     }
 }

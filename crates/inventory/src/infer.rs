@@ -121,7 +121,7 @@ pub(crate) fn operations(inventory: &Inventory, name: &str, host: &Host) -> Vec<
 
 /// The structure of a host.
 pub(crate) fn structure(inventory: &Inventory, name: &str, host: &Host) -> Structure {
-    let mut soft = soft::SoftPages::find([&host.succeeded, &host.pages]);
+    let mut soft = soft::SoftPages::find([&host.succeeded, &host.pages], &inventory.settings.thresholds);
     let pruned = [soft.prune(&host.succeeded), soft.prune(&host.pages)];
     let [succeeded, pages] = &pruned;
     let seen = [succeeded.as_ref().unwrap_or(&host.succeeded), pages.as_ref().unwrap_or(&host.pages)];

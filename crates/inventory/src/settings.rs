@@ -160,6 +160,10 @@ pub struct Weights {
     pub unlike_below: f64,
     /// A route or a document has a parameter at the place and does not have the segment. Documents lag behind, so a clear name stays one.
     pub told: f64,
+    /// So many siblings of a kind (short codes, words with numbers) are no chance.
+    pub several: usize,
+    /// So many versions of an interface live side by side at most.
+    pub versions_most: usize,
     /// Evidence that values are there at all must reach this before any sibling becomes one.
     pub group: f64,
 }
@@ -209,7 +213,49 @@ impl Default for Weights {
             usual: 0.25,
             unlike_below: 0.05,
             told: -4.5,
+            several: 3,
+            versions_most: 5,
             group: 2.5,
+        }
+    }
+}
+
+/// Counts from which on something is taken for what it looks like, outside of the weighing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Endings behind one id from which on they are a choice of the caller; two are more often two operations.
+    pub endings: usize,
+    /// Distinct versions at one place that may be those of the interface: an entity's are more.
+    pub interface_versions: usize,
+    /// How deep in a path the version of an interface may stand. The deepest known to us is the fifth part.
+    pub version_depth: usize,
+    /// Requests from which on a single one of a version's form is no entity that is seldom called.
+    pub version_calls: u64,
+    /// Distinct names below from which on something of a version's form is one: behind `api` and the like, where it stands alone and is called much,
+    /// and else.
+    pub version_names: [usize; 3],
+    /// Unlike paths that answer a page of one size from which on that page stands for "not found".
+    pub soft_places: usize,
+    /// Distinct first parts among them; interfaces that answer one size do so on alike paths.
+    pub soft_firsts: usize,
+    /// Followers looked at per segment: enough for every interface known to us, and a bound on the work.
+    pub followers: usize,
+    /// Grounds given per operation; the weightiest tell enough.
+    pub reasons: usize,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            endings: 3,
+            interface_versions: 3,
+            version_depth: 4,
+            version_calls: 30,
+            version_names: [1, 2, 5],
+            soft_places: 8,
+            soft_firsts: 6,
+            followers: 80,
+            reasons: 4,
         }
     }
 }
@@ -221,6 +267,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The model.
     pub weights: Weights,
+    /// The counts.
+    pub thresholds: Thresholds,
     /// Said by people.
     pub overrides: Vec<Override>,
     /// Known beforehand.

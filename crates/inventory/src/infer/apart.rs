@@ -6,7 +6,7 @@ use crate::infer::frame::{self, Endings, Taken};
 use crate::infer::weigh::{Grouped, Judged, Named, Seen};
 use crate::infer::{Context, Frame};
 use crate::operation::ValueKind;
-use crate::settings::Force;
+use crate::settings::{Force, Thresholds};
 use crate::token;
 use crate::tree::JOINED;
 use crate::words;
@@ -36,8 +36,12 @@ pub(super) fn take_known<'a>(
 }
 
 /// Segments of which a part is a value.
-pub(super) fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'a>) {
-    take_joined(seen, judged);
+pub(super) fn take_frames<'a>(
+    seen: &mut BTreeMap<&'a str, Seen<'a>>,
+    thresholds: &Thresholds,
+    judged: &mut Judged<'a>,
+) {
+    take_joined(seen, thresholds.endings, judged);
     let mut endings = Endings::default();
     for text in seen.keys() {
         match frame::take(text) {
@@ -69,7 +73,7 @@ pub(super) fn take_frames<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &m
 }
 
 /// Parts that were parted from an id: verbs are names; endings are names unless there are many.
-fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'a>) {
+fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, least: usize, judged: &mut Judged<'a>) {
     let joined: Vec<&'a str> = seen.keys().copied().filter(|text| text.starts_with(JOINED)).collect();
     let dotted = format!("{JOINED}.");
     let endings = joined.iter().filter(|text| text.starts_with(&dotted)).count();
@@ -80,7 +84,7 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'
         if text.get(1..).is_some_and(|tail| tail.starts_with('(')) {
             keys.kinds.push(ValueKind::Text);
             keys.sources.extend(one.sources);
-        } else if endings >= ENDINGS_MIN && text.starts_with(&dotted) {
+        } else if endings >= least && text.starts_with(&dotted) {
             group.kinds.push(ValueKind::Text);
             group.sources.extend(one.sources);
         } else {
@@ -101,17 +105,17 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, judged: &mut Judged<'
     }
 }
 
-/// From so many endings on they are a choice of the caller; two are more often two operations.
-const ENDINGS_MIN: usize = 3;
-
 /// Versions of the interface: few, near the root, with many names below.
 pub(super) fn take_versions<'a>(
     typed: &mut Vec<Seen<'a>>,
     pooled: bool,
     context: &Context<'_>,
+    thresholds: &Thresholds,
     judged: &mut Judged<'a>,
 ) {
-    if pooled || context.below_parameter || context.depth > 4 || typed.len() > 3 || typed.is_empty() {
+    let is_deep = context.depth > thresholds.version_depth;
+    let is_few = (1..=thresholds.interface_versions).contains(&typed.len());
+    if pooled || context.below_parameter || is_deep || !is_few {
         return;
     }
     let version = |one: &Seen<'_>| {
@@ -132,12 +136,14 @@ pub(super) fn take_versions<'a>(
         .map(|kid| &*kid.text)
         .filter(|text| !text.starts_with(JOINED) && (named || words::likeness(text) > 0.0))
         .collect();
-    let only =
-        typed.len() == 1 && typed.iter().all(|one| one.count >= 30) && !words::is_plural(&context.literal);
+    let only = typed.len() == 1
+        && typed.iter().all(|one| one.count >= thresholds.version_calls)
+        && !words::is_plural(&context.literal);
+    let [behind_name, alone, else_where] = thresholds.version_names;
     let enough = match (named, only) {
-        (true, _) => 1,
-        (false, true) => 2,
-        (false, false) => 5,
+        (true, _) => behind_name,
+        (false, true) => alone,
+        (false, false) => else_where,
     };
     if names.len() >= enough {
         for one in typed.drain(..) {

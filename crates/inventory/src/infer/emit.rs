@@ -9,9 +9,6 @@ use crate::operation::{Callers, Operation, Parameter, Reason, StatusCount};
 use crate::tally::Tally;
 use crate::tree::{self, Group, JOINED, Node};
 
-/// Grounds given per operation.
-const REASONS_MAX: usize = 4;
-
 /// The way to a place.
 #[derive(Debug, Clone, Default)]
 struct Way {
@@ -119,7 +116,8 @@ fn operation(
     } else {
         format!("answered with success {} times", tally.count)
     };
-    let mut reasons: Vec<Reason> = reasons.into_iter().take(REASONS_MAX).map(|(_, reason)| reason).collect();
+    let mut reasons: Vec<Reason> =
+        reasons.into_iter().take(inventory.settings.thresholds.reasons).map(|(_, reason)| reason).collect();
     reasons.push(Reason { segment: None, text: seen });
     Operation {
         host: name.into(),

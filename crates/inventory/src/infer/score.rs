@@ -66,11 +66,6 @@ pub(super) fn weigh(
     }
 }
 
-/// From so many of a kind on it is no chance that they are siblings.
-const SEVERAL: usize = 3;
-/// So many versions of an interface live side by side at most.
-const VERSIONS_MAX: usize = 5;
-
 /// What is usual of the segments at a place that something follows.
 #[derive(Debug, Clone, Copy)]
 struct Usual {
@@ -112,7 +107,7 @@ fn lexical(
             "one of several entries of a closed list",
         );
     }
-    if is_short_code(one.text) && codes >= SEVERAL {
+    if is_short_code(one.text) && codes >= weights.several {
         one.add(weights.short_code, "one of several short codes in capitals");
     }
     let form = token::read(one.text);
@@ -120,7 +115,8 @@ fn lexical(
     match form.kind {
         ValueKind::Version => {
             let dotted = one.text.matches('.').count() >= 2;
-            let amount = if alike <= VERSIONS_MAX && !dotted { weights.version } else { weights.versions };
+            let amount =
+                if alike <= weights.versions_most && !dotted { weights.version } else { weights.versions };
             one.add(amount, "a version");
         }
         ValueKind::Locale
@@ -132,7 +128,9 @@ fn lexical(
         {
             one.add(weights.entry, "one of several entries of a closed list");
         }
-        ValueKind::Code if alike >= SEVERAL => one.add(weights.numbered, "one of several words with numbers"),
+        ValueKind::Code if alike >= weights.several => {
+            one.add(weights.numbered, "one of several words with numbers")
+        }
         ValueKind::Code => {
             one.add(if likeness >= 0.5 { 0.0 } else { weights.number }, "a word with a number")
         }

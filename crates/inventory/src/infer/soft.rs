@@ -3,13 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::method::Method;
+use crate::settings::Thresholds;
 use crate::tally::Tally;
 use crate::tree::{self, EndKey, Node};
-
-/// One size for so many unlike paths is a page that stands for "not found"; interfaces that answer one size do so on alike paths.
-const PLACES_MIN: usize = 8;
-/// Distinct first segments among them.
-const FIRSTS_MIN: usize = 6;
 
 /// The sizes of such pages, and where they were answered.
 #[derive(Debug, Default)]
@@ -19,14 +15,16 @@ pub(crate) struct SoftPages {
 }
 
 impl SoftPages {
-    pub(crate) fn find(roots: [&Node; 2]) -> Self {
+    pub(crate) fn find(roots: [&Node; 2], thresholds: &Thresholds) -> Self {
         let mut places: BTreeMap<(bool, u64), (usize, BTreeSet<&str>)> = BTreeMap::new();
         for root in roots {
-            gather(root, None, &mut places);
+            gather(root, None, thresholds.soft_firsts, &mut places);
         }
         let sizes = places
             .into_iter()
-            .filter(|(_, (count, firsts))| *count >= PLACES_MIN && firsts.len() >= FIRSTS_MIN)
+            .filter(|(_, (count, firsts))| {
+                *count >= thresholds.soft_places && firsts.len() >= thresholds.soft_firsts
+            })
             .map(|(size, _)| size)
             .collect();
         Self { sizes, seen: Vec::new() }
@@ -98,23 +96,24 @@ fn signature(key: EndKey, tally: &Tally) -> Option<(bool, u64)> {
 fn gather<'a>(
     node: &'a Node,
     first: Option<&'a str>,
+    firsts: usize,
     places: &mut BTreeMap<(bool, u64), (usize, BTreeSet<&'a str>)>,
 ) {
     for (key, tally) in &node.ends {
         if let Some(signature) = signature(*key, tally) {
             let entry = places.entry(signature).or_default();
             entry.0 = entry.0.saturating_add(1);
-            if entry.1.len() < FIRSTS_MIN {
+            if entry.1.len() < firsts {
                 entry.1.extend(first);
             }
         }
     }
     for group in [&node.words, &node.typed] {
         for kid in &group.kids {
-            gather(&kid.node, first.or(Some(&kid.text)), places);
+            gather(&kid.node, first.or(Some(&kid.text)), firsts, places);
         }
         if let Some(rest) = &group.rest {
-            gather(rest, first, places);
+            gather(rest, first, firsts, places);
         }
     }
 }

@@ -57,9 +57,6 @@ pub(super) struct Seen<'a> {
     pub(super) grounds: Vec<(f64, &'static str)>,
 }
 
-/// Followers looked at per segment.
-const FOLLOWERS_MAX: usize = 80;
-
 pub(super) fn judge<'a>(
     settings: &Settings,
     sources: &[Source<'a>],
@@ -67,7 +64,7 @@ pub(super) fn judge<'a>(
     collection: bool,
     judged: &mut Judged<'a>,
 ) {
-    let mut seen = gather(sources);
+    let mut seen = gather(sources, settings.thresholds.followers);
     let mut values = Grouped::default();
     let rests: Vec<Source<'a>> = sources
         .iter()
@@ -80,13 +77,13 @@ pub(super) fn judge<'a>(
     let typed_rest = sources.iter().any(|source| source.node.typed.rest.is_some());
 
     take_known(&mut seen, context, judged, &mut values);
-    take_frames(&mut seen, judged);
+    take_frames(&mut seen, &settings.thresholds, judged);
     let mut typed: Vec<Seen<'a>> = Vec::new();
     let mut wordlike: Vec<Seen<'a>> = Vec::new();
     for (_, one) in seen {
         if token::read(one.text).strength == Strength::Strong { typed.push(one) } else { wordlike.push(one) }
     }
-    take_versions(&mut typed, typed_rest, context, judged);
+    take_versions(&mut typed, typed_rest, context, &settings.thresholds, judged);
     let known = known_parameter(context);
     let evident = word_rest || known != KnownParameter::No || !values.sources.is_empty();
     let distinct = typed.len();
@@ -152,7 +149,7 @@ fn known_parameter(context: &Context<'_>) -> KnownParameter {
     known
 }
 
-fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
+fn gather<'a>(sources: &[Source<'a>], most: usize) -> BTreeMap<&'a str, Seen<'a>> {
     let mut seen: BTreeMap<&'a str, Seen<'a>> = BTreeMap::new();
     for source in sources {
         for group in [&source.node.words, &source.node.typed] {
@@ -180,17 +177,17 @@ fn gather<'a>(sources: &[Source<'a>]) -> BTreeMap<&'a str, Seen<'a>> {
                     one.methods |= key.method.bit();
                 }
                 one.sources.push(source.kid(&kid.text, &kid.node));
-                follow(&kid.node, 1, &mut one.follows);
+                follow(&kid.node, 1, most, &mut one.follows);
             }
         }
     }
     seen
 }
 
-fn follow<'a>(node: &'a Node, step: u8, follows: &mut BTreeSet<(u8, &'a str)>) {
+fn follow<'a>(node: &'a Node, step: u8, most: usize, follows: &mut BTreeSet<(u8, &'a str)>) {
     for group in [&node.words, &node.typed] {
         for kid in &group.kids {
-            if follows.len() >= FOLLOWERS_MAX {
+            if follows.len() >= most {
                 return;
             }
             let name = words::likeness(&kid.text) > 0.0 || words::choice(&kid.text).is_some();
@@ -198,13 +195,13 @@ fn follow<'a>(node: &'a Node, step: u8, follows: &mut BTreeSet<(u8, &'a str)>) {
                 follows.insert((step, &kid.text));
             }
             if step == 1 {
-                follow(&kid.node, 2, follows);
+                follow(&kid.node, 2, most, follows);
             }
         }
         if let Some(rest) = &group.rest
             && step == 1
         {
-            follow(rest, 2, follows);
+            follow(rest, 2, most, follows);
         }
     }
 }

@@ -13,13 +13,18 @@ fn small() -> Settings {
 fn feed(settings: Settings, paths: &[(String, u16)]) -> Inventory {
     let mut inventory = Inventory::new(settings);
     for (path, status) in paths {
+        // A query and a body that come of the path, more distinct ones than are kept.
+        let query = format!("{}=1&page={status}", path.replace('/', "-"));
+        let body = format!("{{\"{}\": {{\"email\": \"a@b.example\"}}}}", path.replace('/', "-"));
         inventory.observe(&Exchange {
             host: Some("a.test"),
             method: "GET",
             path,
+            query: Some(&query),
             status: Some(*status),
             client: Some(path.get(..2).unwrap_or("x")),
-            at: Some(i64::try_from(path.len()).unwrap()),
+            at: Some(i64::try_from(path.len()).unwrap() * 7_000_000),
+            response_body: Some(traffic::Body { media_type: "application/json", text: &body }),
             ..Exchange::default()
         });
     }

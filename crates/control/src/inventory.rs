@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use catalog::{Api, Catalog, Hosts, Lifecycle};
 use inventory::{
-    Contract, Declared, HostSummary, Kept, Live, Prior, Settings, State, Stated, canonical, classify,
+    Contract, Declared, Exposure, HostSummary, Kept, Live, Prior, Settings, State, Stated, canonical,
+    classify,
 };
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ pub struct FoundView {
     pub state: &'static str,
     /// Why it has this state.
     pub why: String,
+    /// As the API's declaration says; `unknown` where no API serves it.
+    pub exposure: &'static str,
     pub count: u64,
     pub succeeded: u64,
     pub first_seen: Option<String>,
@@ -183,7 +186,18 @@ impl Control {
         let snapshot = self.live().load();
         let stated = self.stated(snapshot.catalog());
         let ignored = self.watched().ignored.clone();
-        let views = stated.iter().map(|one| view(one, snapshot.catalog(), &ignored));
+        let exposures: BTreeMap<String, &'static str> = match self.state().repository() {
+            Ok(repository) => {
+                repository.apis.iter().map(|api| (api.name.to_string(), api.exposure.as_str())).collect()
+            }
+            // Without a revision in force there is no API either.
+            Err(_) => BTreeMap::new(),
+        };
+        let exposed = |found: FoundView| match exposures.get(&found.api) {
+            Some(exposure) => FoundView { exposure, ..found },
+            None => found,
+        };
+        let views = stated.iter().map(|one| exposed(view(one, snapshot.catalog(), &ignored)));
         Ok(views.filter(|view| order.wants(view)).collect())
     }
 
@@ -395,6 +409,7 @@ fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
         path: one.path.clone(),
         state: one.state.as_str(),
         why: one.why.clone(),
+        exposure: Exposure::Unknown.as_str(),
         count: seen.map_or(0, |seen| seen.count),
         succeeded: seen.map_or(0, |seen| seen.succeeded),
         first_seen: seen.and_then(|seen| seen.first_seen).map(moment),

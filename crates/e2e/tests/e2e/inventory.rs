@@ -65,6 +65,7 @@ fn what_is_called_is_found_and_survives_a_restart_and_a_kill_loses_a_minute_at_m
     until("the inventory has them", || (listed(&world, &[]) == SEEN).then_some(()));
     let notes = world.cli().run(&["inventory", "show", "GET /orders/{any}/notes"]).line();
     assert_eq!(notes["auth"], "verified only", "{notes}");
+    assert_eq!((&notes["exposure"], &notes["why"]), (&Value::from("partner"), &Value::from("not in orders")));
     assert_eq!(notes["caller_names"], serde_json::json!(["reader"]));
     assert_eq!(notes["content_types"], serde_json::json!(["text/plain"]), "{notes}");
     let info = world.cli().run(&["inventory", "show", "GET /public/info"]).line();

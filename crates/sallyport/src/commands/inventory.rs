@@ -150,7 +150,7 @@ fn describe(row: &Value) -> String {
         .map(|statuses| statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect())
         .unwrap_or_default();
     let mut lines = format!(
-        "operation   {} {}{}\nstate       {}: {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nsure        {}",
+        "operation   {} {}{}\nstate       {}: {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nexposure    {}\nsure        {}",
         text(row, "method"),
         text(row, "host"),
         text(row, "path"),
@@ -166,6 +166,7 @@ fn describe(row: &Value) -> String {
         statuses.join(", "),
         list(row, "content_types", ", "),
         text(row, "auth"),
+        text(row, "exposure"),
         text(row, "confidence"),
     );
     for reason in items(row, "reasons") {

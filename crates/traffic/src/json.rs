@@ -301,10 +301,16 @@ fn answered<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
 }
 
 /// What all fields of a request show of a credential, where a log has them all, as Caddy's does: their values may be blotted out, their
-/// names are there.
+/// names are there. The certificate of a client is one too; a log of these fields tells its serial number, whatever its name.
 fn by_fields(object: &Value, query: Option<&str>) -> Credential {
-    let fields = object.get("request").and_then(|request| request.get("headers"));
-    let Some(fields) = fields.and_then(Value::as_object) else { return Credential::NotShown };
+    let Some(request) = object.get("request") else { return Credential::NotShown };
+    let Some(fields) = request.get("headers").and_then(Value::as_object) else {
+        return Credential::NotShown;
+    };
+    let certified = |name| request.get("tls").is_some_and(|tls| tls.get(name).is_some());
+    if certified("client_serial") || certified("client_common_name") {
+        return Credential::Sent;
+    }
     let mut names = fields.keys();
     if names.any(|name| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))) {
         return Credential::Sent;
@@ -508,6 +514,15 @@ mod tests {
             (r#""Accept":["b"]"#, "/a?api_key=1", Credential::NotShown),
         ] {
             let line = line(headers, uri);
+            let mut reader = crate::Reader::new(crate::Format::JsonLines);
+            assert_eq!(reader.line(line.as_bytes()).unwrap().unwrap().credential, expected, "{line}");
+        }
+        for (tls, expected) in [
+            (r#"{"version":772,"server_name":"h.example"}"#, Credential::Absent),
+            (r#"{"version":772,"client_common_name":"","client_serial":"4711"}"#, Credential::Sent),
+            (r#"{"client_common_name":"checkout"}"#, Credential::Sent),
+        ] {
+            let line = line("", "/a").replacen("\"headers\"", &format!("\"tls\":{tls},\"headers\""), 1);
             let mut reader = crate::Reader::new(crate::Format::JsonLines);
             assert_eq!(reader.line(line.as_bytes()).unwrap().unwrap().credential, expected, "{line}");
         }

@@ -7,7 +7,7 @@ use catalog::{ReadDocumentError, read_document};
 use config::edit::{NewOperation, add_operation};
 use inventory::openapi::{self, Style};
 use inventory::{State, Stated};
-use model::{Method, Timestamp};
+use model::Method;
 use policy::{PolicySummary, ValidationCache};
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::actor::{Actor, Needs};
 use crate::apis::find;
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
-use crate::inventory::{FoundView, InventoryOrder, api_of, below};
+use crate::inventory::{FoundView, InventoryOrder, api_of, below, moment};
 use crate::publish::Rebuild;
 use crate::{Control, ControlError, chain};
 
@@ -207,8 +207,4 @@ fn added(before: &str, after: &str) -> Vec<String> {
 
 fn skeleton(name: &str) -> String {
     format!("openapi: 3.1.0\ninfo:\n  title: {name}\n  version: \"0.0.0\"\npaths: {{}}\n")
-}
-
-fn moment(millis: i64) -> String {
-    Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
 }

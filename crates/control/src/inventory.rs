@@ -293,8 +293,7 @@ impl Control {
         let hosts = watched.live.hosts();
         drop(watched);
         let contracts = contracts(catalog, &hosts);
-        let now = self.now().as_micros() / 1_000;
-        let stated = classify(operations, &contracts, Some(now));
+        let stated = classify(operations, &contracts, Some(millis(self.now())));
         one_orphan_per_api(stated, catalog)
     }
 }
@@ -400,7 +399,6 @@ fn one_orphan_per_api(stated: Vec<Stated>, catalog: &Catalog) -> Vec<Stated> {
 
 fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
     let seen = one.seen.as_ref();
-    let moment = |millis: i64| Timestamp::from_micros(millis.saturating_mul(1_000)).to_string();
     let ignored = ignored.iter().find(|known| known.is(&one.host, &one.method, &one.path));
     FoundView {
         api: api_of(catalog, &one.host, &one.path).map(|api| api.name.to_string()).unwrap_or_default(),
@@ -422,18 +420,16 @@ fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
             .map(|seen| seen.statuses.iter().map(|one| (one.status.to_string(), one.count)).collect())
             .unwrap_or_default(),
         content_types: seen.map(|seen| seen.content_types.clone()).unwrap_or_default(),
-        auth: seen.map_or("not tested", auth),
+        auth: seen.map_or("not tested", inventory::Operation::auth),
         ignored: ignored.cloned(),
     }
 }
 
-/// What traffic proves of credentials.
-fn auth(seen: &inventory::Operation) -> &'static str {
-    if 0 < seen.open_successes {
-        "open"
-    } else if 0 < seen.verified_successes && seen.untold_successes == 0 {
-        "verified only"
-    } else {
-        "not tested"
-    }
+/// A moment of the inventory, which counts milliseconds, as it is shown.
+pub(crate) fn moment(millis: i64) -> String {
+    Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
+}
+
+const fn millis(at: Timestamp) -> i64 {
+    at.as_micros() / 1_000
 }

@@ -275,3 +275,17 @@ pub struct Operation {
     /// Classes of data in bodies, ascending. Empty where no body was seen, too.
     pub data: Vec<DataField>,
 }
+
+impl Operation {
+    /// What traffic proves of credentials, never what the presence of a field suggests: `open`, `verified only` or `not tested`.
+    #[must_use]
+    pub const fn auth(&self) -> &'static str {
+        if 0 < self.open_successes {
+            "open"
+        } else if 0 < self.verified_successes && self.untold_successes == 0 {
+            "verified only"
+        } else {
+            "not tested"
+        }
+    }
+}

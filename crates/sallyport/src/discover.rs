@@ -26,7 +26,9 @@ use crate::cli::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArgume
 use crate::commands::Verdict;
 use crate::output::Output;
 use feed::{Input, Taken, Wanted};
+
 pub(crate) use found::operations;
+pub(crate) use report::moment;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Result<Verdict> {

@@ -8,12 +8,13 @@ use control::files;
 use control::init::{ApiOrder, Begin, SeenApi, repository_files, seen_files};
 use inventory::Stated;
 use inventory::openapi::{Style, document};
-use model::{ApiName, TeamName, Timestamp};
+use model::{ApiName, TeamName};
 
 use super::Verdict;
 use super::files::read_document;
 use crate::UsageError;
 use crate::cli::InitArguments;
+use crate::discover::moment;
 use crate::output::{Format, Output, printable};
 use crate::system;
 
@@ -177,10 +178,6 @@ fn distinct(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let free = (1..).map(with).find(|name| !taken.contains(name)).unwrap_or_default();
     taken.insert(free.clone());
     free
-}
-
-fn moment(millis: i64) -> String {
-    Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
 }
 
 /// The document's title or the folder's name, as a name.

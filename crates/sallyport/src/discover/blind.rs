@@ -6,7 +6,7 @@ use inventory::{HostSummary, Operation, Stated};
 
 use super::feed::Taken;
 use super::page::shown::{grouped, share};
-use super::report::{Compared, auth, moment};
+use super::report::{Compared, moment};
 
 /// Gaps and hosts that are named.
 const NAMED_MAX: usize = 5;
@@ -50,7 +50,7 @@ fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
 }
 
 fn credentials(blind: &Blind<'_>, found: &mut Vec<String>) {
-    let (untested, all) = (seen(blind).filter(|one| auth(one) == "not tested").count(), seen(blind).count());
+    let (untested, all) = (seen(blind).filter(|one| one.auth() == "not tested").count(), seen(blind).count());
     if untested != 0 {
         found.push(format!(
             "Not tested for credentials: {untested} of {all} operations. The source does not tell of every call whether it carried one that was verified; the gateway's own traffic does."

@@ -21,7 +21,6 @@ use super::report::Compared;
 use crate::output::Output;
 use rows::{Form, Row};
 use shown::{Part, Shown, grouped, minute, period};
-
 use surroundings::{HostRow, InputRow, NoiseRow};
 
 /// Operations on a page. Above, browsers need seconds; what is left out is told, and is last in the order of attention.

@@ -75,7 +75,7 @@ fn row(one: &Stated, compared: Compared, only: Option<&str>) -> Vec<String> {
         Some(seen) => cells.extend([
             seen.count.to_string(),
             seen.callers.estimate.to_string(),
-            match auth(seen) {
+            match seen.auth() {
                 "not tested" => String::new(),
                 told => told.trim_end_matches(" only").to_owned(),
             },
@@ -128,7 +128,7 @@ fn object(one: &Stated) -> Value {
                 },
                 "statuses": statuses,
                 "content_types": seen.content_types,
-                "auth": auth(seen),
+                "auth": seen.auth(),
                 "data": data(seen),
             })
         }
@@ -145,18 +145,8 @@ fn data(seen: &inventory::Operation) -> Vec<Value> {
     seen.data.iter().map(field).collect()
 }
 
-/// What traffic proves of credentials; never what the presence of a field suggests.
-pub(super) fn auth(seen: &inventory::Operation) -> &'static str {
-    if 0 < seen.open_successes {
-        "open"
-    } else if 0 < seen.verified_successes && seen.untold_successes == 0 {
-        "verified only"
-    } else {
-        "not tested"
-    }
-}
-
-pub(super) fn moment(millis: i64) -> String {
+/// A moment of the inventory, which counts milliseconds, as it is shown.
+pub(crate) fn moment(millis: i64) -> String {
     Timestamp::from_micros(millis.saturating_mul(1_000)).to_string()
 }
 

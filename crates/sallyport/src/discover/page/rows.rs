@@ -3,7 +3,7 @@
 use inventory::{DataField, Drift, Operation, Stated};
 
 use super::super::attention::{Concern, concerns, state};
-use super::super::report::{Compared, auth};
+use super::super::report::Compared;
 use super::shown::{Part, Shown, grouped, minute};
 
 /// Examples, callers and reasons that are shown of an operation: enough to judge it, and few enough for a page of thousands.
@@ -69,7 +69,7 @@ impl Row {
             host_index: hosts.iter().position(|host| *host == one.host).unwrap_or_default(),
             calls: grouped(seen.map_or(0, |seen| seen.count)),
             callers: callers(seen.map_or(0, |seen| seen.callers.estimate)),
-            auth: seen.map_or("", auth),
+            auth: seen.map_or("", Operation::auth),
             last_seen: seen
                 .and_then(|seen| seen.last_seen)
                 .and_then(|last| minute(last).get(..10).map(str::to_owned))

@@ -258,10 +258,12 @@ impl Control {
 
     /// Forgets the name of an erased application, in memory and on disk.
     pub(crate) fn forget_caller(&self, name: &str) -> Result<(), ControlError> {
+        let now = self.now();
+        let snapshot = self.live().load();
         let mut watched = self.watched();
-        watched.live.forget_caller(name);
+        watched.live.forget_caller(name, millis(now), &priors(snapshot.catalog()));
         watched.since_saved = watched.since_saved.saturating_add(1);
-        watched.save(self.live().load().catalog(), self.now())
+        watched.save(snapshot.catalog(), now)
     }
 
     /// Writes down what was seen, once a minute.

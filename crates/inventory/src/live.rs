@@ -4,7 +4,7 @@
 //! are inferred from. What may be kept beyond that is a [`Kept`]: templates with their evidence, and no value of any path.
 
 use hashbrown::HashMap;
-use traffic::Alike;
+use traffic::{Alike, Exchange};
 
 use crate::inventory::{HostSummary, Inventory};
 use crate::kept::{Kept, join};
@@ -18,6 +18,8 @@ use crate::tally::{Tally, least};
 /// Declared operations that are told apart, by host. Where an API serves any host, the host is the caller's to choose; without a
 /// success none is added.
 const DECLARED_MAX: usize = 50_000;
+/// Forgotten callers whose calls may still be under way, the latest. A call is under way for seconds.
+const FORGOTTEN_MAX: usize = 1_000;
 
 /// An inventory that is fed while it is read.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Live {
     declared: HashMap<Key, Counted>,
     /// Failed calls to declared operations that never succeeded, and calls that there was no room for.
     uncounted: u64,
+    /// Callers that were forgotten, by hash, with the millisecond since 1970 up to which nothing may be told of them.
+    forgotten: HashMap<u64, i64>,
 }
 
 /// A declared operation on a host.
@@ -77,13 +81,22 @@ impl Live {
     /// Goes on from what was kept.
     #[must_use]
     pub fn new(before: Kept, settings: Settings) -> Self {
-        Self { before, found: Inventory::new(settings), declared: HashMap::new(), uncounted: 0 }
+        let (found, declared, forgotten) = (Inventory::new(settings), HashMap::new(), HashMap::new());
+        Self { before, found, declared, uncounted: 0, forgotten }
     }
 
     /// Counts exchanges. Where [`Exchange::route`] is given, it is the declared template and nothing is inferred from the path.
     ///
     /// [`Exchange::route`]: traffic::Exchange::route
     pub fn observe(&mut self, alike: &Alike<'_>) {
+        if self.is_forgotten(alike) {
+            let first = Exchange { caller: None, client: None, ..alike.first };
+            return self.count(&Alike { first, ..*alike });
+        }
+        self.count(alike);
+    }
+
+    fn count(&mut self, alike: &Alike<'_>) {
         let exchange = &alike.first;
         let (Some(template), Some(method)) = (exchange.route, Method::parse(exchange.method)) else {
             (0..alike.count).for_each(|_| self.found.observe(exchange));
@@ -140,10 +153,29 @@ impl Live {
         crate::kept::join_hosts(hosts)
     }
 
-    /// Forgets the name of a caller. That somebody called stays counted.
-    pub fn forget_caller(&mut self, name: &str) {
-        self.found.callers.remove(sketch::hash(name.as_bytes()));
+    /// Forgets who called, of calls up to a moment in milliseconds since 1970, those included that are counted later. That somebody
+    /// called stays counted. Everything goes on as after a restart, since what is in memory tells callers apart by their names.
+    pub fn forget_caller(&mut self, name: &str, until: i64, declared: &[Prior]) {
+        self.before = self.kept(declared);
         self.before.forget_caller(name);
+        self.found = Inventory::new(self.found.settings.clone());
+        self.declared.clear();
+        if FORGOTTEN_MAX <= self.forgotten.len()
+            && let Some(first) = self.forgotten.iter().min_by_key(|(_, until)| **until)
+        {
+            let hash = *first.0;
+            self.forgotten.remove(&hash);
+        }
+        self.forgotten.insert(sketch::hash(name.as_bytes()), until);
+    }
+
+    /// Whether nothing may be told of who made these calls.
+    fn is_forgotten(&self, alike: &Alike<'_>) -> bool {
+        if self.forgotten.is_empty() {
+            return false;
+        }
+        let until = alike.first.caller.and_then(|name| self.forgotten.get(&sketch::hash(name.as_bytes())));
+        until.is_some_and(|until| alike.until.is_none_or(|last| last <= *until))
     }
 
     /// What may be written down: operations without any value that was seen.

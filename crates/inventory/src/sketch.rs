@@ -86,10 +86,6 @@ impl<V> LeastMap<V> {
         }
     }
 
-    pub(crate) fn remove(&mut self, hash: u64) {
-        self.entries.retain(|entry| entry.0 != hash);
-    }
-
     pub(crate) fn find(&self, hash: u64) -> Option<&V> {
         let place = self.entries.binary_search_by(|entry| entry.0.cmp(&hash)).ok()?;
         self.entries.get(place).map(|entry| &entry.1)

@@ -107,7 +107,15 @@ fn an_erased_application_is_no_longer_named() {
     assert!(named(&world));
     world.restart();
     assert!(named(&world));
+    // These are still with the worker when the name is erased.
+    for target in ["GET /orders/7", "GET /orders/7/notes"] {
+        assert_eq!(world.call(target).key(&world.keys.reader).send().status, 200);
+    }
     world.cli().run(&["audit", "erase", "--subject", "app:reader", "--reason", "asked for"]);
+    assert!(!named(&world));
+    assert!(!world.place.read(".state/inventory.json").contains("\"reader\""));
+    world.stop();
+    assert_eq!(listed(&world, &[]), ["documented GET /orders/{id} 1/1", "shadow GET /orders/{id}/notes 6/6"]);
     assert!(!named(&world));
     assert!(!world.place.read(".state/inventory.json").contains("\"reader\""));
 }

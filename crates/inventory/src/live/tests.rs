@@ -110,17 +110,59 @@ fn what_was_taken_for_a_name_joins_the_template_that_later_traffic_shows() {
     assert_eq!(found(&mut again).len(), 1, "{:?}", found(&mut again));
 }
 
+/// Everything that the inventory shows and keeps, as text.
+fn all_of(live: &mut Live) -> String {
+    let kept = String::from_utf8(live.kept(&[]).to_bytes()).unwrap();
+    format!("{:?}{kept}", live.operations(&[]))
+}
+
+const AT: i64 = 1_700_000_000_000;
+
 #[test]
 fn a_caller_can_be_forgotten() {
     let mut live = live(Kept::default());
     live.observe(&Alike::one(call("GET", "/orders", 200)));
     let mut again = restart(&mut live);
     again.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
-    assert!(String::from_utf8(again.kept(&[]).to_bytes()).unwrap().contains("checkout"));
-    again.forget_caller("checkout");
-    let kept = again.kept(&[]);
-    assert!(!String::from_utf8(kept.to_bytes()).unwrap().contains("checkout"));
-    assert!(kept.operations().iter().all(|one| one.callers.estimate == 1));
+    assert!(all_of(&mut again).contains("checkout"));
+    again.forget_caller("checkout", AT, &[]);
+    assert!(!all_of(&mut again).contains("checkout"));
+    assert_eq!(found(&mut again), ["GET /carts 1/1", "GET /orders 1/1"]);
+    assert!(again.operations(&[]).iter().all(|one| one.callers.estimate == 1));
+}
+
+#[test]
+fn calls_from_before_that_are_counted_late_do_not_bring_a_forgotten_caller_back() {
+    let mut live = live(Kept::default());
+    live.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
+    live.forget_caller("checkout", AT + 1, &[]);
+    let declared = Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) };
+    for late in [declared, call("GET", "/orders", 200), Exchange { at: None, ..declared }] {
+        live.observe(&Alike::one(late));
+        live.observe(&Alike { until: late.at.map(|at| at + 1), count: 2, ..Alike::one(late) });
+    }
+    assert!(!all_of(&mut live).contains("checkout"), "{}", all_of(&mut live));
+    assert_eq!(found(&mut live), ["GET /carts 7/7", "GET /orders 3/3"]);
+    // Another's calls, and its own from afterwards, are told; what it called before stays forgotten.
+    live.observe(&Alike::one(Exchange { caller: Some("web"), ..call("GET", "/orders", 200) }));
+    live.observe(&Alike { until: Some(AT + 2), ..Alike::one(call("GET", "/orders", 200)) });
+    let samples: Vec<Vec<String>> = live.operations(&[]).into_iter().map(|one| one.callers.sample).collect();
+    assert_eq!(samples, [vec![], vec!["checkout".to_owned(), "web".to_owned()]]);
+}
+
+#[test]
+fn the_latest_forgotten_callers_are_remembered() {
+    let mut live = live(Kept::default());
+    let names: Vec<String> = (0..=FORGOTTEN_MAX).map(|number| format!("app-{number}")).collect();
+    for (name, after) in names.iter().zip(0..) {
+        live.forget_caller(name, AT + after, &[]);
+    }
+    assert_eq!(live.forgotten.len(), FORGOTTEN_MAX);
+    let is_told = |name: &str| {
+        !live.is_forgotten(&Alike::one(Exchange { caller: Some(name), ..call("GET", "/a", 200) }))
+    };
+    let told: Vec<&String> = names.iter().filter(|name| is_told(name)).collect();
+    assert_eq!(told, [&names[0]]);
 }
 
 #[test]

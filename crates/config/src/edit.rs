@@ -23,6 +23,8 @@ pub enum EditError {
     TeamExists { name: TeamName },
     #[error("`{field}` cannot be edited where it stands; write it on a line of its own")]
     Layout { field: String },
+    #[error("the lines of the file end in different ways; let each end in LF, or each in CRLF")]
+    LineEnds,
 }
 
 /// Adds a team without members to `teams.yaml`.
@@ -32,7 +34,8 @@ pub fn add_team(text: &str, name: &TeamName) -> Result<String, EditError> {
         return Err(EditError::TeamExists { name: name.clone() });
     }
     let layout = || EditError::Layout { field: "teams".to_owned() };
-    let mut lines = lines_of(text);
+    let mut edited = Lines::of(text).ok_or(EditError::LineEnds)?;
+    let lines = &mut edited.lines;
     let header = line_of_field(text, "teams").ok_or_else(layout)?;
     let line = lines.get(header).ok_or_else(layout)?.clone();
     let added = |indent: usize| format!("{:indent$}{}: {{ members: [] }}", "", quote(name.as_str()));
@@ -54,10 +57,10 @@ pub fn add_team(text: &str, name: &TeamName) -> Result<String, EditError> {
             .map_err(|_| layout())?;
         let first = usize::try_from(first).ok().and_then(|line| lines.get(line.checked_sub(1)?));
         let indent = indent_of(first.ok_or_else(layout)?);
-        let at = end_of_block(&lines, last, indent);
+        let at = end_of_block(lines, last, indent);
         lines.insert(at, added(indent));
     }
-    let edited = text_of(&lines);
+    let edited = edited.text();
     let mut expected = before;
     expected.0.insert(name.clone(), teams::Team { members: std::collections::BTreeSet::new(), line: 0 });
     let after = read_teams(&edited).map_err(|_| layout())?;
@@ -77,7 +80,8 @@ pub fn set_field(text: &str, field: &str, value: &str, after: &str) -> Result<St
         return Err(layout());
     }
     let before = read_node(text)?;
-    let mut lines = lines_of(text);
+    let mut edited = Lines::of(text).ok_or(EditError::LineEnds)?;
+    let lines = &mut edited.lines;
     match line_of_field(text, field) {
         Some(at) => {
             if before_is_long(&before, field) {
@@ -90,11 +94,11 @@ pub fn set_field(text: &str, field: &str, value: &str, after: &str) -> Result<St
             *line = if comment.is_empty() { plain } else { format!("{plain:31} {comment}") };
         }
         None => {
-            let at = line_of_field(text, after).map_or(lines.len(), |line| end_of_block(&lines, line + 1, 0));
+            let at = line_of_field(text, after).map_or(lines.len(), |line| end_of_block(lines, line + 1, 0));
             lines.insert(at, format!("{field}: {value}"));
         }
     }
-    let edited = text_of(&lines);
+    let edited = edited.text();
     let after = read_node(&edited).map_err(|_| layout())?;
     if same_but(&before, &after, field) && says(&after, field, value) { Ok(edited) } else { Err(layout()) }
 }
@@ -187,14 +191,28 @@ fn line_of_field(text: &str, field: &str) -> Option<usize> {
     usize::try_from(line).ok()?.checked_sub(1)
 }
 
-fn lines_of(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+/// The lines of a text, and how each ends.
+struct Lines {
+    lines: Vec<String>,
+    ending: &'static str,
 }
 
-fn text_of(lines: &[String]) -> String {
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text
+impl Lines {
+    /// None where lines end in different ways.
+    fn of(text: &str) -> Option<Self> {
+        let (all, long) = (text.matches(['\r', '\n']).count(), text.matches("\r\n").count());
+        let ending = match long {
+            0 if !text.contains('\r') => "\n",
+            1.. if all == 2 * long => "\r\n",
+            _ => return None,
+        };
+        Some(Self { lines: text.lines().map(str::to_owned).collect(), ending })
+    }
+
+    /// The text, whose last line now ends as the others do.
+    fn text(&self) -> String {
+        self.lines.iter().flat_map(|line| [line.as_str(), self.ending]).collect()
+    }
 }
 
 fn indent_of(line: &str) -> usize {

@@ -42,4 +42,7 @@ pub fn edit(bytes: &[u8]) {
         drop(crate::edit::add_team(&text, &name));
     }
     drop(crate::edit::set_field(&text, "mode", "enforce", "owner"));
+    let yaml = |indent: usize| format!("{:indent$}responses: {{}}\n", "");
+    let new = crate::edit::NewOperation { path: "/a", method: "get", yaml: &yaml, json: "{}" };
+    drop(crate::edit::add_operation(&text, &new));
 }

@@ -144,7 +144,7 @@ fn change(before: &Checked, found: &FoundView, stated: &Stated) -> Result<(Strin
             ),
         )
     };
-    let after = add_operation(&text, &new).ok_or_else(|| by_hand("it is not laid out in blocks"))?;
+    let after = add_operation(&text, &new).ok_or_else(|| by_hand("it is not laid out in blocks, or its lines end in different ways"))?;
     let read = |text: &str| {
         read_document(text.as_bytes()).map_err(|error: ReadDocumentError| by_hand(&chain(&error)))
     };

@@ -3,7 +3,7 @@
 //! The text is edited, not written anew, so that the change is as small to review as it is. Whether the document now says what was
 //! asked for is for the caller to read back.
 
-use super::{end_of_block, indent_of, lines_of, text_of};
+use super::{Lines, end_of_block, indent_of};
 
 /// An operation for a document, written in both ways.
 #[derive(Clone, Copy)]
@@ -27,19 +27,26 @@ impl std::fmt::Debug for NewOperation<'_> {
 /// The document with one operation more. None where it is written in a way that this cannot follow.
 #[must_use]
 pub fn add_operation(text: &str, new: &NewOperation<'_>) -> Option<String> {
-    if text.trim_start().starts_with('{') { in_json(text, new) } else { in_yaml(text, new) }
+    let mut edited = Lines::of(text)?;
+    if text.trim_start().starts_with('{') {
+        return in_json(text, new, edited.ending);
+    }
+    in_yaml(&mut edited.lines, new)?;
+    Some(edited.text())
 }
 
-fn in_yaml(text: &str, new: &NewOperation<'_>) -> Option<String> {
-    let mut lines = lines_of(text);
+fn in_yaml(lines: &mut Vec<String>, new: &NewOperation<'_>) -> Option<()> {
     let header = lines.iter().position(|line| key_of(line, 0).is_some_and(|(key, _)| key == "paths"))?;
     let (_, rest) = key_of(lines.get(header)?, 0)?;
     match rest {
         "" => {}
-        "{}" => *lines.get_mut(header)? = "paths:".to_owned(),
+        "{}" => {
+            let line = lines.get_mut(header)?;
+            *line = line.replacen(" {}", "", 1);
+        }
         _ => return None,
     }
-    let end = end_of_block(&lines, header + 1, 0);
+    let end = end_of_block(lines, header + 1, 0);
     let first = lines.get(header + 1..end)?.iter().find(|line| !is_blank(line));
     let indent = first.map_or(2, |line| indent_of(line));
     let known = (header + 1..end).find(|&place| {
@@ -57,11 +64,11 @@ fn in_yaml(text: &str, new: &NewOperation<'_>) -> Option<String> {
             let step = if indent == 0 { 2 } else { indent };
             let mut added = vec![format!("{:indent$}{}:", "", quoted(new.path))];
             added.extend(method_lines(new, indent + step, step));
-            (after_last(&lines, header, end), added)
+            (after_last(lines, header, end), added)
         }
     };
     lines.splice(at..at, added);
-    Some(text_of(&lines))
+    Some(())
 }
 
 fn method_lines(new: &NewOperation<'_>, indent: usize, step: usize) -> Vec<String> {
@@ -107,7 +114,7 @@ fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', "''"))
 }
 
-fn in_json(text: &str, new: &NewOperation<'_>) -> Option<String> {
+fn in_json(text: &str, new: &NewOperation<'_>, ending: &str) -> Option<String> {
     let root = Object::at(text, text.find('{')?)?;
     let paths = root.value("paths")?;
     let paths = Object::at(text, paths)?;
@@ -119,7 +126,8 @@ fn in_json(text: &str, new: &NewOperation<'_>) -> Option<String> {
     };
     let end = if object.members.is_empty() { "\n  " } else { "," };
     let (before, after) = text.split_at_checked(object.start + 1)?;
-    Some(format!("{before}{member}{end}{after}"))
+    let added = format!("{member}{end}").replace('\n', ending);
+    Some(format!("{before}{added}{after}"))
 }
 
 /// Lines after the first, behind so many spaces.
@@ -267,6 +275,25 @@ components: {}
             "{\"paths\": {",
         ] {
             assert_eq!(added(text, "/a", "post"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_and_line_ends_stay() {
+        for (text, expected) in [
+            ("paths: {} # none yet\n", "paths: # none yet\n  /a:\n    get:\n      responses: {}\n"),
+            ("'paths': {}\n", "'paths':\n  /a:\n    get:\n      responses: {}\n"),
+            ("paths:\r\n", "paths:\r\n  /a:\r\n    get:\r\n      responses: {}\r\n"),
+            (
+                "{\"paths\":{}}\r\n",
+                "{\"paths\":{\r\n    \"/a\": {\r\n      \"get\": {\r\n        \"responses\": {}\r\n      }\r\n    }\r\n  }}\r\n",
+            ),
+        ] {
+            assert_eq!(added(text, "/a", "get").as_deref(), Some(expected), "{text}");
+        }
+        // Lines that end in different ways are for a person.
+        for text in ["a: b\r\npaths:\n", "a: b\rpaths:\r\n", "a: b\r\rpaths: {}\n", "paths: {}\r"] {
+            assert_eq!(added(text, "/a", "get"), None, "{text:?}");
         }
     }
 

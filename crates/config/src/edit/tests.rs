@@ -34,6 +34,17 @@ fn adds_the_first_team() {
 }
 
 #[test]
+fn lines_end_as_they_did() {
+    let edited = team("version: 1\r\nteams: {}\r\n").unwrap();
+    assert_eq!(edited, "version: 1\r\nteams:\r\n  'new': { members: [] }\r\n");
+    let edited = set_field("mode: observe\r\nowner: a\r\n", "mode", "enforce", "owner").unwrap();
+    assert_eq!(edited, "mode: enforce\r\nowner: a\r\n");
+    assert!(matches!(team("version: 1\r\nteams: {}\n"), Err(EditError::LineEnds)));
+    let mixed = set_field("mode: observe\r\nowner: a\n", "mode", "enforce", "owner");
+    assert!(matches!(mixed, Err(EditError::LineEnds)));
+}
+
+#[test]
 fn adds_a_team_before_a_field_that_follows() {
     let edited = team("teams:\n  a:\n    members:\n      - ada\nversion: 1").unwrap();
     assert_eq!(edited, "teams:\n  a:\n    members:\n      - ada\n  'new': { members: [] }\nversion: 1\n");
@@ -53,6 +64,7 @@ fn refuses_what_it_cannot_edit_safely() {
         let found = match team(text) {
             Ok(edited) => panic!("{text:?} became {edited:?}"),
             Err(EditError::Layout { .. }) => "layout",
+            Err(EditError::LineEnds) => "line ends",
             Err(EditError::TeamExists { .. }) => "exists",
             Err(EditError::Faulty { .. }) => "faulty",
         };

@@ -6,6 +6,7 @@ mod exposure;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::{DataField, Operation};
+use crate::tree;
 
 pub use drift::Drift;
 pub use exposure::{Exposure, Said, exposure};
@@ -100,18 +101,32 @@ impl Stated {
     }
 }
 
-/// A template up to the names in its braces, which two writers of the same one choose differently.
+/// A template up to the names in its braces, and to what of it is percent-encoded, which two writers of the same one choose
+/// differently.
 #[must_use]
 pub fn canonical(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
+        push_encoded(&mut text, before);
         text.push_str("{}");
         rest = after.split_once('}').map_or("", |(_, rest)| rest);
     }
-    text.push_str(rest);
+    push_encoded(&mut text, rest);
     text
+}
+
+/// Adds literal parts of a path as a request would most plainly write them.
+fn push_encoded(text: &mut String, parts: &str) {
+    if parts.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
+        return text.push_str(parts);
+    }
+    for (place, part) in parts.split('/').enumerate() {
+        if 0 < place {
+            text.push('/');
+        }
+        text.push_str(&tree::encode(&tree::decode(part)));
+    }
 }
 
 /// Below this, an operation whose template fits a declared one is taken for calls to that: `/tools/mt/{from}` beside a declared

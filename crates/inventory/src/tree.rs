@@ -303,7 +303,7 @@ fn cut(mut text: String, bytes: usize) -> String {
 }
 
 /// Undoes percent-encoding. A segment whose bytes are no text, or hold a slash or a control, stays as it is.
-fn decode(segment: &str) -> String {
+pub(crate) fn decode(segment: &str) -> String {
     if !segment.contains('%') {
         return segment.into();
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use catalog::OperationDeclaration;
-use inventory::{Operation, Stated};
+use inventory::{Operation, Stated, canonical};
 use model::{ApiName, ApplicationName, Method, TeamName, Timestamp, VerbClass};
 
 /// Callers for whom a grant of their own is proposed.
@@ -83,14 +83,14 @@ fn is_application(name: &str) -> bool {
 
 /// The operations of the document beside their evidence.
 fn seen<'a>(api: &ApiName, declared: &[OperationDeclaration], stated: &'a [Stated]) -> Vec<Seen<'a>> {
-    let find = |one: &OperationDeclaration| {
-        let path = one.template.to_string();
-        stated.iter().find(|known| known.method == one.method.as_str() && known.path == path)
-    };
+    let key = |method: &str, path: &str| (method.to_owned(), canonical(path));
+    let known: BTreeMap<(String, String), &Stated> =
+        stated.iter().map(|one| (key(&one.method, &one.path), one)).collect();
     let with = |one: &OperationDeclaration| {
-        let id = model::OperationId::new(api, one.method, &one.template.to_string());
+        let path = one.template.to_string();
+        let evidence = known.get(&key(one.method.as_str(), &path))?.seen.as_ref()?;
         let verb = Method::of_token(one.method.as_str().as_bytes()).verb_class();
-        Some(Seen { id: id.to_string(), verb, evidence: find(one)?.seen.as_ref()? })
+        Some(Seen { id: model::OperationId::new(api, one.method, &path).to_string(), verb, evidence })
     };
     declared.iter().filter_map(with).filter(|one| !one.id.contains(['"', '\\'])).collect()
 }
@@ -139,6 +139,10 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use catalog::{BasePath, Declaring, GroupsLock, declare, read_document};
+    use inventory::{Inventory, Prior, Settings, classify};
+    use traffic::Exchange;
+
     use super::*;
 
     #[test]
@@ -147,5 +151,31 @@ mod tests {
             one_line("a\npermit (principal, action, resource);\r\u{2028}"),
             "a\u{fffd}permit (principal, action, resource);\u{fffd}\u{2028}"
         );
+    }
+
+    #[test]
+    fn an_operation_is_found_however_its_path_is_encoded() {
+        let path = "/möbel/{id}";
+        let text = format!(
+            "openapi: 3.1.0\ninfo: {{ title: M, version: '1' }}\npaths:\n  {path}:\n    get: {{}}\n    put: {{}}\n"
+        );
+        let document = read_document(text.as_bytes()).unwrap();
+        let settings = Declaring { base_path: &BasePath::root(), spanning: &[], hide_existence: &[] };
+        let (declared, _) = declare(&document, &settings, &GroupsLock::empty());
+        let mut inventory = Inventory::new(Settings::default());
+        inventory.set_priors(vec![Prior { host: None, method: "GET".to_owned(), path: path.to_owned() }]);
+        let called = "/m%C3%B6bel/7";
+        inventory.observe(&Exchange {
+            method: "GET",
+            path: called,
+            status: Some(200),
+            ..Exchange::default()
+        });
+        let stated = classify(inventory.operations(), &[], None);
+        assert_eq!(stated[0].path, "/m%C3%B6bel/{id}");
+        let (api, owner) = (ApiName::parse("m").unwrap(), TeamName::parse("t").unwrap());
+        let files = grants(&api, &owner, &declared, &stated, "a log");
+        assert!(files[0].contains("//         Action::\"m:GET /möbel/{id}\"  // 1 time"), "{}", files[0]);
+        assert!(!files[0].contains("PUT"), "{}", files[0]);
     }
 }

@@ -46,6 +46,27 @@ fn told(operations: Vec<Operation>, contracts: &[Contract]) -> Vec<String> {
 }
 
 #[test]
+fn what_is_percent_encoded_does_not_matter() {
+    for (path, expected) in [
+        ("/orders/{id}", "/orders/{}"),
+        ("/möbel/{id}", "/m%C3%B6bel/{}"),
+        ("/m%c3%b6bel/{id}", "/m%C3%B6bel/{}"),
+        ("/%6Frders/a b", "/orders/a%20b"),
+        ("/jobs/{id}:run%21", "/jobs/{}:run!"),
+        // What is no text, and what would be another path, stays as it is.
+        ("/%ff/%2F/%zz", "/%ff/%2F/%zz"),
+    ] {
+        assert_eq!(canonical(path), expected);
+        assert_eq!(canonical(&canonical(path)), expected);
+    }
+    let found = told(
+        vec![seen("h", "GET", "/m%C3%B6bel/{id}"), seen("h", "GET", "/m%C3%B6bal/{id}")],
+        &[contract(None, &["get /möbel/{id}"])],
+    );
+    assert_eq!(found, ["documented h GET /möbel/{id}", "shadow h GET /m%C3%B6bal/{id}"]);
+}
+
+#[test]
 fn names_of_parameters_do_not_matter_and_those_of_the_document_are_shown() {
     let found = told(
         vec![

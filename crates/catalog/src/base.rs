@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::template::{Segment, Spanning, Template, TemplateError};
+use crate::template::{Segment, Spanning, Template, TemplateError, parse_literal};
 
 /// Where an API begins on its hosts: `/`, `/v1`, `/shop/v2`. Holds no parameters and ends without a slash.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,19 @@ impl BasePath {
     pub fn segments(&self) -> &[Box<str>] {
         &self.segments
     }
+
+    /// What of a path or template lies below it, with its leading slash; empty for the base path itself, none for a path elsewhere.
+    /// Literal parts may be percent-encoded.
+    #[must_use]
+    pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        self.segments.iter().try_fold(path, |rest, segment| {
+            let rest = rest.strip_prefix('/')?;
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (written, rest) = rest.split_at_checked(end)?;
+            let is_it = *written == **segment || parse_literal(written).is_ok_and(|text| text == *segment);
+            is_it.then_some(rest)
+        })
+    }
 }
 
 impl fmt::Display for BasePath {
@@ -87,6 +100,31 @@ mod tests {
         ] {
             let found = BasePath::parse(text).ok().map(|base| base.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_begins_at_a_segment() {
+        for (base, path, expected) in [
+            ("/", "/", Some("/")),
+            ("/", "/orders", Some("/orders")),
+            ("/v1", "/v1", Some("")),
+            ("/v1", "/v1/", Some("/")),
+            ("/v1", "/v1/orders/{id}", Some("/orders/{id}")),
+            ("/v1", "/v10/orders", None),
+            ("/v1", "/{version}/orders", None),
+            ("/v1", "/", None),
+            ("/v1", "v1/orders", None),
+            ("/shop/v2", "/shop/v2/a", Some("/a")),
+            ("/shop/v2", "/shop/v1/a", None),
+            ("/shop/v2", "/shop", None),
+            ("/caf%C3%A9", "/caf%C3%A9/menu", Some("/menu")),
+            ("/caf%C3%A9", "/café/menu", Some("/menu")),
+            ("/caf%C3%A9", "/caf%C3%A8/menu", None),
+            ("/a", "/%61%2Fb", None),
+        ] {
+            let base = BasePath::parse(base).unwrap();
+            assert_eq!(base.below(path), expected, "{base} {path}");
         }
     }
 }

@@ -228,7 +228,7 @@ fn parse_name(name: &str) -> Result<Box<str>, TemplateError> {
 }
 
 /// Decodes a literal once and refuses what a request's segment can never hold after its own decoding.
-fn parse_literal(text: &str) -> Result<Box<str>, TemplateError> {
+pub(crate) fn parse_literal(text: &str) -> Result<Box<str>, TemplateError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {

@@ -3,7 +3,7 @@
 //! It joins no group and must widen no grant. Where a policy would reach it all the same, because it covers every operation of the
 //! API, that is told and nothing is written unless it is asked for.
 
-use catalog::{ReadDocumentError, read_document};
+use catalog::{ReadDocumentError, Spanning, Template, read_document};
 use config::edit::{NewOperation, add_operation};
 use inventory::openapi::{self, Style};
 use inventory::{State, Stated};
@@ -14,8 +14,9 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::apis::find;
 use crate::check::{Checked, check_with};
+use crate::declarations::base_path_of;
 use crate::files::{self, Files};
-use crate::inventory::{FoundView, InventoryOrder, api_of, below, moment};
+use crate::inventory::{FoundView, InventoryOrder, moment};
 use crate::publish::Rebuild;
 use crate::{Control, ControlError, chain};
 
@@ -84,22 +85,20 @@ impl Control {
 
     /// The one operation that is meant, if it can be adopted.
     fn adoptable(&self, actor: &Actor, order: &InventoryOrder) -> Result<(FoundView, Stated), ControlError> {
-        let found = self.only_one(actor, order)?;
+        let (found, stated) = self.only_one(actor, order)?;
         let name = format!("{} {}{}", found.method, found.host, found.path);
-        let snapshot = self.live().load();
-        if api_of(snapshot.catalog(), &found.host, &found.path).is_none() {
+        if found.api.is_empty() {
             return Err(ControlError::invalid(
                 format!("no API serves `{name}`"),
                 "declare one with `sallyport api add`",
             ));
         }
-        let stated = self.stated_one(&found).filter(|one| one.state == State::Shadow);
-        let stated = stated.ok_or_else(|| {
-            ControlError::invalid(
+        if stated.state != State::Shadow {
+            return Err(ControlError::invalid(
                 format!("`{name}` is {}, not shadow", found.state),
                 "there is nothing to adopt",
-            )
-        })?;
+            ));
+        }
         if Method::of_token(found.method.as_bytes()) == Method::Unlisted {
             return Err(ControlError::invalid(
                 format!("no document can declare the method `{}`", found.method),
@@ -113,9 +112,10 @@ impl Control {
 /// The document of the operation's API with the operation in it.
 fn change(before: &Checked, found: &FoundView, stated: &Stated) -> Result<(String, Change), ControlError> {
     let api = find(&before.repository.apis, &found.api)?;
-    let relative = below(&found.path, &api.base_path).ok_or_else(|| {
+    let base = base_path_of(api).map_err(|error| ControlError::Files(vec![error]))?;
+    let relative = base.below(&found.path).filter(|path| !path.is_empty()).ok_or_else(|| {
         ControlError::invalid(
-            format!("`{}` is not below the base path of `{}`", found.path, api.name),
+            format!("no path of `{}` is `{}`: its paths lie below `{base}`", api.name, found.path),
             "adopt it into another API",
         )
     })?;
@@ -144,7 +144,8 @@ fn change(before: &Checked, found: &FoundView, stated: &Stated) -> Result<(Strin
             ),
         )
     };
-    let after = add_operation(&text, &new).ok_or_else(|| by_hand("it is not laid out in blocks, or its lines end in different ways"))?;
+    let after = add_operation(&text, &new)
+        .ok_or_else(|| by_hand("it is not laid out in blocks, or its lines end in different ways"))?;
     let read = |text: &str| {
         read_document(text.as_bytes()).map_err(|error: ReadDocumentError| by_hand(&chain(&error)))
     };
@@ -171,7 +172,10 @@ fn judge(
     change: &Change,
 ) -> Result<AdoptView, ControlError> {
     let after = check_with(all, known).map_err(ControlError::Files)?;
-    let operation = format!("{api}:{} {}", found.method, found.path);
+    // Ids have decoded paths.
+    let path = Template::parse(&found.path, Spanning::AsWritten)
+        .map_or_else(|_| found.path.clone(), |template| template.to_string());
+    let operation = format!("{api}:{} {path}", found.method);
     let Some(index) = after.catalog.by_id(&operation) else {
         return Err(ControlError::invalid(
             format!("`{operation}` is not among the operations of the edited document"),
@@ -206,5 +210,6 @@ fn added(before: &str, after: &str) -> Vec<String> {
 }
 
 fn skeleton(name: &str) -> String {
-    format!("openapi: 3.1.0\ninfo:\n  title: {name}\n  version: \"0.0.0\"\npaths: {{}}\n")
+    // In quotes: `on` and `123` are names of APIs, too.
+    format!("openapi: 3.1.0\ninfo:\n  title: \"{name}\"\n  version: \"0.0.0\"\npaths: {{}}\n")
 }

@@ -126,7 +126,7 @@ fn cors_of(cors: &config::Cors) -> Cors {
     }
 }
 
-fn base_path_of(api: &ApiConfig) -> Result<BasePath, ConfigError> {
+pub(crate) fn base_path_of(api: &ApiConfig) -> Result<BasePath, ConfigError> {
     BasePath::parse(&api.base_path).map_err(|error| ConfigError {
         file: api.file.clone(),
         line: 0,

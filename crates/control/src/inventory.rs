@@ -182,6 +182,11 @@ impl Control {
 
     /// The operations that were seen or are declared, with their states.
     pub fn inventory(&self, actor: &Actor, order: &InventoryOrder) -> Result<Vec<FoundView>, ControlError> {
+        Ok(self.found(actor, order)?.into_iter().map(|(view, _)| view).collect())
+    }
+
+    /// The same, each with all that is known of it.
+    fn found(&self, actor: &Actor, order: &InventoryOrder) -> Result<Vec<(FoundView, Stated)>, ControlError> {
         self.demand(actor, Needs::Viewer)?;
         let snapshot = self.live().load();
         let stated = self.stated(snapshot.catalog());
@@ -197,8 +202,8 @@ impl Control {
             Some(exposure) => FoundView { exposure, ..found },
             None => found,
         };
-        let views = stated.iter().map(|one| exposed(view(one, snapshot.catalog(), &ignored)));
-        Ok(views.filter(|view| order.wants(view)).collect())
+        let views = stated.into_iter().map(|one| (exposed(view(&one, snapshot.catalog(), &ignored)), one));
+        Ok(views.filter(|(view, _)| order.wants(view)).collect())
     }
 
     /// Marks an operation as looked at: it is listed no longer, and is counted all the same.
@@ -215,7 +220,7 @@ impl Control {
                 "say why with --reason",
             ));
         }
-        let mut found = self.only_one(actor, order)?;
+        let (mut found, _) = self.only_one(actor, order)?;
         let ignored = Ignored {
             host: found.host.clone(),
             method: found.method.clone(),
@@ -239,17 +244,21 @@ impl Control {
     }
 
     /// The one operation that `order` means.
-    pub(crate) fn only_one(&self, actor: &Actor, order: &InventoryOrder) -> Result<FoundView, ControlError> {
+    pub(crate) fn only_one(
+        &self,
+        actor: &Actor,
+        order: &InventoryOrder,
+    ) -> Result<(FoundView, Stated), ControlError> {
         let name = || {
             let host = order.host.as_deref().unwrap_or_default();
             let path = order.path.as_deref().unwrap_or_default();
             format!("{} {host}{path}", order.method.as_deref().unwrap_or_default())
         };
-        let mut found = self.inventory(actor, &InventoryOrder { ignored: true, ..order.clone() })?;
+        let mut found = self.found(actor, &InventoryOrder { ignored: true, ..order.clone() })?;
         match (found.pop(), found.len()) {
             (Some(one), 0) => Ok(one),
             (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: name() }),
-            (Some(one), more) => Err(ControlError::invalid(
+            (Some((one, _)), more) => Err(ControlError::invalid(
                 format!("`{}` means {} operations, of {} and other hosts", name(), more + 1, one.host),
                 "name the host with --host",
             )),
@@ -279,14 +288,6 @@ impl Control {
     /// Writes down what was seen, at the end.
     pub(crate) fn close_inventory(&self) -> Result<(), ControlError> {
         self.watched().save(self.live().load().catalog(), self.now())
-    }
-
-    /// The same operation as the inventory has it.
-    pub(crate) fn stated_one(&self, found: &FoundView) -> Option<Stated> {
-        let snapshot = self.live().load();
-        let same =
-            |one: &Stated| one.host == found.host && one.method == found.method && one.path == found.path;
-        self.stated(snapshot.catalog()).into_iter().find(same)
     }
 
     fn stated(&self, catalog: &Catalog) -> Vec<Stated> {
@@ -325,16 +326,10 @@ pub(crate) fn api_of<'a>(catalog: &'a Catalog, host: &str, path: &str) -> Option
             Hosts::Any => true,
             Hosts::Listed(hosts) => hosts.iter().any(|one| one.as_str() == host),
         };
-        is_host && below(path, &api.base_path.to_string()).is_some()
+        is_host && api.base_path.below(path).is_some()
     };
-    let rank = |api: &&Api| (matches!(api.hosts, Hosts::Listed(_)), api.base_path.to_string().len());
+    let rank = |api: &&Api| (matches!(api.hosts, Hosts::Listed(_)), api.base_path.segments().len());
     catalog.apis().iter().filter(serves).max_by_key(rank)
-}
-
-/// The path below a base path, with its leading slash; none where it is not below it.
-pub(crate) fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
-    let rest = path.strip_prefix(base.trim_end_matches('/'))?;
-    rest.starts_with('/').then_some(rest)
 }
 
 /// The declared templates, as what is known beforehand.

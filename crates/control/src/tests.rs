@@ -4,6 +4,7 @@ mod access;
 mod apis;
 mod changes;
 mod explanations;
+mod inventory;
 mod revisions;
 mod roles;
 mod stops;

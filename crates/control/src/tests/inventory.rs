@@ -1,0 +1,159 @@
+//! The inventory of a control that is fed as the workers feed it, and what adopting writes into files that people keep.
+
+use traffic::{Alike, Credential, Exchange, RingReceiver, ring};
+
+use super::{API, DOCUMENT, Fixture, Open, ann, error};
+use crate::inventory::{FoundView, InventoryOrder};
+use crate::{AdoptOrder, AdoptView, ControlError};
+
+/// Counts calls of an application, each answered with success.
+fn feed(open: &Open, calls: &[(&str, &str, &str)]) {
+    let (mut sender, receiver) = ring(65_536);
+    for (host, method, path) in calls {
+        sender.send(&Alike::one(Exchange {
+            at: Some(1_764_000_000_000),
+            host: Some(host),
+            method,
+            path,
+            status: Some(200),
+            caller: Some("shop"),
+            credential: Credential::Verified,
+            ..Exchange::default()
+        }));
+    }
+    let mut rings: [RingReceiver; 1] = [receiver];
+    assert_eq!(usize::try_from(open.control.feed_inventory(&mut rings)), Ok(calls.len()));
+}
+
+fn order(method: &str, path: &str) -> AdoptOrder {
+    let operation = InventoryOrder {
+        method: Some(method.to_owned()),
+        path: Some(path.to_owned()),
+        ..InventoryOrder::default()
+    };
+    AdoptOrder { operation, reason: "r".to_owned(), ..AdoptOrder::default() }
+}
+
+fn adopt(open: &Open, method: &str, path: &str) -> Result<AdoptView, ControlError> {
+    open.control.adopt(&ann(), &order(method, path))
+}
+
+/// `api METHOD path state` of what was called.
+fn seen(open: &Open) -> Vec<String> {
+    let line = |one: &FoundView| format!("{} {} {} {}", one.api, one.method, one.path, one.state);
+    let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+    let mut lines: Vec<String> = found.iter().filter(|one| 0 < one.count).map(line).collect();
+    lines.sort();
+    lines
+}
+
+const HOST: &str = "orders.example.com";
+
+#[test]
+fn an_operation_below_a_base_path_is_adopted_without_it() {
+    let fixture = Fixture::new("adopt-base");
+    fixture.write("apis/orders/api.yaml", &format!("{API}base_path: /v1\n"));
+    let moved = |file: &str, from: &str| {
+        fixture.write(file, &fixture.read(file).replace(from, &format!("{from}v1/")))
+    };
+    moved("apis/orders/groups.lock", " /");
+    moved("policies/orders.cedar", " /");
+    let document = format!("{DOCUMENT}  /möbel/{{id}}:\n    get: {{}}\n");
+    fixture.write("apis/orders/openapi.yaml", &document);
+    let open = fixture.up();
+    for (method, path) in
+        [("GET", "/v%31/carts"), ("POST", "/v1/m%C3%B6bel/7"), ("GET", "/v1"), ("GET", "/v10/carts")]
+    {
+        feed(&open, &[(HOST, method, path)]);
+    }
+    let expected = [
+        " GET /v10/carts shadow",
+        "orders GET /v1 shadow",
+        "orders GET /v1/carts shadow",
+        "orders POST /v1/m%C3%B6bel/{id} shadow",
+    ];
+    assert_eq!(seen(&open), expected);
+    let adopted = adopt(&open, "GET", "/v1/carts").unwrap();
+    assert_eq!(adopted.operation, "orders:GET /v1/carts");
+    assert_eq!(adopted.added.first().map(String::as_str), Some("  /carts:"));
+    let adopted = adopt(&open, "POST", "/v1/m%C3%B6bel/{id}").unwrap();
+    assert_eq!(adopted.operation, "orders:POST /v1/möbel/{id}");
+    let states = seen(&open);
+    assert_eq!(states.iter().filter(|line| line.ends_with(" documented")).count(), 2, "{states:?}");
+    // The nearest that must not be: the base path itself, and what no API serves.
+    let document = fixture.read("apis/orders/openapi.yaml");
+    assert!(error(adopt(&open, "GET", "/v1")).contains("its paths lie below `/v1`"));
+    assert!(error(adopt(&open, "GET", "/v10/carts")).contains("no API serves"));
+    assert!(error(adopt(&open, "GET", "/absent")).contains("there is no operation"));
+    assert!(error(adopt(&open, "DELETE", "/v1/carts")).contains("there is no operation"));
+    assert_eq!(fixture.read("apis/orders/openapi.yaml"), document);
+}
+
+#[test]
+fn a_document_keeps_its_line_ends_and_one_of_mixed_ones_stays_as_it_is() {
+    let fixture = Fixture::new("adopt-lines");
+    let long = fixture.read("apis/orders/openapi.yaml").replace('\n', "\r\n");
+    fixture.write("apis/orders/openapi.yaml", &long);
+    let open = fixture.up();
+    feed(&open, &[(HOST, "GET", "/carts"), (HOST, "GET", "/bills")]);
+    assert!(adopt(&open, "GET", "/carts").unwrap().written);
+    let after = fixture.read("apis/orders/openapi.yaml");
+    assert!(after.starts_with(&long), "{after}");
+    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    let mixed = after.replacen("\r\n", "\n", 1);
+    fixture.write("apis/orders/openapi.yaml", &mixed);
+    let refused = error(adopt(&open, "GET", "/bills"));
+    assert!(
+        refused.contains("its lines end in different ways") && refused.contains("  /bills:"),
+        "{refused}"
+    );
+    assert_eq!(fixture.read("apis/orders/openapi.yaml"), mixed);
+}
+
+#[test]
+fn an_api_without_a_document_gets_one_whatever_its_name() {
+    for name in ["on", "123", "null"] {
+        let fixture = Fixture::new(&format!("adopt-first-{name}"));
+        let host = format!("{name}.example.com");
+        let api =
+            API.replace(HOST, &host).replace("mode: enforce", "mode: observe\nobserve_until: 2026-12-20");
+        fixture.write(&format!("apis/{name}/api.yaml"), &api);
+        let open = fixture.up();
+        feed(&open, &[(&host, "GET", "/carts")]);
+        let adopted = adopt(&open, "GET", "/carts").unwrap();
+        assert_eq!((adopted.written, adopted.gains.len()), (true, 0), "{adopted:?}");
+        let document = fixture.read(&format!("apis/{name}/openapi.yaml"));
+        assert!(document.contains(&format!("title: \"{name}\"\n")), "{document}");
+        assert_eq!(seen(&open), [format!("{name} GET /carts documented")]);
+    }
+}
+
+#[test]
+fn an_operation_of_two_hosts_is_adopted_where_one_is_named() {
+    let fixture = Fixture::new("adopt-hosts");
+    let open = fixture.up();
+    feed(&open, &[(HOST, "GET", "/carts"), ("other.example.com", "GET", "/carts")]);
+    let refused = error(adopt(&open, "GET", "/carts"));
+    assert!(refused.contains("means 2 operations") && refused.contains("--host"), "{refused}");
+    let mut named = order("GET", "/carts");
+    named.operation.host = Some("other.example.com".to_owned());
+    assert!(error(open.control.adopt(&ann(), &named)).contains("no API serves"));
+    named.operation.host = Some(HOST.to_owned());
+    assert!(open.control.adopt(&ann(), &named).unwrap().written);
+    assert!(error(open.control.adopt(&ann(), &named)).contains("is documented, not shadow"));
+}
+
+#[test]
+fn what_was_counted_before_an_erasure_and_arrives_after_it_names_nobody() {
+    let fixture = Fixture::new("erase-inventory");
+    let open = fixture.up();
+    feed(&open, &[(HOST, "GET", "/orders"), (HOST, "GET", "/carts")]);
+    open.control.erase(&ann(), "app:shop", "asked for").unwrap();
+    feed(&open, &[(HOST, "GET", "/orders"), (HOST, "GET", "/carts")]);
+    let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+    assert_eq!(found.iter().map(|one| one.count).max(), Some(2));
+    assert!(found.iter().all(|one| one.caller_names.is_empty()), "{found:?}");
+    open.control.close().unwrap();
+    let kept = fixture.read(".state/inventory.json");
+    assert!(kept.contains("/carts") && !kept.contains("\"shop\""), "{kept}");
+}

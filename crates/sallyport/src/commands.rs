@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::cli::{Cli, Command};
 use crate::client::Client;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, printable};
 use crate::reach;
 
 /// What a command answered, for the exit code.
@@ -102,11 +102,11 @@ fn minute(time: &str) -> String {
     time.get(..16).map_or_else(|| time.to_owned(), |time| time.replace('T', " "))
 }
 
-/// Prints one object: as JSON, or in the words of `human`.
+/// Prints one object: as JSON, or in the words of `human`, which need not look for what deceives.
 fn print_one(output: Output, value: &Value, human: impl Fn(&Value) -> String) -> anyhow::Result<()> {
     match output.format {
         Format::Json => output.json(value)?,
-        Format::Human => output.line(&human(value))?,
+        Format::Human => output.line(&printable(&human(value)))?,
     }
     Ok(())
 }

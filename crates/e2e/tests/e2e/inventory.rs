@@ -100,6 +100,19 @@ fn no_value_of_a_path_or_query_reaches_the_disk() {
 }
 
 #[test]
+fn what_an_upstream_says_deceives_nobody_who_looks_at_it() {
+    let world = observing();
+    let reply = "HTTP/1.1 200 OK\r\nContent-Type: text/x\u{202e}gpj\r\nContent-Length: 0\r\n\r\n";
+    world.upstream.reply("/odd", testkit::Reply::bytes(reply));
+    assert_eq!(world.call("GET /odd").key(&world.keys.reader).send().status, 200);
+    let seen = "shadow GET /odd 1/1".to_owned();
+    until("the inventory has it", || listed(&world, &[]).contains(&seen).then_some(()));
+    let shown = world.cli().command().args(["inventory", "show", "GET /odd"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("answers     text/x\u{fffd}gpj\n"), "{shown}");
+}
+
+#[test]
 fn an_erased_application_is_no_longer_named() {
     let mut world = observing();
     call_until_seen(&world);

@@ -150,7 +150,7 @@ fn describe(row: &Value) -> String {
         .map(|statuses| statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect())
         .unwrap_or_default();
     let mut lines = format!(
-        "operation   {} {}{}\nstate       {}: {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {} ({})\nstatuses    {}\nanswers     {}\nauth        {}\nexposure    {}\nsure        {}",
+        "operation   {} {}{}\nstate       {}: {}\nAPI         {}\ncalls       {} ({} with success)\nfirst seen  {}\nlast seen   {}\ncallers     {}\nstatuses    {}\nanswers     {}\nauth        {}\nexposure    {}\nsure        {}",
         text(row, "method"),
         text(row, "host"),
         text(row, "path"),
@@ -161,8 +161,7 @@ fn describe(row: &Value) -> String {
         text(row, "succeeded"),
         minute(&text(row, "first_seen")),
         minute(&text(row, "last_seen")),
-        text(row, "callers"),
-        list(row, "caller_names", ", "),
+        callers(row),
         statuses.join(", "),
         list(row, "content_types", ", "),
         text(row, "auth"),
@@ -189,6 +188,12 @@ fn describe(row: &Value) -> String {
         ));
     }
     lines
+}
+
+/// How many, and the names of some; a caller without a verified key has none.
+fn callers(row: &Value) -> String {
+    let (count, names) = (text(row, "callers"), list(row, "caller_names", ", "));
+    if names.is_empty() { count } else { format!("{count} ({names})") }
 }
 
 fn describe_adopted(adopted: &Value) -> String {
@@ -229,6 +234,17 @@ mod tests {
         assert_eq!(parts("orders:GET /orders", Some("h")).unwrap(), "h GET /orders");
         for wrong in ["GET", "", "GET h.example", "/orders"] {
             assert!(parts(wrong, None).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn callers_are_named_where_they_have_names() {
+        for (row, expected) in [
+            (json!({ "callers": 0, "caller_names": [] }), "0"),
+            (json!({ "callers": 3, "caller_names": ["reader", "shop"] }), "3 (reader, shop)"),
+        ] {
+            assert_eq!(callers(&row), expected);
+            assert!(describe(&row).contains(&format!("\ncallers     {expected}\n")));
         }
     }
 }

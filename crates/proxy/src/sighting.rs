@@ -222,8 +222,7 @@ impl Sightings {
         let is_quiet = self.noted == self.noted_before;
         self.noted_before = self.noted;
         self.ticks += 1;
-        let kinds = u64::try_from(self.counted.len()).unwrap_or(u64::MAX);
-        if is_quiet || kinds.saturating_mul(WORTHWHILE) <= self.noted || TICKS_MAX <= self.ticks {
+        if is_quiet || is_due(self.noted, self.counted.len(), self.ticks) {
             self.flush();
         }
     }
@@ -266,6 +265,12 @@ impl Sightings {
         };
         self.ring.send(&Alike::one(exchange));
     }
+}
+
+/// Whether so many calls of so many kinds are handed over after so many ticks although more come.
+fn is_due(calls: u64, kinds: usize, ticks: u32) -> bool {
+    let kinds = u64::try_from(kinds).unwrap_or(u64::MAX);
+    kinds.saturating_mul(WORTHWHILE) <= calls || TICKS_MAX <= ticks
 }
 
 impl Counted {
@@ -322,24 +327,4 @@ const fn millis(at: Timestamp) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_have_numbers_as_long_as_there_is_room() {
-        let mut texts = Texts::default();
-        assert_eq!((texts.number(b""), texts.text(0)), (0, None));
-        let numbers = [b"a/b", b"c/d", b"a/b", b"c/d"].map(|text| texts.number(text));
-        assert_eq!(numbers, [1, 2, 1, 2]);
-        assert_eq!((texts.text(1), texts.text(2), texts.text(3)), (Some("a/b"), Some("c/d"), None));
-        assert_eq!(texts.number(&[b'x'; TEXT_BYTES_MAX + 1]), 0);
-        // An upstream that invents one for each answer fills the room, and no more.
-        for number in 0..2 * TEXTS_MAX {
-            texts.number(format!("x/{number}").as_bytes());
-        }
-        assert_eq!(texts.texts.len(), TEXTS_MAX);
-        assert_eq!((texts.number(b"new"), texts.number(b"a/b")), (0, 1));
-        let binary = Texts { texts: vec![Box::from(&b"\xff"[..])], last: 0 };
-        assert_eq!(binary.text(1), None);
-    }
-}
+mod tests;

@@ -170,11 +170,14 @@ impl Inventory {
         }
         let mut inventory = Self::new(settings);
         inventory.other_hosts = saved.other_hosts;
+        if saved.overrides.len() > OVERRIDES_MAX {
+            return Err(LoadInventoryError::Damaged("more overrides than a person writes"));
+        }
         let said = saved.overrides.into_iter().map(|(host, prefix, is_literal)| {
             let force = if is_literal { Force::Literal } else { Force::Parameter };
             Override { host, prefix, force }
         });
-        inventory.add_overrides(said.take(OVERRIDES_MAX).collect());
+        inventory.add_overrides(said.collect());
         let hours: u64 = saved.hours.iter().map(|(_, count)| u64::from(*count)).sum();
         if hours > HOURS_MAX {
             return Err(LoadInventoryError::Damaged("more hours than are remembered"));
@@ -408,4 +411,44 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
         tally.keep_data(DataSeen { class, place, field: field.into(), count });
     }
     Ok((EndKey { method, page: saved.page }, tally))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a state with this in place of the field of the same name can be read.
+    fn load(field: &str, value: serde_json::Value) -> Result<Inventory, String> {
+        let empty = Inventory::new(Settings::default()).to_bytes();
+        let mut saved: serde_json::Value = serde_json::from_slice(&empty).unwrap();
+        // Where there are none the field is left out.
+        saved[field] = value;
+        let bytes = serde_json::to_vec(&saved).unwrap();
+        Inventory::from_bytes(&bytes, Settings::default()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_state_holds_so_many_hours_and_no_more() {
+        let most = u32::try_from(HOURS_MAX).unwrap();
+        let inventory = load("hours", serde_json::json!([[5, most - 1], [i64::MAX, 1]])).unwrap();
+        assert_eq!(inventory.hours.len(), usize::try_from(HOURS_MAX).unwrap());
+        for hours in [
+            serde_json::json!([[5, most], [i64::MAX, 1]]),
+            serde_json::json!([[5, u32::MAX]]),
+            serde_json::json!([[0, u32::MAX], [0, u32::MAX], [0, u32::MAX]]),
+        ] {
+            assert!(load("hours", hours).unwrap_err().contains("more hours"));
+        }
+    }
+
+    #[test]
+    fn a_state_holds_so_many_overrides_and_no_more() {
+        let said = |count: usize| {
+            let one = |number| serde_json::json!([null, format!("/{number}"), true]);
+            (0..count).map(one).collect::<serde_json::Value>()
+        };
+        let inventory = load("overrides", said(OVERRIDES_MAX)).unwrap();
+        assert_eq!(inventory.settings.overrides.len(), OVERRIDES_MAX);
+        assert!(load("overrides", said(OVERRIDES_MAX + 1)).unwrap_err().contains("more overrides"));
+    }
 }

@@ -24,7 +24,7 @@ const SURE: f64 = 0.9;
 /// From here on a segment reads like a name of an interface (see `words`).
 const NAMELIKE: f64 = 0.5;
 /// Beyond so many operations those that were seen least recently are left out; 100,000 take some 50 MB.
-const OPERATIONS_MAX: usize = 100_000;
+pub(crate) const OPERATIONS_MAX: usize = 100_000;
 
 /// Operations with their evidence, without values.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -115,6 +115,64 @@ fn reads_openapi_3() {
     assert_eq!(document.operations[2].pointer, "/components/pathItems/order/get");
 }
 
+/// What a document says that traffic is compared with: hosts, the version of the API, and of its operations queries and answers.
+fn compared(text: &str) -> (Vec<String>, String, Vec<String>, Vec<String>) {
+    let document = read(text);
+    let operation = &document.operations[0];
+    let query = operation.query.iter();
+    let query = query.map(|one| format!("{}{}", one.name, if one.required { "!" } else { "" })).collect();
+    (document.hosts, document.api_version, query, operation.answers.clone())
+}
+
+#[test]
+fn reads_what_traffic_is_compared_with() {
+    let (hosts, version, query, answers) = compared(
+        r##"
+openapi: 3.0.3
+info: {title: T, version: '2.10'}
+servers:
+- {url: "https://{region}.EXAMPLE.com:8443/v1", variables: {region: {default: eu}}}
+- {url: "https://eu.example.com:8443/v2?x"}
+- {url: "//plain.example"}
+- {url: "https://user@evil.example/"}
+- {url: "https://{unset}.example/"}
+- {url: "/relative"}
+- {url: "http://[::1]:8080/a"}
+paths:
+  /a/{id}:
+    parameters:
+    - {in: query, name: page}
+    - {in: query, name: both}
+    - {in: header, name: x-a, required: true}
+    get:
+      parameters:
+      - {in: query, name: both, required: true}
+      - {$ref: "#/components/parameters/Q"}
+      - {in: cookie, name: c}
+      responses: {200: {}, 4XX: {}, default: {}}
+components: {parameters: {Q: {in: query, name: q, required: false}}}
+"##,
+    );
+    assert_eq!(hosts, ["eu.example.com:8443", "plain.example", "[::1]:8080"]);
+    assert_eq!((version.as_str(), &query[..]), ("2.10", &["both!", "page", "q"].map(str::to_owned)[..]));
+    assert_eq!(answers, ["200", "4XX", "default"]);
+    let swagger = |host: &str| {
+        format!("swagger: '2.0'\ninfo: {{ version: 3 }}\n{host}\npaths:\n  /a:\n    get: {{}}\n")
+    };
+    let (hosts, version, query, answers) = compared(&swagger("host: Shop.example:8080"));
+    assert_eq!((hosts, version), (vec!["shop.example:8080".to_owned()], "3".to_owned()));
+    assert!(query.is_empty() && answers.is_empty());
+    for none in [
+        "host: ''",
+        "host: user@evil.example",
+        "host: [a]",
+        "servers: [{url: 'https://a.example'}]",
+        "x-a: b",
+    ] {
+        assert_eq!(compared(&swagger(none)).0, [""; 0], "{none}");
+    }
+}
+
 const HALF_USABLE: &str = r##"
 openapi: 3.0.3
 info: {}

@@ -166,6 +166,48 @@ fn the_latest_forgotten_callers_are_remembered() {
 }
 
 #[test]
+fn so_many_declared_operations_are_told_apart_and_what_is_known_goes_on_counting() {
+    let mut live = live(Kept::default());
+    let on = |host: &str, live: &mut Live, status: u16| {
+        live.observe(&Alike::one(Exchange {
+            host: Some(host),
+            route: Some("/carts"),
+            ..call("GET", "/carts", status)
+        }));
+    };
+    for number in 0..DECLARED_MAX {
+        on(&format!("h{number}"), &mut live, 200);
+    }
+    assert_eq!((live.declared.len(), live.uncounted()), (DECLARED_MAX, 0));
+    on("another", &mut live, 200);
+    on("h7", &mut live, 200);
+    on("h8", &mut live, 500);
+    assert_eq!((live.declared.len(), live.uncounted()), (DECLARED_MAX, 1));
+    let found = live.operations(&[]);
+    let count = |host: &str| found.iter().find(|one| one.host == host).map(|one| (one.succeeded, one.count));
+    assert_eq!((count("another"), count("h7"), count("h8")), (None, Some((2, 2)), Some((1, 2))));
+}
+
+#[test]
+fn so_many_operations_are_kept_and_those_seen_last_stay() {
+    let mut live = live(Kept::default());
+    live.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
+    let one = live.operations(&[]).remove(0);
+    let operation = |number: usize| Operation {
+        path: format!("/{number}"),
+        last_seen: i64::try_from(number).ok(),
+        ..one.clone()
+    };
+    let most = crate::kept::OPERATIONS_MAX;
+    let kept = |count: usize| Kept::of((0..count).map(operation).collect(), Vec::new());
+    assert_eq!(kept(most).operations().len(), most);
+    let more = kept(most + 1);
+    assert_eq!(more.operations().len(), most);
+    assert_eq!(more.operations().iter().filter_map(|one| one.last_seen).min(), Some(1));
+    assert!(more.operations().is_sorted_by_key(|one| one.path.as_str()));
+}
+
+#[test]
 fn bytes_of_others_are_refused() {
     let good = live(Kept::default()).kept(&[]).to_bytes();
     assert!(Kept::from_bytes(&good).is_ok());

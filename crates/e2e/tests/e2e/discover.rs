@@ -155,7 +155,7 @@ fn shards_in_any_order_are_the_whole_log() {
     assert!(notes(&broken).contains("broken.state holds no state of `discover`"), "{}", notes(&broken));
 }
 
-const DOCUMENT: &str = r#"
+pub(super) const DOCUMENT: &str = r#"
 openapi: 3.0.3
 info: { title: orders, version: "1" }
 paths:

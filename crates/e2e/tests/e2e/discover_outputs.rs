@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use testkit::Folder;
 
-use super::discover::{discover, line, log, notes};
+use super::discover::{DOCUMENT, discover, line, log, notes};
 use super::partners::environment_folder;
 use super::world::root;
 
@@ -165,15 +165,6 @@ fn read_page(folder: &Folder, page: &Output) -> Value {
     assert!(read.status.success(), "{read:?}");
     serde_json::from_slice(&read.stdout).unwrap()
 }
-
-const DOCUMENT: &str = r#"
-openapi: 3.0.3
-info: { title: orders, version: "1" }
-paths:
-  /orders: { get: { deprecated: true, responses: { "200": { description: ok } } } }
-  /orders/{number}: { get: { responses: { "200": { description: ok } } } }
-  /invoices: { get: { responses: { "200": { description: ok } } } }
-"#;
 
 #[test]
 fn a_page_loads_nothing_and_shows_what_was_found_in_the_order_of_attention() {

@@ -120,7 +120,7 @@ const ROWS: &[Row] = &[
         kind: Kind::Pure,
         ours: &[],
         foreign: &["base64", "jiff", "memchr", "rtrb", "serde", "serde_json", "thiserror"],
-        why: "what others wrote down of requests, in one form; it knows formats and judges nothing",
+        why: "what is known of requests, in one form, from others' logs or through a ring from the workers; it knows formats and judges nothing",
     },
     Row {
         name: "inventory",

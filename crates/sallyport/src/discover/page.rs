@@ -49,23 +49,37 @@ pub(super) struct Found<'a> {
     pub(super) made_at: Timestamp,
 }
 
-/// The page, and how many operations are not on it.
+/// The page, and how many operations are not on it, or are without their evidence.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
     left_out: usize,
+    without_evidence: usize,
 }
 
 impl Page {
     /// Prints the page, and says what is not on it.
     pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
+        self.missing().iter().for_each(|told| output.note(told));
+        Ok(output.line(&self.text)?)
+    }
+
+    /// What is not on the page, in words.
+    fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
         if self.left_out != 0 {
-            output.note(&format!(
+            missing.push(format!(
                 "{} operations are not on the page, which holds {OPERATIONS_MAX}: those that need attention least",
                 self.left_out
             ));
         }
-        Ok(output.line(&self.text)?)
+        if self.without_evidence != 0 {
+            missing.push(format!(
+                "the last {} operations on the page are without evidence, so that it stays small",
+                self.without_evidence
+            ));
+        }
+        missing
     }
 }
 
@@ -141,7 +155,7 @@ pub(super) fn html(found: &Found<'_>) -> anyhow::Result<Page> {
         made_at: minute(found.made_at.as_millis()),
         version: env!("CARGO_PKG_VERSION"),
     };
-    Ok(Page { text: view.render()?, left_out })
+    Ok(Page { text: view.render()?, left_out, without_evidence })
 }
 
 /// Takes the evidence from the last rows where it is too much, and says from how many.

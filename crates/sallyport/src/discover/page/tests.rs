@@ -162,10 +162,13 @@ fn five_thousand_operations_stay_below_five_megabytes_whatever_their_evidence() 
     };
     for text in ["plain", "\"'<>&", "\u{202e}", "商品"] {
         let stated: Vec<Stated> = (0..5_000).map(|number| rich(number, text)).collect();
-        let text = page(&stated, Compared::WithDocuments);
+        let page = html(&found(&stated, Compared::WithDocuments)).unwrap();
+        let text = &page.text;
         assert!(text.len() < 5_000_000, "{}", text.len());
         assert_eq!(text.matches("<tr data-c").count(), 5_000);
         assert!(text.contains("are here without evidence"), "what is not there is told");
+        let told = format!("the last {} operations on the page are without evidence", page.without_evidence);
+        assert!(matches!(&page.missing()[..], [one] if one.starts_with(&told)), "{:?}", page.missing());
     }
     let stated: Vec<Stated> = (0..5_000).map(|_| seen(State::Shadow, "/orders/{id}/items", 12)).collect();
     let text = page(&stated, Compared::WithDocuments);
@@ -177,12 +180,13 @@ fn what_is_not_on_the_page_is_told() {
     let mut stated: Vec<Stated> =
         (0..OPERATIONS_MAX).map(|number| seen(State::Documented, &format!("/{number}"), 1)).collect();
     let page = html(&found(&stated, Compared::WithDocuments)).unwrap();
-    assert_eq!(page.left_out, 0);
+    assert_eq!((page.left_out, page.without_evidence, page.missing().len()), (0, 0, 0));
     assert!(!page.text.contains("are not on this page"));
     stated.push(seen(State::Documented, "/least", 0));
     stated.push(seen(State::Zombie, "/gravest", 1));
     let page = html(&found(&stated, Compared::WithDocuments)).unwrap();
     assert_eq!(page.left_out, 2);
+    assert!(matches!(&page.missing()[..], [one] if one.starts_with("2 operations are not on the page")));
     assert!(page.text.contains("2 more operations are not on this page"));
     assert!(page.text.contains("/gravest") && !page.text.contains("/least"));
 }

@@ -23,6 +23,8 @@ pub struct GatewayConfig {
     pub record: RecordConfig,
     /// The declared attributes of applications and their types.
     pub application_attributes: BTreeMap<String, AttributeType>,
+    /// The declared attributes of users, which access tokens' claims fill, and their types.
+    pub user_attributes: BTreeMap<String, AttributeType>,
     /// The second part of own keys, `sp_<environment>_…`; `live` when absent. Letters and digits in lower case, 16 at most.
     pub environment: String,
 }

@@ -47,6 +47,7 @@ pub(crate) fn directory_of(repository: &Repository) -> Directory {
     Directory {
         teams: repository.teams.0.keys().cloned().collect(),
         attributes: repository.gateway.application_attributes.clone(),
+        user_attributes: repository.gateway.user_attributes.clone(),
         apis: repository
             .apis
             .iter()

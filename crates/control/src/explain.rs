@@ -3,22 +3,24 @@
 //! A past decision is judged again by the revision that its record names and from what the record kept; what was not
 //! kept, or has been erased, is said to be not recorded, never guessed.
 
+mod past;
 mod scopes;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use enforce::{Explained, Revision, Snapshot, Subject};
 use model::request::{BodyShape, Scheme};
 use model::{
-    Admission, Application, ApplicationName, AttributeValue, Caller, CanonicalRequest, Client, CredentialRef,
-    DecisionId, DenyReason, Head, Method, RevisionNumber, Strength, TeamName, Timestamp, Verdict,
+    Admission, Application, Caller, CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method,
+    RevisionNumber, Strength, Verdict,
 };
-use policy::{Explanation, GrantAdvice, KeptFact};
+use policy::{Explanation, GrantAdvice};
 use serde::Serialize;
 use serde_json::Value;
 use store::ApplicationState;
+
+use past::Past;
 
 use crate::actor::{Actor, Needs};
 use crate::{Control, ControlError};
@@ -56,20 +58,6 @@ pub struct RuleView {
 
 /// A decision judged once more.
 type Again = (Explained, Caller, Arc<Snapshot>);
-
-/// A decision as its record keeps it.
-struct Past {
-    id: DecisionId,
-    time: Timestamp,
-    revision: RevisionNumber,
-    verdict: Verdict,
-    reason: Option<String>,
-    caller: String,
-    strength: Strength,
-    operation: Option<String>,
-    source_ip: Option<IpAddr>,
-    entry: Value,
-}
 
 impl Control {
     /// Explains a call that `caller` (`app:NAME` or `anonymous`) might make now.
@@ -200,152 +188,8 @@ impl Control {
 }
 
 fn known(application: Application) -> Caller {
-    Caller {
-        client: Client::Application(Arc::new(application)),
-        user: None,
-        strength: Strength::SharedSecret,
-        credential: CredentialRef::Absent,
-    }
-}
-
-impl Past {
-    fn read(entries: &[Value], id: &str) -> Result<Self, ControlError> {
-        let absent = || ControlError::Absent { what: "decision", name: id.to_owned() };
-        let decided =
-            entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some("decided"));
-        let decided = decided.ok_or_else(absent)?;
-        let text = |name: &str| decided.get(name).and_then(Value::as_str).map(str::to_owned);
-        let damaged = || ControlError::Log { what: format!("the entry of `{id}` lacks a field") };
-        let strength = text("strength").and_then(|name| {
-            (0..=4).filter_map(Strength::of_long).find(|strength| strength.as_str() == name)
-        });
-        let time = text("time").ok_or_else(damaged)?;
-        Ok(Self {
-            id: DecisionId::parse(id).map_err(|_| absent())?,
-            time: Timestamp::parse(&time).map_err(|_| damaged())?,
-            revision: RevisionNumber(decided.get("revision").and_then(Value::as_u64).ok_or_else(damaged)?),
-            verdict: text("verdict").and_then(|verdict| Verdict::parse(&verdict)).ok_or_else(damaged)?,
-            reason: text("reason"),
-            caller: text("caller").unwrap_or_else(|| "not recorded".to_owned()),
-            strength: strength.ok_or_else(damaged)?,
-            operation: text("operation"),
-            source_ip: text("source_ip").and_then(|address| address.parse().ok()),
-            entry: decided.clone(),
-        })
-    }
-
-    /// Why there is no operation, and so no rule that was asked.
-    fn without_operation(&self) -> &'static str {
-        match self.reason.as_deref().and_then(DenyReason::parse) {
-            Some(reason) if !reason.is_without_operation() => {
-                "the request was refused before an operation was looked for, so no rule was asked"
-            }
-            Some(_) | None => "no declared operation matched, so no rule was asked",
-        }
-    }
-
-    /// What the record alone says.
-    fn bare(&self, note: &str) -> ExplanationView {
-        ExplanationView {
-            decision: decision_of(self.verdict),
-            reason: self.reason.clone(),
-            caller: self.caller.clone(),
-            strength: self.strength.as_str(),
-            operation: self.operation.clone(),
-            rules: Vec::new(),
-            nearest: None,
-            grant: None,
-            verdict: self.verdict.as_str(),
-            revision: self.revision.0,
-            id: None,
-            time: None,
-            note: Some(note.to_owned()),
-        }
-    }
-
-    /// A fact that the record keeps because a policy read it.
-    fn fact(&self, name: &str) -> Option<&Value> {
-        self.entry.get("attributes")?.get(name)
-    }
-
-    /// The caller with those of its attributes that were recorded: no others were read.
-    fn caller(&self) -> Option<Caller> {
-        let Some(name) = self.caller.strip_prefix("app:") else {
-            return (self.caller == "anonymous").then(Caller::anonymous);
-        };
-        let attributes = self.entry.get("attributes")?.as_object()?.iter().filter_map(|(name, value)| {
-            Some((name.strip_prefix(KeptFact::ATTRIBUTE_PREFIX)?.to_owned(), attribute(value)))
-        });
-        let caller = known(Application {
-            name: ApplicationName::parse(name).ok()?,
-            team: TeamName::parse(self.entry.get("team")?.as_str()?).ok()?,
-            attributes: attributes
-                .map(|(name, value)| Some((name, value?)))
-                .collect::<Option<BTreeMap<_, _>>>()?,
-            version: 0,
-        });
-        Some(Caller { strength: self.strength, ..caller })
-    }
-
-    /// The scopes of the credential, where a policy read them.
-    fn scopes(&self) -> Option<Vec<String>> {
-        let scopes = self.fact("scopes")?.as_array()?;
-        scopes.iter().map(|scope| scope.as_str().map(str::to_owned)).collect()
-    }
-
-    /// A request of the recorded operation with the parameters that its policies read; none where one of them, or
-    /// another fact, was not recorded.
-    fn request(&self, revision: &Revision, operation: &str) -> Option<CanonicalRequest> {
-        if self.fact("incomplete").is_some() {
-            return None;
-        }
-        let index = revision.catalog.by_id(operation)?;
-        let operation = revision.catalog.operation(index)?;
-        let api = revision.catalog.api(operation.api)?;
-        let kept = revision.policies.as_ref()?.kept(index);
-        let mut path = operation.template.to_string();
-        for (number, parameter) in operation.parameters.iter().enumerate() {
-            let is_read =
-                kept.iter().any(|fact| matches!(fact, KeptFact::Param { place, .. } if *place == number));
-            let value = match is_read {
-                false => unread(parameter.kind).to_owned(),
-                true => match self.fact(&format!("{}{}", KeptFact::PARAM_PREFIX, parameter.name))? {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                },
-            };
-            for written in [format!("{{{}}}", parameter.name), format!("{{{}*}}", parameter.name)] {
-                path = path.replace(&written, &escape_path(&value));
-            }
-        }
-        let host = match &api.hosts {
-            catalog::Hosts::Any => "any.invalid",
-            catalog::Hosts::Listed(hosts) => hosts.first()?.as_str(),
-        };
-        canonical(operation.method.as_str(), &path, host).ok()
-    }
-}
-
-/// An attribute of an application as the record writes it.
-fn attribute(value: &Value) -> Option<AttributeValue> {
-    Some(match value {
-        Value::Bool(value) => AttributeValue::Bool(*value),
-        Value::Number(number) => AttributeValue::Long(number.as_i64()?),
-        Value::String(text) => AttributeValue::String(text.clone()),
-        Value::Array(items) => AttributeValue::StringSet(
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?,
-        ),
-        Value::Null | Value::Object(_) => return None,
-    })
-}
-
-/// A value for a parameter that no policy reads, so that any will do.
-const fn unread(kind: catalog::ParameterKind) -> &'static str {
-    match kind {
-        catalog::ParameterKind::Bool => "true",
-        catalog::ParameterKind::Long => "0",
-        catalog::ParameterKind::String => "not-recorded",
-    }
+    let client = Client::Application(Arc::new(application));
+    Caller::client(client, Strength::SharedSecret, CredentialRef::Absent)
 }
 
 fn decision_of(verdict: Verdict) -> &'static str {
@@ -419,19 +263,6 @@ fn canonical(method: &str, target: &str, host: &str) -> Result<CanonicalRequest,
     let admission =
         Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
     CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.detail())
-}
-
-fn escape_path(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                escaped.push(char::from(byte))
-            }
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -78,12 +78,17 @@ impl SearchOrder {
 
 /// Reads a subject as `audit erase` names it; which keys an application has is for the store to say.
 pub fn subject(text: &str) -> Result<Subject, ControlError> {
-    let wrong =
-        || ControlError::invalid(format!("`{text}` is no subject"), "use app:NAME, user:NAME or ip:ADDRESS");
+    let wrong = || {
+        ControlError::invalid(
+            format!("`{text}` is no subject"),
+            "use app:NAME, workload:NAME, user:ISSUER/NAME or ip:ADDRESS",
+        )
+    };
     match text.split_once(':').ok_or_else(wrong)? {
         ("app", name) if !name.is_empty() => {
             Ok(Subject::Application { name: name.to_owned(), keys: BTreeSet::new() })
         }
+        ("workload", name) if !name.is_empty() => Ok(Subject::Workload(name.to_owned())),
         ("user", name) if !name.is_empty() => Ok(Subject::User(name.to_owned())),
         ("ip", address) => Ok(Subject::SourceIp(address.parse().map_err(|_| wrong())?)),
         _ => Err(wrong()),
@@ -139,10 +144,17 @@ impl Control {
         self.record(actor, "log.erase", "a subject", reason)?;
         let erased =
             self.recorder().erase(&subject).map_err(|error| ControlError::Log { what: chain(&error) })?;
-        if let Subject::Application { name, .. } = &subject {
+        let counted = match &subject {
+            Subject::Application { name, .. } => Some(format!("app:{name}")),
+            Subject::Workload(name) => Some(format!("workload:{name}")),
+            Subject::SourceIp(_) | Subject::User(_) => None,
+        };
+        if let Some(caller) = counted {
             // What is counted and not stored yet would bring the name back.
             self.flush_rollups()?;
-            self.state().store.erase_rollups(&format!("app:{name}"))?;
+            self.state().store.erase_rollups(&caller)?;
+        }
+        if let Subject::Application { name, .. } = &subject {
             self.forget_caller(name)?;
         }
         Ok(ErasedView { subject: text.to_owned(), entries: erased.entries })
@@ -158,7 +170,7 @@ impl Control {
                 };
                 Ok(Subject::Application { name, keys })
             }
-            Subject::SourceIp(_) | Subject::User(_) => Ok(subject),
+            Subject::SourceIp(_) | Subject::User(_) | Subject::Workload(_) => Ok(subject),
         }
     }
 
@@ -215,7 +227,8 @@ mod tests {
         let web = Subject::Application { name: "web".into(), keys: BTreeSet::new() };
         assert_eq!(subject("app:web").unwrap(), web);
         assert!(subject("ip:10.0.0.1").is_ok());
-        for text in ["web", "app:", "ip:host", "key:abc", ""] {
+        assert_eq!(subject("workload:spiffe://a/b").unwrap(), Subject::Workload("spiffe://a/b".into()));
+        for text in ["web", "app:", "workload:", "ip:host", "key:abc", ""] {
             assert!(subject(text).is_err(), "{text}");
         }
     }

@@ -222,10 +222,14 @@ impl Open {
                 (ClientRef::Application(shop.name.as_str()), Some(shop.team.as_str()))
             }
             Client::Anonymous => (ClientRef::Anonymous, None),
+            Client::Workload(workload) => (ClientRef::Workload(workload.name.as_str()), None),
         };
         let key = match evidence.caller.credential {
             CredentialRef::Key(id) => Some(id),
-            CredentialRef::Absent => None,
+            CredentialRef::Absent
+            | CredentialRef::Certificate(_)
+            | CredentialRef::Foreign(_)
+            | CredentialRef::Token(_) => None,
         };
         let customer = path.strip_prefix("/customers/");
         let mut attributes: Vec<_> =

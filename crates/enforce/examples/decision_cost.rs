@@ -23,8 +23,7 @@ use model::{
     Timestamp,
 };
 use policy::{
-    ApiFacts, DecisionCache, Directory, Facts, Mfa, Policies, PolicySource, RulingKind, ValidationCache,
-    compile,
+    ApiFacts, DecisionCache, Directory, Facts, Policies, PolicySource, RulingKind, ValidationCache, compile,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -170,6 +169,7 @@ fn policies(catalog: &Catalog, permits: usize) -> Outcome<Policies> {
     let directory = Directory {
         teams: std::iter::once(TeamName::parse("staff")?).collect(),
         attributes: BTreeMap::from([("customer".to_owned(), AttributeType::String)]),
+        user_attributes: BTreeMap::new(),
         apis: vec![
             ApiFacts { exposure: Exposure::Partner, data_class: DataClass::Internal };
             catalog.apis().len()
@@ -188,12 +188,11 @@ fn deciding(policies: &Policies, operation: OperationIndex) -> Outcome<[u128; 3]
         attributes: BTreeMap::from([("customer".to_owned(), AttributeValue::String("42".to_owned()))]),
         version: 1,
     };
-    let caller = Caller {
-        client: Client::Application(Arc::new(application)),
-        user: None,
-        strength: Strength::SharedSecret,
-        credential: CredentialRef::Absent,
-    };
+    let caller = Caller::client(
+        Client::Application(Arc::new(application)),
+        Strength::SharedSecret,
+        CredentialRef::Absent,
+    );
     let scopes = ["orders:read".to_owned()];
     let facts = Facts {
         operation,
@@ -202,7 +201,6 @@ fn deciding(policies: &Policies, operation: OperationIndex) -> Outcome<[u128; 3]
         params: &[ParameterValue::String("7")],
         source_ip: Some(IpAddr::from([203, 0, 113, 7])),
         now: Timestamp::from_seconds(1_796_810_400),
-        mfa: Mfa::NotUsed,
     };
     let mut cache = DecisionCache::new();
     let ruling = policies.decide(&mut cache, &facts);

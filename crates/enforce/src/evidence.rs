@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
 use model::{
-    AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mode,
-    Refusal, Snapshots, Timestamp, Verdict,
+    AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mfa,
+    Mode, Refusal, Snapshots, Timestamp, Verdict,
 };
-use policy::{KeptFact, Mfa, PolicyRefs};
+use policy::{KeptFact, PolicyRefs};
 
-use crate::{ApiRules, Snapshot, Trace, weigh};
+use crate::{ApiRules, Snapshot, Trace};
 
 /// The evidence of one decision.
 #[derive(Clone, Debug)]
@@ -148,15 +148,11 @@ impl Evidence {
     fn fact<'a>(&'a self, fact: &'a KeptFact, request: &'a CanonicalRequest) -> Option<FactValue<'a>> {
         match fact {
             KeptFact::Attribute(name) => match &self.caller.client {
-                Client::Anonymous => None,
-                Client::Application(application) => Some(match application.attributes.get(name.name())? {
-                    AttributeValue::Bool(value) => FactValue::Bool(*value),
-                    AttributeValue::Long(value) => FactValue::Long(*value),
-                    AttributeValue::String(text) => FactValue::Text(Cow::Borrowed(text)),
-                    AttributeValue::StringSet(texts) => FactValue::Texts(texts),
-                }),
+                Client::Anonymous | Client::Workload(_) => None,
+                Client::Application(application) => application.attributes.get(name.name()).map(value_of),
             },
-            KeptFact::Mfa => Some(FactValue::Bool(weigh::MFA == Mfa::Used)),
+            KeptFact::AuthAge => self.caller.sign_in.age(self.time).map(FactValue::Long),
+            KeptFact::Mfa => Some(FactValue::Bool(self.caller.sign_in.mfa == Mfa::Used)),
             KeptFact::Param { place, .. } => {
                 let kind = self.operation()?.parameters.get(*place)?.kind;
                 let text = self.captures.as_ref()?.value(request, *place)?.text();
@@ -167,11 +163,27 @@ impl Evidence {
                 }
             }
             KeptFact::Scopes => match self.caller.credential {
-                CredentialRef::Absent => None,
+                CredentialRef::Absent
+                | CredentialRef::Certificate(_)
+                | CredentialRef::Foreign(_)
+                | CredentialRef::Token(_) => None,
                 CredentialRef::Key(id) => {
                     self.snapshot.keys.find(id).map(|key| FactValue::Scopes(&key.scopes))
                 }
             },
+            KeptFact::UserAttribute(name) => {
+                self.caller.user.as_ref()?.attributes.get(name.name()).map(value_of)
+            }
+            KeptFact::UserTeams => self.caller.user.as_ref().map(|user| FactValue::Texts(&user.teams)),
         }
+    }
+}
+
+fn value_of(value: &AttributeValue) -> FactValue<'_> {
+    match value {
+        AttributeValue::Bool(value) => FactValue::Bool(*value),
+        AttributeValue::Long(value) => FactValue::Long(*value),
+        AttributeValue::String(text) => FactValue::Text(Cow::Borrowed(text)),
+        AttributeValue::StringSet(texts) => FactValue::Texts(texts),
     }
 }

@@ -6,11 +6,8 @@ use std::net::IpAddr;
 
 use catalog::{Catalog, Found, Match, MethodSet, Operation, OperationIndex, ParameterValue, Visibility};
 use model::{Caller, CanonicalRequest, Client, DenyReason, Mode, Refusal, Timestamp};
-use policy::{Facts, Mfa, PolicyRefs, Ruling, RulingKind};
+use policy::{Facts, PolicyRefs, Ruling, RulingKind};
 use smallvec::SmallVec;
-
-/// No credential of ours says that several factors were used.
-pub(crate) const MFA: Mfa = Mfa::NotUsed;
 
 /// How far a credential reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +117,7 @@ pub(crate) fn apply_mode(weight: Weight, mode: Mode, now: Timestamp) -> Outcome 
 pub(crate) fn weigh(question: &Question<'_>, rule: impl FnOnce(&Facts<'_>) -> Ruling) -> Weighed {
     let anonymous = match question.caller.client {
         Client::Anonymous => Disguise::NoCredential,
-        Client::Application(_) => Disguise::None,
+        Client::Application(_) | Client::Workload(_) => Disguise::None,
     };
     match question.found {
         Match::Found(found) => weigh_operation(question, found, anonymous, rule),
@@ -180,7 +177,6 @@ fn weigh_operation(
         params: &values,
         source_ip: question.source_ip,
         now: question.now,
-        mfa: MFA,
     };
     ruled(rule(&facts), disguise, anonymous)
 }

@@ -145,24 +145,27 @@ impl PublicSigningKey {
 
 impl Claims<'_> {
     fn to_json(self) -> Option<String> {
-        let Client::Application(application) = &self.caller.client else {
-            return None;
+        let name = match &self.caller.client {
+            Client::Anonymous => return None,
+            Client::Application(application) => application.name.as_str(),
+            Client::Workload(workload) => workload.name.as_str(),
         };
         let issued = self.now.as_seconds();
         let lifetime = i64::try_from(LIFETIME.as_secs()).ok()?;
         let mut claims = serde_json::json!({
             "iss": self.issuer,
             "aud": self.audience,
-            "sub": format!("app:{}", application.name),
+            "sub": self.caller.client.label(),
             "iat": issued,
             "exp": issued.saturating_add(lifetime),
-            "client": application.name.as_str(),
-            "team": application.team.as_str(),
+            "client": name,
+            "team": self.caller.client.team().map(model::TeamName::as_str),
             "strength": self.caller.strength.as_str(),
             "scopes": self.scopes,
         });
         if let (Some(user), Some(claims)) = (&self.caller.user, claims.as_object_mut()) {
             claims.insert("user".into(), user.name.clone().into());
+            claims.insert("user_issuer".into(), user.issuer.as_str().into());
         }
         Some(claims.to_string())
     }

@@ -123,12 +123,8 @@ fn identify_with(
 /// The caller that a key stands for once its secret was right.
 #[must_use]
 pub fn caller_of(entry: &KeyEntry) -> Caller {
-    Caller {
-        client: Client::Application(Arc::clone(&entry.application)),
-        user: None,
-        strength: Strength::SharedSecret,
-        credential: CredentialRef::Key(entry.id),
-    }
+    let client = Client::Application(Arc::clone(&entry.application));
+    Caller::client(client, Strength::SharedSecret, CredentialRef::Key(entry.id))
 }
 
 /// Whether a field's value holds an own key, well-formed anywhere in it or claimed at its beginning.

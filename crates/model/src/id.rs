@@ -10,6 +10,8 @@ use crate::{ApiName, Method, Timestamp};
 pub enum IdError {
     #[error("a decision id has 26 characters of 0-9 and a-z without i, l, o and u")]
     Decision,
+    #[error("a fingerprint has {} characters of 0-9 and a-f", 2 * FINGERPRINT_BYTES)]
+    Fingerprint,
     #[error("a key id has {KEY_ID_BYTES} characters of 0-9, A-Z and a-z")]
     Key,
     #[error("a policy id has 1 to 128 visible characters")]
@@ -174,6 +176,56 @@ impl fmt::Debug for KeyId {
     }
 }
 
+/// Names a credential in records without giving it away: the first half of a hash over it, keyed where the credential
+/// itself could be guessed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; FINGERPRINT_BYTES]);
+
+/// Bytes of a fingerprint; its text has twice as many characters.
+pub const FINGERPRINT_BYTES: usize = 16;
+
+impl Fingerprint {
+    /// The first half of a hash.
+    #[must_use]
+    pub const fn of_hash(hash: &[u8; 2 * FINGERPRINT_BYTES]) -> Self {
+        let (first, _) = hash.split_at(FINGERPRINT_BYTES);
+        match first.first_chunk() {
+            Some(half) => Self(*half),
+            None => Self([0; FINGERPRINT_BYTES]),
+        }
+    }
+
+    /// The fingerprint from its bytes, as they are stored.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; FINGERPRINT_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; FINGERPRINT_BYTES] {
+        self.0
+    }
+
+    /// Reads the 32 hexadecimal digits; upper case counts as lower case.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let digits = text.len() == 2 * FINGERPRINT_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+        number.map(|number| Self(number.to_be_bytes())).ok_or(IdError::Fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
 /// The serial number of a revision. It never decreases; zero means that there is none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevisionNumber(pub u64);
@@ -276,6 +328,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_fingerprint_reads_back_and_nothing_else_does() {
+        let mut hash = [0; 32];
+        hash[0] = 0xab;
+        hash[15] = 1;
+        hash[16] = 0xff;
+        let text = "ab000000000000000000000000000001";
+        let fingerprint = Fingerprint::of_hash(&hash);
+        assert_eq!(fingerprint.to_string(), text);
+        assert_eq!(Fingerprint::parse(text), Ok(fingerprint));
+        assert_eq!(Fingerprint::parse(&text.to_uppercase()), Ok(fingerprint));
+        assert_eq!(Fingerprint::from_bytes(fingerprint.to_bytes()), fingerprint);
+        for wrong in ["", "ab", "+b000000000000000000000000000001", &text[1..], &format!("{text}0")] {
+            assert_eq!(Fingerprint::parse(wrong), Err(IdError::Fingerprint), "{wrong}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -23,13 +23,19 @@ pub mod verdict;
 mod word;
 
 pub use api::{Audit, CredentialUse, DataClass, Exposure, Mode, Rate};
-pub use caller::{Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Strength, User};
+pub use caller::{
+    Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Mfa, SignIn, Strength, User,
+    Workload,
+};
 pub use field::FieldKind;
 pub use head::{FieldSpan, Head, HeadField, Span};
 pub use host::{HostName, HostNameError};
-pub use id::{DecisionId, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};
+pub use id::{DecisionId, Fingerprint, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};
 pub use method::{Method, VerbClass};
-pub use name::{ApiName, ApplicationName, GroupName, NameError, PersonName, TeamName};
+pub use name::{
+    ApiName, ApplicationName, GroupName, IssuerName, NameError, PersonName, TeamName, WORKLOAD_BYTES_MAX,
+    WorkloadName,
+};
 pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};
 pub use request::{Admission, CanonicalRequest};
 pub use secret::Secret;

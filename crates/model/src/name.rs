@@ -8,6 +8,11 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// The longest name of a group, which holds an API's name and a suffix.
 pub const GROUP_BYTES_MAX: usize = 2 * NAME_BYTES_MAX + 1;
 
+/// The longest name of a workload; short enough to stand in a record uncut.
+pub const WORKLOAD_BYTES_MAX: usize = 512;
+/// The longest name of an application that somebody else knows, [`ApplicationName::external`].
+pub const EXTERNAL_BYTES_MAX: usize = 321;
+
 /// Why a text is not a name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -111,6 +116,24 @@ name!(
     |character| alphanumeric(character) || matches!(character, '-' | '_' | '.')
 );
 name!(
+    /// The name that `sallyport.yaml` gives to an issuer of access tokens.
+    IssuerName,
+    "name of an issuer",
+    NAME_BYTES_MAX,
+    "a-z, 0-9, `-`, `_` and `.`, and begins with a letter or digit",
+    lower,
+    |character| lower(character) || matches!(character, '-' | '_' | '.')
+);
+name!(
+    /// The name of a workload as its certificate says it: a SPIFFE id, or a DNS name.
+    WorkloadName,
+    "name of a workload",
+    WORKLOAD_BYTES_MAX,
+    "visible ASCII characters without blanks",
+    alphanumeric,
+    |character| character.is_ascii_graphic()
+);
+name!(
     /// The name of a person who acts on Sallyport itself: an administrator, a member of a team.
     PersonName,
     "name of a person",
@@ -128,6 +151,43 @@ name!(
     lower,
     |character| lower(character) || matches!(character, '-' | '_' | '.' | ':')
 );
+
+/// What separates the two parts of an external name; no name of our own holds it.
+const EXTERNAL_SEPARATOR: char = ':';
+
+impl ApplicationName {
+    /// The name of a client that somebody else knows: `NAMESPACE:ID`, where the namespace is an issuer of tokens or an
+    /// API with keys of its own, and the id is theirs. It can never be that of an application of ours.
+    ///
+    /// The id is made of visible ASCII characters; the whole has [`EXTERNAL_BYTES_MAX`] bytes at most.
+    pub fn external(namespace: &str, id: &str) -> Result<Self, NameError> {
+        let text = format!("{namespace}{EXTERNAL_SEPARATOR}{id}");
+        ApiName::parse(namespace)?;
+        check(
+            "name of an external client",
+            id,
+            EXTERNAL_BYTES_MAX.saturating_sub(namespace.len() + 1),
+            "visible ASCII characters without blanks",
+            |character| character.is_ascii_graphic(),
+            |character| character.is_ascii_graphic(),
+        )?;
+        Ok(Self(text.into()))
+    }
+
+    /// Parses a name as policies and records hold it: of an application of ours, or an external one.
+    pub fn parse_any(text: &str) -> Result<Self, NameError> {
+        match text.split_once(EXTERNAL_SEPARATOR) {
+            None => Self::parse(text),
+            Some((namespace, id)) => Self::external(namespace, id),
+        }
+    }
+
+    /// Whether somebody else gave the name.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.0.contains(EXTERNAL_SEPARATOR)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +212,33 @@ mod tests {
         }
         assert!(ApiName::parse(&"a".repeat(NAME_BYTES_MAX)).is_ok());
         assert!(ApiName::parse(&"a".repeat(NAME_BYTES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn an_external_name_is_never_one_of_ours() {
+        for (namespace, id, taken) in [
+            ("corp", "web", true),
+            ("corp", "https://client.example/x?y=1", true),
+            ("corp", "a:b", true),
+            ("corp", "", false),
+            ("corp", "a b", false),
+            ("corp", "a\n", false),
+            ("corp", "ü", false),
+            ("", "web", false),
+            ("Corp", "web", false),
+            ("a:b", "web", false),
+        ] {
+            let name = ApplicationName::external(namespace, id);
+            assert_eq!(name.is_ok(), taken, "{namespace:?} {id:?}");
+            if let Ok(name) = name {
+                assert!(ApplicationName::parse(name.as_str()).is_err() && name.is_external(), "{name}");
+                assert_eq!(ApplicationName::parse_any(name.as_str()), Ok(name));
+            }
+        }
+        let longest = "a".repeat(EXTERNAL_BYTES_MAX - "corp:".len());
+        assert!(ApplicationName::external("corp", &longest).is_ok());
+        assert!(ApplicationName::external("corp", &format!("{longest}a")).is_err());
+        assert!(!ApplicationName::parse_any("shop").unwrap().is_external());
     }
 
     #[test]

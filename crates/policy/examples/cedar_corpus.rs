@@ -33,8 +33,7 @@ use model::{
     DataClass, Exposure, GroupName, HostName, Method, Strength, TeamName, Timestamp,
 };
 use policy::{
-    ApiFacts, DecisionCache, Directory, Facts, Mfa, PolicySource, Ruling, RulingKind, ValidationCache,
-    compile,
+    ApiFacts, DecisionCache, Directory, Facts, PolicySource, Ruling, RulingKind, ValidationCache, compile,
 };
 use serde_json::Value;
 
@@ -240,14 +239,14 @@ impl World {
             directory: Directory {
                 teams,
                 attributes: BTreeMap::from([("tier".to_owned(), AttributeType::Long)]),
+                user_attributes: BTreeMap::new(),
                 apis: vec![facts, facts],
             },
-            caller: Caller {
-                client: Client::Application(Arc::new(application)),
-                user: None,
-                strength: Strength::SharedSecret,
-                credential: CredentialRef::Absent,
-            },
+            caller: Caller::client(
+                Client::Application(Arc::new(application)),
+                Strength::SharedSecret,
+                CredentialRef::Absent,
+            ),
             cache: DecisionCache::new(),
             validated: ValidationCache::new(),
         })
@@ -268,7 +267,6 @@ impl World {
             params: &[],
             source_ip: None,
             now: Timestamp::from_seconds(1_800_000_000),
-            mfa: Mfa::NotUsed,
         };
         let first = policies.decide(&mut self.cache, &facts);
         let hits = self.cache.counters().hits;

@@ -26,6 +26,7 @@ pub struct Policies {
     pub(crate) slices: Slices,
     apis: Box<[ApiEntry]>,
     attributes: BTreeMap<String, AttributeType>,
+    user_attributes: BTreeMap<String, AttributeType>,
     schema_text: String,
 }
 
@@ -148,6 +149,7 @@ fn build(
         slices,
         apis,
         attributes: directory.attributes.clone(),
+        user_attributes: directory.user_attributes.clone(),
         schema_text: schema::text(catalog, directory),
     })
 }
@@ -242,6 +244,10 @@ impl Policies {
 
     pub(crate) fn attribute_type(&self, name: &str) -> Option<AttributeType> {
         self.attributes.get(name).copied()
+    }
+
+    pub(crate) fn user_attribute_type(&self, name: &str) -> Option<AttributeType> {
+        self.user_attributes.get(name).copied()
     }
 
     /// The parts of the caller's slice; none where the catalogue has no such operation.

@@ -15,7 +15,7 @@ use model::{Client, PolicyId};
 use crate::compile::Policies;
 use crate::decide::{Judged, Tally, judge, settle};
 use crate::facts::{Facts, Question};
-use crate::rule::{Effect, Force, Principals, Rule};
+use crate::rule::{APPLICATION, Effect, Force, Rule, WORKLOAD};
 use crate::ruling::{Ruling, RulingKind};
 use crate::schema::quoted;
 use crate::slice::OperationEntry;
@@ -177,18 +177,19 @@ impl Policies {
     }
 
     fn smallest_grant(&self, operation: &OperationEntry, facts: &Facts<'_>) -> GrantAdvice {
-        match &facts.caller.client {
-            Client::Anonymous => GrantAdvice::Identify,
-            Client::Application(application) => {
-                let taken: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
-                let reads = self.reads(facts.operation);
-                let objects = operation.parameters.iter().zip(facts.params);
-                let objects = objects.filter(|(parameter, _)| reads.params.contains(&parameter.name));
-                let conditions: Vec<String> =
-                    objects.map(|(parameter, value)| grant::condition(&parameter.name, value)).collect();
-                GrantAdvice::Grant(grant::text(application, &operation.id, &conditions, facts.now, &taken))
-            }
-        }
+        let (principal, name) = match &facts.caller.client {
+            Client::Anonymous => return GrantAdvice::Identify,
+            Client::Application(application) => (APPLICATION, application.name.as_str()),
+            Client::Workload(workload) => (WORKLOAD, workload.name.as_str()),
+        };
+        let taken: BTreeSet<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
+        let reads = self.reads(facts.operation);
+        let objects = operation.parameters.iter().zip(facts.params);
+        let objects = objects.filter(|(parameter, _)| reads.params.contains(&parameter.name));
+        let conditions: Vec<String> =
+            objects.map(|(parameter, value)| grant::condition(&parameter.name, value)).collect();
+        let grantee = grant::Grantee { kind: principal, name, team: facts.caller.client.team() };
+        GrantAdvice::Grant(grant::text(&grantee, &operation.id, &conditions, facts.now, &taken))
     }
 
     fn judge_rule(&self, number: u32, question: Option<&Question>) -> Judged {
@@ -215,7 +216,7 @@ impl Policies {
             .filter(|(number, (rule, _))| rule.effect == Effect::Permit && !covered.contains(number))
             .filter_map(|(number, (rule, reach))| {
                 let covers_operation = reach.binary_search(&facts.operation.0).is_ok();
-                let covers_caller = covers(&rule.scope.principals, &facts.caller.client);
+                let covers_caller = rule.scope.principals.cover(&facts.caller.client);
                 let (miss, unmet) = match (covers_operation, covers_caller) {
                     (true, false) => (ScopeMiss::Caller, principal_text(rule)),
                     (false, true) if reach.iter().any(is_of_api) => (ScopeMiss::Operation, action_text(rule)),
@@ -264,24 +265,6 @@ fn covered_outcome(rule: &Rule, judged: Judged, question: Option<&Question>, fac
     Explained {
         outcome: RuleOutcome { id: rule.id.clone(), effect: rule.effect, outcome, unmet },
         distance: Distance { scope: ScopeMiss::Covered, conditions },
-    }
-}
-
-/// Whether a scope covers a caller.
-fn covers(principals: &Principals, client: &Client) -> bool {
-    match (principals, client) {
-        (Principals::Anyone, _)
-        | (Principals::Anonymous, Client::Anonymous)
-        | (Principals::Applications, Client::Application(_)) => true,
-        (Principals::Application(name), Client::Application(application)) => {
-            name == application.name.as_str()
-        }
-        (Principals::Team(name), Client::Application(application)) => name == application.team.as_str(),
-        (Principals::Nobody, _)
-        | (Principals::Anonymous, Client::Application(_))
-        | (Principals::Application(_) | Principals::Applications | Principals::Team(_), Client::Anonymous) => {
-            false
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Only what a slice reads is handed to Cedar: a fact that no condition mentions cannot matter, and building all
 //! of them costs more than deciding. A fact that has no faithful form is an error, never left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -13,18 +13,33 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
 use cedar_policy_core::ast::{Name, RestrictedExpr};
-use model::{Application, AttributeType, AttributeValue, Caller, Client, Timestamp};
+use model::{AttributeType, AttributeValue, Caller, Client, Mfa, Timestamp, User};
 
 use crate::compile::Policies;
 use crate::reads::{ContextFact, Names, Reads};
-use crate::rule::{ACTION, ANONYMOUS, ANONYMOUS_ID, API, APPLICATION, TEAM};
+use crate::rule::{ACTION, ANONYMOUS, ANONYMOUS_ID, API, APPLICATION, TEAM, WORKLOAD};
 use crate::slice::OperationEntry;
 
-/// Whether the caller's token says that several factors were used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mfa {
-    NotUsed,
-    Used,
+/// What every user has in the context; declared attributes have other names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UserFact {
+    Issuer,
+    Name,
+    Teams,
+}
+
+impl UserFact {
+    pub const ALL: [Self; 3] = [Self::Issuer, Self::Name, Self::Teams];
+
+    /// Its name in `context.user`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::Name => "name",
+            Self::Teams => "teams",
+        }
+    }
 }
 
 /// Everything that a decision depends on, beside the policies. Borrowed: building it allocates nothing.
@@ -40,10 +55,14 @@ pub struct Facts<'a> {
     pub source_ip: Option<IpAddr>,
     /// `context.now`, cut to the millisecond; expiry is judged to the microsecond.
     pub now: Timestamp,
-    pub mfa: Mfa,
 }
 
 impl Facts<'_> {
+    /// `context.authAge`.
+    pub(crate) fn auth_age(&self) -> Option<i64> {
+        self.caller.sign_in.age(self.now)
+    }
+
     /// The client's address with one spelling: an IPv4 address that a dual-stack socket wraps is unwrapped.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.source_ip.map(|address| address.to_canonical())
@@ -72,6 +91,7 @@ impl Question {
         let principal = match &facts.caller.client {
             Client::Anonymous => uid(ANONYMOUS, ANONYMOUS_ID)?,
             Client::Application(application) => uid(APPLICATION, application.name.as_str())?,
+            Client::Workload(workload) => uid(WORKLOAD, workload.name.as_str())?,
         };
         let resource = policies.api_uid(operation.api)?.clone();
         let mut entities = Vec::new();
@@ -90,7 +110,7 @@ impl Question {
             true => Entities::empty(),
             false => Entities::from_entities(entities, None).ok()?,
         };
-        let context = context(operation, reads, facts)?;
+        let context = context(policies, operation, reads, facts)?;
         let request = Request::new(principal, operation.action.clone(), resource, context, None).ok()?;
         Some(Self { request, entities })
     }
@@ -102,27 +122,26 @@ fn principal_entity(
     client: &Client,
     read: &Names,
 ) -> Option<Entity> {
-    let application = match client {
-        Client::Anonymous => return Some(Entity::new_no_attrs(principal.clone(), HashSet::new())),
-        Client::Application(application) => application,
-    };
-    let attributes = attributes(policies, application, read)?;
-    let team = HashSet::from([uid(TEAM, application.team.as_str())?]);
-    Entity::new(principal.clone(), attributes, team).ok()
+    let teams = client.team().map(|team| uid(TEAM, team.as_str()));
+    let teams = teams.into_iter().collect::<Option<HashSet<_>>>()?;
+    match client {
+        Client::Anonymous | Client::Workload(_) => Some(Entity::new_no_attrs(principal.clone(), teams)),
+        Client::Application(application) => {
+            let attributes = attributes(&application.attributes, |name| policies.attribute_type(name), read)?;
+            Entity::new(principal.clone(), attributes, teams).ok()
+        }
+    }
 }
 
 /// The attributes that are declared and read. One whose value is not of its declared type makes no entity.
 fn attributes(
-    policies: &Policies,
-    application: &Application,
+    values: &BTreeMap<String, AttributeValue>,
+    declared: impl Fn(&str) -> Option<AttributeType>,
     read: &Names,
 ) -> Option<HashMap<String, RestrictedExpression>> {
-    let wanted = application.attributes.iter().filter(|(name, _)| match read {
-        Names::All => true,
-        Names::Listed(names) => names.contains(*name),
-    });
+    let wanted = values.iter().filter(|(name, _)| read.contains(name));
     wanted
-        .filter_map(|(name, value)| Some((name, value, policies.attribute_type(name)?)))
+        .filter_map(|(name, value)| Some((name, value, declared(name)?)))
         .map(|(name, value, declared)| Some((name.clone(), attribute(value, declared)?)))
         .collect()
 }
@@ -154,11 +173,20 @@ fn extension(name: &LazyLock<Option<Name>>, text: String) -> Option<RestrictedEx
     Some(RestrictedExpr::call_extension_fn(name, [RestrictedExpr::val(text)]).into())
 }
 
-fn context(operation: &OperationEntry, reads: &Reads, facts: &Facts<'_>) -> Option<Context> {
+fn context(
+    policies: &Policies,
+    operation: &OperationEntry,
+    reads: &Reads,
+    facts: &Facts<'_>,
+) -> Option<Context> {
     let mut pairs = Vec::with_capacity(reads.context.len());
     for fact in &reads.context {
         let value = match fact {
-            ContextFact::Mfa => RestrictedExpression::new_bool(facts.mfa == Mfa::Used),
+            ContextFact::AuthAge => match facts.auth_age() {
+                None => continue,
+                Some(seconds) => RestrictedExpression::new_long(seconds),
+            },
+            ContextFact::Mfa => RestrictedExpression::new_bool(facts.caller.sign_in.mfa == Mfa::Used),
             ContextFact::Now => extension(&DATETIME, facts.now.to_string())?,
             ContextFact::Params => params(&operation.parameters, &reads.params, facts)?,
             ContextFact::Scopes => string_set(facts.scopes.iter()),
@@ -169,10 +197,7 @@ fn context(operation: &OperationEntry, reads: &Reads, facts: &Facts<'_>) -> Opti
             ContextFact::Strength => RestrictedExpression::new_long(facts.caller.strength.as_long()),
             ContextFact::User => match &facts.caller.user {
                 None => continue,
-                Some(user) => {
-                    let name = RestrictedExpression::new_string(user.name.clone());
-                    RestrictedExpression::new_record([("name".to_owned(), name)]).ok()?
-                }
+                Some(user) => user_record(policies, user, &reads.user)?,
             },
         };
         pairs.push((fact.as_str().to_owned(), value));
@@ -180,11 +205,22 @@ fn context(operation: &OperationEntry, reads: &Reads, facts: &Facts<'_>) -> Opti
     Context::from_pairs(pairs).ok()
 }
 
+/// The user, as far as it is read.
+fn user_record(policies: &Policies, user: &User, read: &Names) -> Option<RestrictedExpression> {
+    let mut fields = attributes(&user.attributes, |name| policies.user_attribute_type(name), read)?;
+    for own in UserFact::ALL.into_iter().filter(|own| read.contains(own.as_str())) {
+        let value = match own {
+            UserFact::Issuer => RestrictedExpression::new_string(user.issuer.as_str().to_owned()),
+            UserFact::Name => RestrictedExpression::new_string(user.name.clone()),
+            UserFact::Teams => string_set(user.teams.iter()),
+        };
+        fields.insert(own.as_str().to_owned(), value);
+    }
+    RestrictedExpression::new_record(fields).ok()
+}
+
 fn params(parameters: &[PathParameter], read: &Names, facts: &Facts<'_>) -> Option<RestrictedExpression> {
-    let wanted = parameters.iter().zip(facts.params).filter(|(parameter, _)| match read {
-        Names::All => true,
-        Names::Listed(names) => names.contains(&parameter.name),
-    });
+    let wanted = parameters.iter().zip(facts.params).filter(|(parameter, _)| read.contains(&parameter.name));
     let fields = wanted
         .map(|(parameter, value)| Some((parameter.name.clone(), param(*value, parameter.kind)?)))
         .collect::<Option<Vec<_>>>()?;

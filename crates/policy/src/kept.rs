@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use catalog::PathParameter;
 
+use crate::facts::UserFact;
 use crate::reads::{ContextFact, Names, Reads};
 
 /// A fact to keep.
@@ -14,12 +15,18 @@ use crate::reads::{ContextFact, Names, Reads};
 pub enum KeptFact {
     /// An attribute of the calling application.
     Attribute(KeptName),
+    /// Seconds since the user signed in.
+    AuthAge,
     /// Whether several factors were used.
     Mfa,
     /// The path parameter at `place` of the operation's order.
     Param { name: KeptName, place: usize },
     /// The scopes of the credential.
     Scopes,
+    /// A declared attribute of the user.
+    UserAttribute(KeptName),
+    /// The user's teams, as its issuer names them.
+    UserTeams,
 }
 
 /// A name, and how a record writes it.
@@ -44,6 +51,10 @@ impl KeptName {
 impl KeptFact {
     /// What the key of an application's attribute begins with.
     pub const ATTRIBUTE_PREFIX: &'static str = "principal.";
+    /// What the key of a user's attribute begins with.
+    pub const USER_PREFIX: &'static str = "user.";
+    /// The key of the user's teams.
+    pub const USER_TEAMS: &'static str = "user.teams";
     /// What the key of a path parameter begins with.
     pub const PARAM_PREFIX: &'static str = "params.";
 
@@ -51,7 +62,9 @@ impl KeptFact {
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
-            Self::Attribute(name) | Self::Param { name, .. } => &name.key,
+            Self::Attribute(name) | Self::Param { name, .. } | Self::UserAttribute(name) => &name.key,
+            Self::AuthAge => ContextFact::AuthAge.as_str(),
+            Self::UserTeams => Self::USER_TEAMS,
             Self::Mfa => ContextFact::Mfa.as_str(),
             Self::Scopes => ContextFact::Scopes.as_str(),
         }
@@ -59,25 +72,22 @@ impl KeptFact {
 
     /// The facts to keep of an operation with these parameters, sorted by kind and name.
     pub(crate) fn of<'a>(
-        reads: &Reads,
+        reads: &'a Reads,
         parameters: &[PathParameter],
         declared: impl Iterator<Item = &'a String>,
+        of_user: impl Iterator<Item = &'a String>,
     ) -> Box<[Self]> {
-        let attributes: BTreeSet<&str> = match &reads.attributes {
-            Names::All => declared.map(String::as_str).collect(),
-            Names::Listed(names) => names.iter().map(String::as_str).collect(),
-        };
+        let attributes = named(&reads.attributes, declared);
         let attribute = |name: &str| Self::Attribute(KeptName::new(Self::ATTRIBUTE_PREFIX, name));
         let mut kept: Vec<_> = attributes.into_iter().map(attribute).collect();
+        if reads.context.contains(&ContextFact::AuthAge) {
+            kept.push(Self::AuthAge);
+        }
         if reads.context.contains(&ContextFact::Mfa) {
             kept.push(Self::Mfa);
         }
         for (place, parameter) in parameters.iter().enumerate() {
-            let is_read = match &reads.params {
-                Names::All => true,
-                Names::Listed(names) => names.contains(&parameter.name),
-            };
-            if is_read {
+            if reads.params.contains(&parameter.name) {
                 let name = KeptName::new(Self::PARAM_PREFIX, &parameter.name);
                 kept.push(Self::Param { name, place });
             }
@@ -85,6 +95,23 @@ impl KeptFact {
         if reads.context.contains(&ContextFact::Scopes) {
             kept.push(Self::Scopes);
         }
+        if reads.context.contains(&ContextFact::User) {
+            let of_user = named(&reads.user, of_user).into_iter();
+            // The name and the issuer have a field of their own in the record.
+            let attributes = of_user.filter(|name| UserFact::ALL.iter().all(|own| own.as_str() != *name));
+            kept.extend(attributes.map(|name| Self::UserAttribute(KeptName::new(Self::USER_PREFIX, name))));
+            if reads.user.contains(UserFact::Teams.as_str()) {
+                kept.push(Self::UserTeams);
+            }
+        }
         kept.into()
+    }
+}
+
+/// The names that are read, of all that are declared.
+fn named<'a>(read: &'a Names, declared: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
+    match read {
+        Names::All => declared.map(String::as_str).collect(),
+        Names::Listed(names) => names.iter().map(String::as_str).collect(),
     }
 }

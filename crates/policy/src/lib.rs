@@ -32,7 +32,7 @@ pub use cache::{CacheCounters, DECISIONS_MAX, DecisionCache};
 pub use compile::{CompiledPolicies, Policies, PolicySummary, compile};
 pub use diagnostic::{CompilePoliciesError, Diagnostic, Severity};
 pub use explain::{Explanation, GrantAdvice, RuleOutcome, RuleOutcomeKind};
-pub use facts::{Facts, Mfa};
+pub use facts::{Facts, UserFact};
 pub use kept::{KeptFact, KeptName};
 pub use reads::{ContextFact, OperationReads};
 pub use rule::Effect;

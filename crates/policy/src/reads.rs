@@ -16,6 +16,7 @@ pub(crate) use address::AddressTest;
 /// A part of the context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ContextFact {
+    AuthAge,
     Mfa,
     Now,
     Params,
@@ -26,13 +27,22 @@ pub enum ContextFact {
 }
 
 impl ContextFact {
-    const ALL: [Self; 7] =
-        [Self::Mfa, Self::Now, Self::Params, Self::Scopes, Self::SourceIp, Self::Strength, Self::User];
+    const ALL: [Self; 8] = [
+        Self::AuthAge,
+        Self::Mfa,
+        Self::Now,
+        Self::Params,
+        Self::Scopes,
+        Self::SourceIp,
+        Self::Strength,
+        Self::User,
+    ];
 
     /// Its name in the context.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AuthAge => "authAge",
             Self::Mfa => "mfa",
             Self::Now => "now",
             Self::Params => "params",
@@ -75,6 +85,13 @@ impl Names {
         }
     }
 
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(names) => names.contains(name),
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         match (&mut *self, other) {
             (Self::All, _) => {}
@@ -109,6 +126,12 @@ pub(crate) struct Reads {
     pub now: Precision,
     /// Milliseconds since the epoch of the literals that the time is compared with.
     pub instants: BTreeSet<i64>,
+    /// How the time since the user signed in is read.
+    pub age: Precision,
+    /// Seconds: the literals that it is compared with.
+    pub ages: BTreeSet<i64>,
+    /// Which parts of the user.
+    pub user: Names,
 }
 
 impl Reads {
@@ -124,6 +147,9 @@ impl Reads {
             address_tests: Vec::new(),
             now: Precision::Unread,
             instants: BTreeSet::new(),
+            age: Precision::Unread,
+            ages: BTreeSet::new(),
+            user: Names::Listed(BTreeSet::new()),
         }
     }
 
@@ -151,6 +177,9 @@ impl Reads {
         }
         self.now = self.now.max(other.now);
         self.instants.extend(&other.instants);
+        self.age = self.age.max(other.age);
+        self.ages.extend(&other.ages);
+        self.user.merge(&other.user);
     }
 
     fn test_address(&mut self, test: AddressTest) {
@@ -160,18 +189,15 @@ impl Reads {
     }
 
     fn everything(&mut self) {
-        self.context.extend(ContextFact::ALL);
-        self.params = Names::All;
+        self.whole_context();
         self.attributes = Names::All;
         self.principal = true;
         self.action = true;
         self.resource = true;
-        self.address = Precision::Exact;
-        self.now = Precision::Exact;
     }
 
     fn visit(&mut self, expression: &Expr) {
-        if self.compares_time(expression) || self.tests_address(expression) {
+        if self.compares_time(expression) || self.compares_age(expression) || self.tests_address(expression) {
             return;
         }
         match expression {
@@ -210,8 +236,10 @@ impl Reads {
     fn whole_context(&mut self) {
         self.context.extend(ContextFact::ALL);
         self.params = Names::All;
+        self.user = Names::All;
         self.address = Precision::Exact;
         self.now = Precision::Exact;
+        self.age = Precision::Exact;
     }
 
     /// `base.name`, `base has name` or `base has name.inner`.
@@ -225,6 +253,10 @@ impl Reads {
             Expr::GetAttr { expr, attr } if is_context(expr) && attr == ContextFact::Params.as_str() => {
                 self.context.insert(ContextFact::Params);
                 self.params.add(name);
+            }
+            Expr::GetAttr { expr, attr } if is_context(expr) && attr == ContextFact::User.as_str() => {
+                self.context.insert(ContextFact::User);
+                self.user.add(name);
             }
             _ => self.visit(base),
         }
@@ -243,30 +275,39 @@ impl Reads {
             },
             ContextFact::SourceIp => self.address = Precision::Exact,
             ContextFact::Now => self.now = Precision::Exact,
-            ContextFact::Mfa | ContextFact::Scopes | ContextFact::Strength | ContextFact::User => {}
+            ContextFact::AuthAge => self.age = Precision::Exact,
+            ContextFact::User => match inner {
+                Some(inner) => self.user.add(inner),
+                None => self.user = Names::All,
+            },
+            ContextFact::Mfa | ContextFact::Scopes | ContextFact::Strength => {}
         }
+    }
+
+    /// `context.authAge <= 900` and its like, and `context has authAge`; remembers the literal.
+    fn compares_age(&mut self, expression: &Expr) -> bool {
+        match expression {
+            Expr::HasAttr { expr, attrs }
+                if is_context(expr)
+                    && attrs.tail.is_empty()
+                    && attrs.head == ContextFact::AuthAge.as_str() => {}
+            _ => {
+                let literal = compared_with(expression, ContextFact::AuthAge);
+                let Some(seconds) = literal.and_then(constant::long) else {
+                    return false;
+                };
+                self.ages.insert(seconds);
+            }
+        }
+        self.context.insert(ContextFact::AuthAge);
+        self.age = self.age.max(Precision::Compared);
+        true
     }
 
     /// `context.now < datetime("…")` and its like; remembers the literal.
     fn compares_time(&mut self, expression: &Expr) -> bool {
-        let Expr::BinaryOp { op, left, right } = expression else {
-            return false;
-        };
-        let compares = matches!(
-            op,
-            BinaryOp::Less
-                | BinaryOp::LessEq
-                | BinaryOp::Greater
-                | BinaryOp::GreaterEq
-                | BinaryOp::Eq
-                | BinaryOp::NotEq
-        );
-        let literal = match (is_fact(left, ContextFact::Now), is_fact(right, ContextFact::Now)) {
-            (true, false) => right,
-            (false, true) => left,
-            (true, true) | (false, false) => return false,
-        };
-        let Some(instant) = compares.then(|| constant::millis(literal)).flatten() else {
+        let literal = compared_with(expression, ContextFact::Now);
+        let Some(instant) = literal.and_then(constant::millis) else {
             return false;
         };
         self.context.insert(ContextFact::Now);
@@ -306,6 +347,27 @@ impl Reads {
             self.test_address(test);
         }
         true
+    }
+}
+
+/// What a comparison compares a fact with; none where the expression is no such comparison.
+fn compared_with(expression: &Expr, fact: ContextFact) -> Option<&Expr> {
+    let Expr::BinaryOp { op, left, right } = expression else {
+        return None;
+    };
+    let compares = matches!(
+        op,
+        BinaryOp::Less
+            | BinaryOp::LessEq
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEq
+            | BinaryOp::Eq
+            | BinaryOp::NotEq
+    );
+    match (is_fact(left, fact), is_fact(right, fact)) {
+        (true, false) if compares => Some(right),
+        (false, true) if compares => Some(left),
+        (true | false, true | false) => None,
     }
 }
 

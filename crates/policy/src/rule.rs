@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy::pst;
-use model::{PolicyId, Timestamp};
+use model::{Client, PolicyId, Timestamp};
 
 use crate::reads::Reads;
 
@@ -65,7 +65,7 @@ pub(crate) struct Annotations {
     pub observe_until: Option<Timestamp>,
 }
 
-/// Whom a scope covers. Teams are flat, so `in` a team is membership and `in` an application is being it.
+/// Whom a scope covers. Teams are flat, so `in` a team is membership and `in` an application or workload is being it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Principals {
     Anonymous,
@@ -74,7 +74,12 @@ pub(crate) enum Principals {
     Applications,
     /// No caller that exists: another type, or a type outside of its own kind of group.
     Nobody,
+    /// Applications and workloads of the team.
     Team(String),
+    TeamApplications(String),
+    TeamWorkloads(String),
+    Workload(String),
+    Workloads,
 }
 
 /// Which operations a scope covers, before the resource is looked at.
@@ -173,6 +178,7 @@ fn principals(constraint: &pst::PrincipalConstraint) -> Principals {
 fn of_type(kind: &str) -> Principals {
     match kind {
         APPLICATION => Principals::Applications,
+        WORKLOAD => Principals::Workloads,
         ANONYMOUS => Principals::Anonymous,
         _ => Principals::Nobody,
     }
@@ -181,6 +187,7 @@ fn of_type(kind: &str) -> Principals {
 fn itself(kind: &str, id: &str) -> Principals {
     match (kind, id) {
         (APPLICATION, name) => Principals::Application(name.to_owned()),
+        (WORKLOAD, name) => Principals::Workload(name.to_owned()),
         (ANONYMOUS, ANONYMOUS_ID) => Principals::Anonymous,
         _ => Principals::Nobody,
     }
@@ -194,9 +201,13 @@ fn within(kind: &str, id: &str) -> Principals {
 }
 
 fn both(kind: &Principals, inner: Principals) -> Principals {
-    match (kind, &inner) {
-        (Principals::Applications, Principals::Application(_) | Principals::Team(_))
-        | (Principals::Anonymous, Principals::Anonymous) => inner,
+    match (kind, inner) {
+        (Principals::Applications, Principals::Team(name)) => Principals::TeamApplications(name),
+        (Principals::Workloads, Principals::Team(name)) => Principals::TeamWorkloads(name),
+        (Principals::Applications, inner @ Principals::Application(_))
+        | (Principals::Workloads, inner @ Principals::Workload(_))
+        | (Principals::Anonymous, inner @ Principals::Anonymous) => inner,
+        // A type in something that is none of its groups.
         _ => Principals::Nobody,
     }
 }
@@ -225,16 +236,76 @@ fn resources(constraint: &pst::ResourceConstraint) -> Resources {
     }
 }
 
-/// Whether two scopes cover a caller in common. Whether an application is in a team is not known here: it may be.
+/// Whether two scopes cover a caller in common. Whether a client is in a team is not known here: it may be.
 pub(crate) fn may_share_callers(one: &Principals, other: &Principals) -> bool {
-    use Principals as P;
-    match (one, other) {
-        (P::Nobody, _) | (_, P::Nobody) => false,
-        (P::Anyone, _) | (_, P::Anyone) => true,
-        (P::Anonymous, other) | (other, P::Anonymous) => *other == P::Anonymous,
-        (P::Applications, _) | (_, P::Applications) => true,
-        (P::Application(one), P::Application(other)) | (P::Team(one), P::Team(other)) => one == other,
-        (P::Application(_), P::Team(_)) | (P::Team(_), P::Application(_)) => true,
+    let (one, other) = (one.kinds(), other.kinds());
+    let both = |one: Option<Kind<'_>>, other: Option<Kind<'_>>| match (one, other) {
+        (Some(one), Some(other)) => one.may_meet(other),
+        (None, _) | (_, None) => false,
+    };
+    (one.anonymous && other.anonymous)
+        || both(one.applications, other.applications)
+        || both(one.workloads, other.workloads)
+}
+
+/// Which of each type of caller a scope covers.
+struct Kinds<'a> {
+    anonymous: bool,
+    applications: Option<Kind<'a>>,
+    workloads: Option<Kind<'a>>,
+}
+
+/// Which callers of one type.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    All,
+    Named(&'a str),
+    OfTeam(&'a str),
+}
+
+impl Kind<'_> {
+    fn may_meet(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Named(one), Self::Named(other)) | (Self::OfTeam(one), Self::OfTeam(other)) => one == other,
+            (Self::All, _)
+            | (_, Self::All)
+            | (Self::Named(_), Self::OfTeam(_))
+            | (Self::OfTeam(_), Self::Named(_)) => true,
+        }
+    }
+}
+
+impl Principals {
+    fn kinds(&self) -> Kinds<'_> {
+        let of = |applications, workloads| Kinds { anonymous: false, applications, workloads };
+        match self {
+            Self::Anonymous => Kinds { anonymous: true, ..of(None, None) },
+            Self::Anyone => Kinds { anonymous: true, ..of(Some(Kind::All), Some(Kind::All)) },
+            Self::Application(name) => of(Some(Kind::Named(name)), None),
+            Self::Applications => of(Some(Kind::All), None),
+            Self::Nobody => of(None, None),
+            Self::Team(name) => of(Some(Kind::OfTeam(name)), Some(Kind::OfTeam(name))),
+            Self::TeamApplications(name) => of(Some(Kind::OfTeam(name)), None),
+            Self::TeamWorkloads(name) => of(None, Some(Kind::OfTeam(name))),
+            Self::Workload(name) => of(None, Some(Kind::Named(name))),
+            Self::Workloads => of(None, Some(Kind::All)),
+        }
+    }
+
+    /// Whether the scope covers this client.
+    pub(crate) fn cover(&self, client: &Client) -> bool {
+        let kinds = self.kinds();
+        let (kind, name) = match client {
+            Client::Anonymous => return kinds.anonymous,
+            Client::Application(application) => (kinds.applications, application.name.as_str()),
+            Client::Workload(workload) => (kinds.workloads, workload.name.as_str()),
+        };
+        match kind {
+            None => false,
+            Some(Kind::All) => true,
+            Some(Kind::Named(named)) => named == name,
+            Some(Kind::OfTeam(team)) => client.team().is_some_and(|of| of.as_str() == team),
+        }
     }
 }
 

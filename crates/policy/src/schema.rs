@@ -48,7 +48,7 @@ pub(crate) fn write_types(out: &mut String, directory: &Directory) {
     out.push_str(
         "// A team of `teams.yaml`.\n\
          entity Team;\n\n\
-         // A client that owns own keys. Its attributes are declared in `sallyport.yaml`.\n\
+         // A client that owns own keys; `NAMESPACE:ID` is one that an issuer of tokens or an API knows. Its attributes are declared in `sallyport.yaml`.\n\
          entity Application in [Team]",
     );
     if !directory.attributes.is_empty() {
@@ -67,9 +67,17 @@ pub(crate) fn write_types(out: &mut String, directory: &Directory) {
          // The API that an operation belongs to. `exposure`: public, partner, internal or third-party;\n\
          // `dataClass`: public, internal, confidential or restricted.\n\
          entity Api {\n  exposure: String,\n  dataClass: String,\n};\n\n\
-         // The user on whose behalf the client acts.\n\
-         type User = {\n  name: String,\n};\n\n",
+         // The user on whose behalf the client acts, by the word of the access token's issuer.\n\
+         type User = {\n  \
+           // The issuer's name in `sallyport.yaml`; two issuers' users are never the same.\n  \
+           issuer: String,\n  name: String,\n  \
+           // What the issuer says, not `teams.yaml`.\n  \
+           teams: Set<String>,\n",
     );
+    for (name, kind) in &directory.user_attributes {
+        line(out, format_args!("  {}?: {},", quoted(name), kind.as_str()));
+    }
+    out.push_str("};\n\n");
 }
 
 /// A group, which is an action that no request has.
@@ -102,7 +110,8 @@ pub(crate) fn write_operation<'a>(
          sourceIp?: ipaddr, // absent when the client's address cannot be known\n    \
          now: datetime,\n    \
          scopes: Set<String>, // of the credential\n    \
-         mfa: Bool,\n    \
+         mfa: Bool, // whether the user's token says that several factors were used\n    \
+         authAge?: Long, // seconds since the user signed in, where the token says when\n    \
          user?: User,\n  }\n};\n",
     );
 }

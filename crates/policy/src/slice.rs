@@ -41,8 +41,15 @@ pub(crate) struct OperationEntry {
 pub(crate) struct Plan {
     pub anonymous: u32,
     pub applications: u32,
+    /// What covers an application by its team.
     pub teams: Map<Box<str>, u32>,
+    /// What names an application.
     pub named: Map<Box<str>, u32>,
+    pub workloads: u32,
+    /// What covers a workload by its team.
+    pub workload_teams: Map<Box<str>, u32>,
+    /// What names a workload.
+    pub named_workloads: Map<Box<str>, u32>,
     /// What the policies of all callers read.
     pub reads: Reads,
 }
@@ -57,6 +64,8 @@ pub(crate) struct Part {
     pub wants: Wants,
     /// Microseconds since the epoch at which an answer can change; sorted.
     pub breakpoints: Box<[i64]>,
+    /// Seconds since the user signed in at which an answer can change; sorted.
+    pub age_breakpoints: Box<[i64]>,
     pub observers: Observers,
 }
 
@@ -74,6 +83,7 @@ pub(crate) struct Wants {
     pub strength: bool,
     pub mfa: bool,
     pub user: bool,
+    pub age: Precision,
     pub scopes: bool,
     pub params: WantedParams,
     pub address: Precision,
@@ -105,20 +115,25 @@ impl Plan {
             model::Client::Anonymous => SmallVec::from_slice(&[self.anonymous]),
             model::Client::Application(application) => {
                 let mut parts = SmallVec::from_slice(&[self.applications]);
-                if !self.teams.is_empty()
-                    && let Some(part) = self.teams.get(application.team.as_str())
-                {
-                    parts.push(*part);
-                }
-                if !self.named.is_empty()
-                    && let Some(part) = self.named.get(application.name.as_str())
-                {
-                    parts.push(*part);
-                }
+                parts.extend(find(&self.teams, application.team.as_str()));
+                parts.extend(find(&self.named, application.name.as_str()));
+                parts
+            }
+            model::Client::Workload(workload) => {
+                let mut parts = SmallVec::from_slice(&[self.workloads]);
+                let team = workload.team.as_ref();
+                parts.extend(team.and_then(|team| find(&self.workload_teams, team.as_str())));
+                parts.extend(find(&self.named_workloads, workload.name.as_str()));
                 parts
             }
         }
     }
+}
+
+/// The part of a name. Most maps are empty, and then nothing is hashed.
+#[inline]
+fn find(parts: &Map<Box<str>, u32>, name: &str) -> Option<u32> {
+    if parts.is_empty() { None } else { parts.get(name).copied() }
 }
 
 /// For each rule the operations that its scope covers, sorted.
@@ -198,7 +213,12 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
                 parameters_content: parameters_content(&operation.parameters),
                 parameters: operation.parameters.clone(),
                 action: crate::facts::uid(crate::rule::ACTION, operation.id.as_str())?,
-                kept: KeptFact::of(reads, &operation.parameters, directory.attributes.keys()),
+                kept: KeptFact::of(
+                    reads,
+                    &operation.parameters,
+                    directory.attributes.keys(),
+                    directory.user_attributes.keys(),
+                ),
                 plan,
             })
         })
@@ -221,6 +241,45 @@ struct PartKey {
     rules: Vec<u32>,
     api: Option<ApiIndex>,
     operation: Option<u32>,
+}
+
+/// The rules of each kind of caller, in the order of loading.
+#[derive(Default)]
+struct Lists {
+    anonymous: Vec<u32>,
+    applications: Vec<u32>,
+    teams: Map<Box<str>, Vec<u32>>,
+    named: Map<Box<str>, Vec<u32>>,
+    workloads: Vec<u32>,
+    workload_teams: Map<Box<str>, Vec<u32>>,
+    named_workloads: Map<Box<str>, Vec<u32>>,
+}
+
+impl Lists {
+    fn add(&mut self, number: u32, principals: &Principals) {
+        let by_name = |lists: &mut Map<Box<str>, Vec<u32>>, name: &String| {
+            lists.entry(name.as_str().into()).or_default().push(number);
+        };
+        match principals {
+            Principals::Anonymous => self.anonymous.push(number),
+            Principals::Anyone => {
+                self.anonymous.push(number);
+                self.applications.push(number);
+                self.workloads.push(number);
+            }
+            Principals::Application(name) => by_name(&mut self.named, name),
+            Principals::Applications => self.applications.push(number),
+            Principals::Nobody => {}
+            Principals::Team(name) => {
+                by_name(&mut self.teams, name);
+                by_name(&mut self.workload_teams, name);
+            }
+            Principals::TeamApplications(name) => by_name(&mut self.teams, name),
+            Principals::TeamWorkloads(name) => by_name(&mut self.workload_teams, name),
+            Principals::Workload(name) => by_name(&mut self.named_workloads, name),
+            Principals::Workloads => self.workloads.push(number),
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -254,31 +313,21 @@ impl Builder<'_> {
         if let Some(&known) = self.plan_of.get(&key) {
             return Some(known);
         }
-        let mut anonymous = Vec::new();
-        let mut applications = Vec::new();
-        let mut teams: Map<Box<str>, Vec<u32>> = Map::default();
-        let mut named: Map<Box<str>, Vec<u32>> = Map::default();
+        let mut lists = Lists::default();
         let mut reads = Reads::nothing();
         for &number in &key.rules {
             let rule = self.rule(number)?;
             reads.merge(&rule.reads);
-            match &rule.scope.principals {
-                Principals::Anonymous => anonymous.push(number),
-                Principals::Anyone => {
-                    anonymous.push(number);
-                    applications.push(number);
-                }
-                Principals::Application(name) => named.entry(name.as_str().into()).or_default().push(number),
-                Principals::Applications => applications.push(number),
-                Principals::Nobody => {}
-                Principals::Team(name) => teams.entry(name.as_str().into()).or_default().push(number),
-            }
+            lists.add(number, &rule.scope.principals);
         }
         let plan = Plan {
-            anonymous: self.part(place, operation, anonymous)?,
-            applications: self.part(place, operation, applications)?,
-            teams: self.parts_by_name(place, operation, teams)?,
-            named: self.parts_by_name(place, operation, named)?,
+            anonymous: self.part(place, operation, lists.anonymous)?,
+            applications: self.part(place, operation, lists.applications)?,
+            teams: self.parts_by_name(place, operation, lists.teams)?,
+            named: self.parts_by_name(place, operation, lists.named)?,
+            workloads: self.part(place, operation, lists.workloads)?,
+            workload_teams: self.parts_by_name(place, operation, lists.workload_teams)?,
+            named_workloads: self.parts_by_name(place, operation, lists.named_workloads)?,
             reads,
         };
         let number = u32::try_from(self.plans.len()).ok()?;
@@ -330,6 +379,8 @@ impl Builder<'_> {
         }
         breakpoints.sort_unstable();
         breakpoints.dedup();
+        let ages = reads.ages.iter().flat_map(|&age| [age, age.saturating_add(1)]);
+        let age_breakpoints: std::collections::BTreeSet<i64> = ages.collect();
         self.entities_content(operation, key, &reads, &mut content);
         let wants = Wants::of(&reads);
         Some(Part {
@@ -338,6 +389,7 @@ impl Builder<'_> {
             reads,
             wants,
             breakpoints: breakpoints.into(),
+            age_breakpoints: age_breakpoints.into_iter().collect(),
             observers,
         })
     }
@@ -372,6 +424,13 @@ impl Builder<'_> {
                 content.text(kind.as_str());
             }
         }
+        if reads.context.contains(&ContextFact::User) {
+            content.text("user attributes");
+            for (name, kind) in &self.directory.user_attributes {
+                content.text(name);
+                content.text(kind.as_str());
+            }
+        }
     }
 }
 
@@ -383,6 +442,7 @@ impl Wants {
             strength: reads_fact(ContextFact::Strength),
             mfa: reads_fact(ContextFact::Mfa),
             user: reads_fact(ContextFact::User),
+            age: reads.age,
             scopes: reads_fact(ContextFact::Scopes),
             params: match &reads.params {
                 Names::All => WantedParams::All,

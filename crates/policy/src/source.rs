@@ -33,6 +33,8 @@ pub struct Directory {
     pub teams: BTreeSet<TeamName>,
     /// The attributes that applications may have, with their types. All are optional in the schema.
     pub attributes: BTreeMap<String, AttributeType>,
+    /// The attributes that users may have, with their types. All are optional in the schema.
+    pub user_attributes: BTreeMap<String, AttributeType>,
     /// One per API, in the order of the catalogue's `ApiIndex`.
     pub apis: Vec<ApiFacts>,
 }

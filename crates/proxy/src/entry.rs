@@ -1,7 +1,7 @@
 //! What a decision leaves in the record.
 
 use enforce::{Evidence, FactValue};
-use model::{CanonicalRequest, Client, CredentialRef, Method};
+use model::{Caller, CanonicalRequest, Client, CredentialRef, Method};
 use record::{AttributeRef, Carried, ClientRef, Decided, ParamKey, ParamRef, Personal};
 use smallvec::SmallVec;
 
@@ -9,6 +9,11 @@ use smallvec::SmallVec;
 const FACT_BYTES_MAX: usize = 1_024;
 /// Stands in the place of facts that are too long. A fact that is cut would be another fact.
 const INCOMPLETE: &str = "incomplete";
+
+/// Under these names a record keeps the fingerprints of credentials, beside the facts.
+const CERTIFICATE: &str = "certificate";
+const FOREIGN_KEY: &str = "foreign_key";
+const TOKEN: &str = "token";
 
 /// A fact with room for the texts of a set.
 type Kept<'a> = (&'a str, FactValue<'a>, SmallVec<[&'a str; 4]>);
@@ -40,7 +45,11 @@ pub(crate) fn decided<T>(
         Some(request) => kept_facts(evidence, request),
         None => SmallVec::new(),
     };
+    let shown = shown_credentials(&evidence.caller);
     let mut attributes: SmallVec<[(&str, AttributeRef<'_>); 4]> = SmallVec::new();
+    for (name, text) in &shown {
+        attributes.push((name, AttributeRef::Text(text)));
+    }
     for (name, value, texts) in &facts {
         attributes.push((name, attribute(value, texts)));
     }
@@ -49,11 +58,18 @@ pub(crate) fn decided<T>(
         Client::Application(application) => {
             (ClientRef::Application(application.name.as_str()), Some(application.team.as_str()))
         }
+        Client::Workload(workload) => {
+            (ClientRef::Workload(workload.name.as_str()), workload.team.as_ref().map(model::TeamName::as_str))
+        }
     };
     let credential = match evidence.caller.credential {
-        CredentialRef::Absent => None,
+        CredentialRef::Absent
+        | CredentialRef::Certificate(_)
+        | CredentialRef::Foreign(_)
+        | CredentialRef::Token(_) => None,
         CredentialRef::Key(key) => Some(key),
     };
+    let user = evidence.caller.user.as_ref().map(|user| user.label());
     let method = request
         .filter(|_| evidence.method == Method::Unlisted)
         .and_then(|request| std::str::from_utf8(request.method_token()).ok());
@@ -74,7 +90,7 @@ pub(crate) fn decided<T>(
         personal: Personal {
             client,
             team,
-            user: evidence.caller.user.as_ref().map(|user| user.name.as_str()),
+            user: user.as_deref(),
             key: credential.or(evidence.claimed_key),
             source_ip: evidence.source_ip,
             method,
@@ -83,6 +99,20 @@ pub(crate) fn decided<T>(
             attributes: &attributes,
         },
     })
+}
+
+/// The fingerprints of the credentials that are no own key, which has a field of its own.
+fn shown_credentials(caller: &Caller) -> SmallVec<[(&'static str, String); 1]> {
+    let mut shown = SmallVec::new();
+    match caller.credential {
+        CredentialRef::Absent | CredentialRef::Key(_) | CredentialRef::Token(_) => {}
+        CredentialRef::Certificate(fingerprint) => shown.push((CERTIFICATE, fingerprint.to_string())),
+        CredentialRef::Foreign(fingerprint) => shown.push((FOREIGN_KEY, fingerprint.to_string())),
+    }
+    if let Some(fingerprint) = caller.token {
+        shown.push((TOKEN, fingerprint.to_string()));
+    }
+    shown
 }
 
 /// What the policies of the operation read, as far as it is short enough.

@@ -298,11 +298,13 @@ impl Counted {
     }
 }
 
-/// The application whose key was verified.
+/// The application whose key or token was verified.
 fn verified(evidence: &Evidence) -> Option<&Arc<Application>> {
     match (&evidence.caller.client, evidence.caller.credential) {
-        (Client::Application(application), CredentialRef::Key(_)) => Some(application),
-        (Client::Application(_) | Client::Anonymous, _) => None,
+        (Client::Application(application), CredentialRef::Key(_) | CredentialRef::Token(_)) => {
+            Some(application)
+        }
+        (Client::Application(_) | Client::Anonymous | Client::Workload(_), _) => None,
     }
 }
 

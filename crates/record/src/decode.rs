@@ -313,15 +313,14 @@ pub enum AttributeView<'a> {
 impl<'a> PersonalView<'a> {
     /// Reads the client alone, which stands first.
     pub fn client_of(bytes: &'a [u8]) -> Result<ClientRef<'a>, DecodeError> {
-        let name = Cursor::new(bytes).optional_text()?;
-        Ok(name.map_or(ClientRef::Anonymous, ClientRef::Application))
+        Ok(ClientRef::of_stored(Cursor::new(bytes).optional_text()?))
     }
 
     /// Reads a personal part.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut cursor = Cursor::new(bytes);
         let view = Self {
-            client: cursor.optional_text()?.map_or(ClientRef::Anonymous, ClientRef::Application),
+            client: ClientRef::of_stored(cursor.optional_text()?),
             team: cursor.optional_text()?,
             user: cursor.optional_text()?,
             key: match cursor.optional_text()? {

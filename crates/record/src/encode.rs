@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use crate::bytes::{LIST_ITEMS_MAX, cut, put_optional_text, put_signed, put_text, put_texts, put_varint};
+use crate::entry::WORKLOAD_MARK;
 use crate::tree::Hash;
 use crate::{
     AttributeRef, Change, ClientRef, Closed, Completed, Decided, Ending, Loss, Opened, ParamRef, Personal,
@@ -49,13 +50,11 @@ pub fn put_decided(out: &mut Vec<u8>, decided: &Decided<'_>) {
 
 /// Writes what of a decision names a person, or could.
 pub fn put_personal(out: &mut Vec<u8>, personal: &Personal<'_>) {
-    put_optional_text(
-        out,
-        match personal.client {
-            ClientRef::Anonymous => None,
-            ClientRef::Application(name) => Some(name),
-        },
-    );
+    match personal.client {
+        ClientRef::Anonymous => put_optional_text(out, None),
+        ClientRef::Application(name) => put_optional_text(out, Some(name)),
+        ClientRef::Workload(name) => put_optional_text(out, Some(&format!("{WORKLOAD_MARK}{name}"))),
+    }
     put_optional_text(out, personal.team);
     put_optional_text(out, personal.user);
     match &personal.key {

@@ -38,6 +38,61 @@ pub enum ClientRef<'a> {
     Anonymous,
     /// By the application's name.
     Application(&'a str),
+    /// By the workload's name.
+    Workload(&'a str),
+}
+
+/// Stands before the name of a workload where names of clients are stored; no application's name begins with it.
+pub(crate) const WORKLOAD_MARK: char = '@';
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKind {
+    Anonymous,
+    Application,
+    Workload,
+}
+
+impl ClientKind {
+    /// As commands name a client of this kind: `anonymous`, `app:NAME`, `workload:NAME`.
+    #[must_use]
+    pub fn label(self, name: &str) -> String {
+        match self {
+            Self::Anonymous => "anonymous".to_owned(),
+            Self::Application => format!("app:{name}"),
+            Self::Workload => format!("workload:{name}"),
+        }
+    }
+}
+
+impl<'a> ClientRef<'a> {
+    /// The client of a stored name, which is none for the anonymous one.
+    pub(crate) fn of_stored(name: Option<&'a str>) -> Self {
+        match name {
+            None => Self::Anonymous,
+            Some(name) => name.strip_prefix(WORKLOAD_MARK).map_or(Self::Application(name), Self::Workload),
+        }
+    }
+
+    /// What kind of client it is, and its name; empty for the anonymous one. Two clients are the same where both are.
+    #[must_use]
+    pub const fn parts(self) -> (ClientKind, &'a str) {
+        match self {
+            Self::Anonymous => (ClientKind::Anonymous, ""),
+            Self::Application(name) => (ClientKind::Application, name),
+            Self::Workload(name) => (ClientKind::Workload, name),
+        }
+    }
+
+    /// The client that commands name as `anonymous`, `app:NAME` or `workload:NAME`.
+    #[must_use]
+    pub fn of_label(label: &'a str) -> Option<Self> {
+        if label == "anonymous" {
+            return Some(Self::Anonymous);
+        }
+        let application = label.strip_prefix("app:").map(Self::Application);
+        application.or_else(|| label.strip_prefix("workload:").map(Self::Workload))
+    }
 }
 
 /// A path parameter: a keyed hash unless the API allows the value.

@@ -149,10 +149,8 @@ fn decided<'a>(index: u64, view: &DecidedView<'a>, personal: Option<&PersonalVie
 /// The caller as commands name it.
 #[must_use]
 pub fn caller(client: &ClientRef<'_>) -> String {
-    match client {
-        ClientRef::Anonymous => "anonymous".to_owned(),
-        ClientRef::Application(name) => format!("app:{name}"),
-    }
+    let (kind, name) = client.parts();
+    kind.label(name)
 }
 
 #[derive(Serialize)]

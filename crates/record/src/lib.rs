@@ -25,8 +25,8 @@ pub use bytes::DecodeError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use decode::{DecidedHead, DecidedView, Leaf, PersonalView};
 pub use entry::{
-    AttributeRef, Carried, Change, ClientRef, Closed, Completed, Continued, Decided, Ending, Loss, LossCause,
-    Opened, Outcome, ParamRef, Personal, Pruned,
+    AttributeRef, Carried, Change, ClientKind, ClientRef, Closed, Completed, Continued, Decided, Ending,
+    Loss, LossCause, Opened, Outcome, ParamRef, Personal, Pruned,
 };
 pub use evidence::{Proof, ProofError, Proven};
 pub use note::{NoteError, Signer, Verifier};

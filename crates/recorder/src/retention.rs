@@ -31,8 +31,10 @@ pub enum Subject {
         keys: BTreeSet<KeyId>,
     },
     SourceIp(IpAddr),
-    /// The user on whose behalf a client acted.
+    /// The user on whose behalf a client acted, as records name it: `ISSUER/NAME`.
     User(String),
+    /// By the workload's name.
+    Workload(String),
 }
 
 /// What an erasure did.
@@ -254,5 +256,6 @@ fn concerns(stored: &Stored<'_>, subject: &Subject) -> Result<bool, DecodeError>
         }
         Subject::SourceIp(address) => view.source_ip == Some(*address),
         Subject::User(name) => view.user == Some(name),
+        Subject::Workload(name) => view.client == ClientRef::Workload(name),
     })
 }

@@ -8,6 +8,7 @@ use model::{DenyReason, Timestamp, Verdict};
 use serde::Serialize;
 
 use record::hash::Fast;
+use record::{ClientKind, ClientRef};
 
 /// The most APIs that are counted apart.
 pub const APIS_MAX: usize = 1_000;
@@ -65,8 +66,7 @@ pub struct Tallied {
 pub(crate) struct Seen<'a> {
     pub(crate) api: &'a str,
     pub(crate) operation: &'a str,
-    /// The application's name; `None` for anonymous callers.
-    pub(crate) application: Option<&'a str>,
+    pub(crate) client: ClientRef<'a>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<DenyReason>,
     pub(crate) time: Timestamp,
@@ -86,7 +86,8 @@ struct Counts {
 struct RowKey {
     verdict: Verdict,
     reason: Option<DenyReason>,
-    application: Option<Box<str>>,
+    kind: ClientKind,
+    name: Box<str>,
     operation: Box<str>,
 }
 
@@ -94,7 +95,7 @@ impl RowKey {
     fn is(&self, seen: &Seen<'_>) -> bool {
         self.verdict == seen.verdict
             && self.reason == seen.reason
-            && self.application.as_deref() == seen.application
+            && (self.kind, &*self.name) == seen.client.parts()
             && *self.operation == *seen.operation
     }
 }
@@ -148,7 +149,8 @@ impl Counts {
             Verdict::WouldDeny | Verdict::WouldStepUp => self.would_deny += 1,
         }
         let time = seen.time.as_micros();
-        let key = Fast::of(&[seen.application.unwrap_or(""), seen.operation]);
+        let (kind, name) = seen.client.parts();
+        let key = Fast::of(&[name, seen.operation]);
         if let Some(rows) = self.rows.get_mut(&key)
             && let Some((_, count, last)) = rows.iter_mut().find(|(row, _, _)| row.is(seen))
         {
@@ -164,7 +166,8 @@ impl Counts {
         let row = RowKey {
             verdict: seen.verdict,
             reason: seen.reason,
-            application: seen.application.map(Into::into),
+            kind,
+            name: name.into(),
             operation: seen.operation.into(),
         };
         self.rows.entry(key).or_default().push((row, 1, time));
@@ -177,10 +180,7 @@ impl Counts {
             .flatten()
             .map(|(key, count, last)| Row {
                 verdict: key.verdict.as_str(),
-                caller: key
-                    .application
-                    .as_deref()
-                    .map_or_else(|| "anonymous".into(), |name| format!("app:{name}")),
+                caller: key.kind.label(&key.name),
                 operation: key.operation.to_string(),
                 reason: key.reason.map_or("", DenyReason::code),
                 count: *count,
@@ -212,7 +212,8 @@ mod tests {
 
     fn seen<'a>(operation: &'a str, application: Option<&'a str>, verdict: Verdict) -> Seen<'a> {
         let reason = (verdict != Verdict::Allowed).then_some(DenyReason::NoGrant);
-        Seen { api: "orders", operation, application, verdict, reason, time: Timestamp::from_seconds(1) }
+        let client = application.map_or(ClientRef::Anonymous, ClientRef::Application);
+        Seen { api: "orders", operation, client, verdict, reason, time: Timestamp::from_seconds(1) }
     }
 
     #[test]
@@ -222,11 +223,16 @@ mod tests {
             tally.count(&seen("orders:GET /", Some("shop"), Verdict::WouldDeny));
         }
         tally.count(&seen("orders:GET /", None, Verdict::WouldDeny));
+        // A workload of the application's name is another caller.
+        tally.count(&Seen {
+            client: ClientRef::Workload("shop"),
+            ..seen("orders:GET /", None, Verdict::WouldDeny)
+        });
         tally.count(&seen("orders:GET /", Some("shop"), Verdict::Denied));
         tally.count(&seen("orders:GET /", Some("shop"), Verdict::Allowed));
         let rollups = tally.rollups();
         let [api] = &rollups.apis[..] else { panic!("one API") };
-        assert_eq!((api.allowed, api.denied, api.would_deny, api.overflow), (1, 1, 4, 0));
+        assert_eq!((api.allowed, api.denied, api.would_deny, api.overflow), (1, 1, 5, 0));
         let rows: Vec<_> =
             api.rows.iter().map(|row| (row.caller.as_str(), row.verdict, row.reason, row.count)).collect();
         assert_eq!(
@@ -234,7 +240,8 @@ mod tests {
             [
                 ("app:shop", "would_deny", "no_grant", 3),
                 ("anonymous", "would_deny", "no_grant", 1),
-                ("app:shop", "denied", "no_grant", 1)
+                ("app:shop", "denied", "no_grant", 1),
+                ("workload:shop", "would_deny", "no_grant", 1)
             ]
         );
     }

@@ -308,10 +308,7 @@ impl Sequencer {
         board.tally.count(&Seen {
             api: view.api,
             operation: view.operation,
-            application: match client {
-                record::ClientRef::Anonymous => None,
-                record::ClientRef::Application(name) => Some(name),
-            },
+            client,
             verdict: view.verdict,
             reason: view.reason,
             time: view.time,

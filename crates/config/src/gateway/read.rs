@@ -22,9 +22,14 @@ const FIELDS: &[&str] = &[
     "reload",
     "require_signed",
     "trusted_proxies",
+    "user_attributes",
     "version",
 ];
 
+/// What the schema says of an application itself.
+const APPLICATION_TAKEN: &[&str] = &["team"];
+/// What the schema says of a user itself.
+const USER_TAKEN: &[&str] = &["issuer", "name", "teams"];
 /// The longest environment, so that a key stays short.
 const ENVIRONMENT_BYTES_MAX: usize = 16;
 /// The most attributes that can be declared.
@@ -58,7 +63,13 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         refuse_signed(node, faults);
     }
     let record = fields.or("record", RecordConfig { keep: 90 * DAY }, faults, record);
-    let application_attributes = fields.or("application_attributes", BTreeMap::new(), faults, attributes);
+    let application_attributes =
+        fields.or("application_attributes", BTreeMap::new(), faults, |node, faults| {
+            attributes(node, "application_attributes", APPLICATION_TAKEN, faults)
+        });
+    let user_attributes = fields.or("user_attributes", BTreeMap::new(), faults, |node, faults| {
+        attributes(node, "user_attributes", USER_TAKEN, faults)
+    });
     let environment = fields.or("environment", "live".to_owned(), faults, environment);
     Some(GatewayConfig {
         listen: listen?,
@@ -67,6 +78,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         reload: reload?,
         record: record?,
         application_attributes: application_attributes?,
+        user_attributes: user_attributes?,
         environment: environment?,
     })
 }
@@ -125,9 +137,14 @@ fn environment(node: &Node, faults: &mut Faults) -> Option<String> {
     })
 }
 
-fn attributes(node: &Node, faults: &mut Faults) -> Option<BTreeMap<String, AttributeType>> {
+fn attributes(
+    node: &Node,
+    field: &str,
+    taken: &[&str],
+    faults: &mut Faults,
+) -> Option<BTreeMap<String, AttributeType>> {
     const TYPES: &[&str] = &["Bool", "Long", "String", "Set<String>"];
-    let entries = fields::table(node, "`application_attributes`", faults)?;
+    let entries = fields::table(node, &format!("`{field}`"), faults)?;
     fields::note_doubled(entries, faults);
     if ATTRIBUTES_MAX < entries.len() {
         faults.add(node.place, "there are over 64 attributes", "declare those that policies read");
@@ -136,7 +153,7 @@ fn attributes(node: &Node, faults: &mut Faults) -> Option<BTreeMap<String, Attri
     let mut attributes = BTreeMap::new();
     for entry in entries {
         let kind = fields::chosen(&entry.node, &entry.key, TYPES, faults, AttributeType::parse);
-        if let Err(reason) = judge_attribute(&entry.key) {
+        if let Err(reason) = judge_attribute(&entry.key, taken) {
             let reason = format!("attribute `{}` {reason}", fields::shown(&entry.key));
             faults.add(entry.place, reason, "write a name such as customer or maxItems");
         } else if let Some(kind) = kind {
@@ -147,8 +164,8 @@ fn attributes(node: &Node, faults: &mut Faults) -> Option<BTreeMap<String, Attri
 }
 
 /// An attribute is an identifier of Cedar, so that `principal.customer` can be written.
-fn judge_attribute(name: &str) -> Result<(), &'static str> {
-    /// Words that Cedar's grammar or our schema has taken.
+fn judge_attribute(name: &str, taken: &[&str]) -> Result<(), &'static str> {
+    /// Words that Cedar's grammar has taken.
     const TAKEN: &[&str] = &[
         "action",
         "context",
@@ -161,7 +178,6 @@ fn judge_attribute(name: &str) -> Result<(), &'static str> {
         "like",
         "principal",
         "resource",
-        "team",
         "then",
         "true",
     ];
@@ -170,7 +186,11 @@ fn judge_attribute(name: &str) -> Result<(), &'static str> {
     if !plain || !first || 64 < name.len() || name.starts_with("__cedar") {
         return Err("is made of letters, digits and `_`, begins with a letter and has at most 64 of them");
     }
-    if TAKEN.contains(&name) { Err("is a word that policies use otherwise") } else { Ok(()) }
+    if TAKEN.contains(&name) || taken.contains(&name) {
+        Err("is a word that policies use otherwise")
+    } else {
+        Ok(())
+    }
 }
 
 fn networks(node: &Node, faults: &mut Faults) -> Option<Vec<IpNet>> {

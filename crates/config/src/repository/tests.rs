@@ -72,7 +72,7 @@ fn reads_the_contract_s_example() {
         (
             "sallyport.yaml",
             "version: 1\nlisten: 127.0.0.1:8080\nadmin: 127.0.0.1:8181\ntrusted_proxies: [10.2.0.0/16, 192.0.2.7, '::ffff:10.9.0.0/112']\n\
-             reload: on_publish\nrecord: { keep: 30d }\napplication_attributes: { customer: String, tags: Set<String> }\n\
+             reload: on_publish\nrecord: { keep: 30d }\napplication_attributes: { customer: String, tags: Set<String> }\nuser_attributes: { team: Long }\n\
              environment: test\nrequire_signed: false\n",
         ),
         (
@@ -279,6 +279,9 @@ fn judges_the_fields_of_the_gateway() {
         ("application_attributes: { 'a b': String }", "begins with a letter"),
         ("application_attributes: { in: String }", "use otherwise"),
         ("application_attributes: { team: String }", "use otherwise"),
+        ("user_attributes: { issuer: String }", "use otherwise"),
+        ("user_attributes: { teams: String }", "use otherwise"),
+        ("user_attributes: { level: long }", "did you mean `Long`?"),
     ] {
         let found = refused(&[("sallyport.yaml", &gateway(extra))]);
         assert!(found.contains(expected), "{extra} gave {found}");

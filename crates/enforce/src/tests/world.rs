@@ -162,6 +162,7 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
     let directory = Directory {
         teams: BTreeSet::from([TeamName::parse("partners").unwrap()]),
         attributes: BTreeMap::from([("customer".into(), AttributeType::String)]),
+        user_attributes: BTreeMap::new(),
         apis: vec![ApiFacts { exposure: Exposure::Partner, data_class: DataClass::Internal }; 2],
     };
     let sources = [PolicySource { path: "policies/test.cedar".into(), text: POLICIES.into() }];

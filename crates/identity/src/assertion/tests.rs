@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use expect_test::expect;
-use model::{Application, ApplicationName, KeyId, TeamName, User};
+use model::{Application, ApplicationName, IssuerName, KeyId, TeamName, User};
 
 use super::cache::{AssertionCache, AssertionSubject, GENERATION_MAX};
 use super::*;
@@ -60,7 +60,12 @@ fn subject(key: &Arc<KeyEntry>) -> AssertionSubject<'_> {
 #[test]
 fn says_who_calls_for_one_audience_and_one_minute() {
     let mut caller = crate::identify::caller_of(&entry(1));
-    caller.user = Some(User { name: "ann\"\n".into() });
+    caller.user = Some(Arc::new(User {
+        issuer: IssuerName::parse("corp").unwrap(),
+        name: "ann\"\n".into(),
+        teams: Default::default(),
+        attributes: Default::default(),
+    }));
     let signer = signer();
     let claims = Claims {
         issuer: "https://gateway",
@@ -77,7 +82,7 @@ fn says_who_calls_for_one_audience_and_one_minute() {
     let expected = serde_json::json!({
         "aud": "orders", "client": "shop", "exp": 1060, "iat": 1000, "iss": "https://gateway",
         "scopes": ["orders:read"], "strength": "shared_secret", "sub": "app:shop", "team": "partners",
-        "user": "ann\"\n",
+        "user": "ann\"\n", "user_issuer": "corp",
     });
     assert_eq!(body, expected);
     assert_eq!(signature.len(), 64);

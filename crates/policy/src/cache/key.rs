@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::ParameterValue;
-use model::{Application, Client};
+use model::{Application, Client, Mfa, User, Workload};
 use smallvec::SmallVec;
 
-use crate::facts::{Facts, Mfa};
+use crate::facts::Facts;
 use crate::reads::Precision;
-use crate::slice::{OperationEntry, Slice, WantedParams};
+use crate::slice::{OperationEntry, Part, Slice, WantedParams};
 
 /// The most literals that an address is compared with before it is kept as it is.
 const ADDRESS_TESTS_MAX: usize = 128;
@@ -25,7 +25,8 @@ pub(crate) struct Key<'a> {
     principal: Option<Principal<'a>>,
     strength: Option<i64>,
     mfa: Option<Mfa>,
-    user: Option<Option<&'a str>>,
+    user: Option<Option<&'a Arc<User>>>,
+    age: Age,
     scopes: Option<&'a [String]>,
     /// Of the parameters' names and types, where all of them are read.
     parameters_content: Option<u128>,
@@ -47,6 +48,7 @@ impl Hash for Key<'_> {
         }
         match self.principal {
             Some(Principal(Client::Application(application))) => application.name.hash(state),
+            Some(Principal(Client::Workload(workload))) => workload.name.hash(state),
             Some(Principal(Client::Anonymous)) | None => {}
         }
         if let Some(strength) = self.strength {
@@ -55,8 +57,13 @@ impl Hash for Key<'_> {
         if let Some(mfa) = self.mfa {
             mfa.hash(state);
         }
-        if let Some(user) = self.user {
-            user.hash(state);
+        if let Some(Some(user)) = self.user {
+            user.issuer.hash(state);
+            user.name.hash(state);
+        }
+        match self.age {
+            Age::Unread => {}
+            Age::Absent | Age::Between(_) | Age::Exact(_) => self.age.hash(state),
         }
         if let Some(scopes) = self.scopes {
             scopes.hash(state);
@@ -81,6 +88,18 @@ pub(crate) enum Address {
     Unread,
 }
 
+/// How long ago the user signed in, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Age {
+    Absent,
+    /// How many breakpoints of the slice's parts it has reached. Each part's count grows with the age, so that an equal
+    /// sum of them means that each is equal.
+    Between(usize),
+    /// In seconds.
+    Exact(i64),
+    Unread,
+}
+
 /// The same, owned.
 #[derive(Debug)]
 pub(crate) struct StoredKey {
@@ -88,7 +107,8 @@ pub(crate) struct StoredKey {
     principal: Option<StoredPrincipal>,
     strength: Option<i64>,
     mfa: Option<Mfa>,
-    user: Option<Option<Box<str>>>,
+    user: Option<Option<Arc<User>>>,
+    age: Age,
     scopes: Option<Box<[String]>>,
     parameters_content: Option<u128>,
     params: Box<[Option<StoredParam>]>,
@@ -100,6 +120,7 @@ pub(crate) struct StoredKey {
 enum StoredPrincipal {
     Anonymous,
     Application(Arc<Application>),
+    Workload(Arc<Workload>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -124,6 +145,7 @@ impl<'a> Key<'a> {
             strength: None,
             mfa: None,
             user: None,
+            age: age(slice, facts),
             scopes: None,
             parameters_content: None,
             params: SmallVec::new(),
@@ -142,10 +164,10 @@ impl<'a> Key<'a> {
                 key.strength = Some(facts.caller.strength.as_long());
             }
             if wants.mfa {
-                key.mfa = Some(facts.mfa);
+                key.mfa = Some(facts.caller.sign_in.mfa);
             }
             if wants.user {
-                key.user = Some(facts.caller.user.as_ref().map(|user| user.name.as_str()));
+                key.user = Some(facts.caller.user.as_ref());
             }
             if wants.scopes {
                 key.scopes = Some(facts.scopes);
@@ -171,10 +193,12 @@ impl<'a> Key<'a> {
             principal: self.principal.as_ref().map(|Principal(client)| match client {
                 Client::Anonymous => StoredPrincipal::Anonymous,
                 Client::Application(application) => StoredPrincipal::Application(Arc::clone(application)),
+                Client::Workload(workload) => StoredPrincipal::Workload(Arc::clone(workload)),
             }),
             strength: self.strength,
             mfa: self.mfa,
-            user: self.user.map(|user| user.map(Into::into)),
+            user: self.user.map(|user| user.map(Arc::clone)),
+            age: self.age,
             scopes: self.scopes.map(Into::into),
             parameters_content: self.parameters_content,
             params: self
@@ -197,6 +221,22 @@ impl<'a> Key<'a> {
 fn parameter<'a>(operation: &OperationEntry, name: &str, facts: &Facts<'a>) -> Option<ParameterValue<'a>> {
     let place = operation.parameters.iter().position(|parameter| parameter.name == name)?;
     facts.params.get(place).copied()
+}
+
+fn age(slice: &Slice<'_>, facts: &Facts<'_>) -> Age {
+    let precision = slice.iter().map(|part| part.wants.age).max().unwrap_or(Precision::Unread);
+    if precision == Precision::Unread {
+        return Age::Unread;
+    }
+    match (precision, facts.auth_age()) {
+        (Precision::Unread, _) => Age::Unread,
+        (Precision::Compared | Precision::Exact, None) => Age::Absent,
+        (Precision::Exact, Some(age)) => Age::Exact(age),
+        (Precision::Compared, Some(age)) => {
+            let reached = |part: &&Part| part.age_breakpoints.partition_point(|&point| point <= age);
+            Age::Between(slice.iter().map(reached).sum())
+        }
+    }
 }
 
 fn address(slice: &Slice<'_>, facts: &Facts<'_>) -> Address {
@@ -226,9 +266,10 @@ impl StoredKey {
             && self.address == key.address
             && self.strength == key.strength
             && self.mfa == key.mfa
+            && self.age == key.age
             && self.parameters_content == key.parameters_content
             && same_principal(self.principal.as_ref(), key.principal.as_ref())
-            && self.user.as_ref().map(Option::as_deref) == key.user
+            && same_user(self.user.as_ref(), key.user)
             && self.scopes.as_deref() == key.scopes
             && self.params.len() == key.params.len()
             && self.params.iter().zip(&key.params).all(|(stored, param)| same_param(stored.as_ref(), *param))
@@ -242,10 +283,22 @@ fn same_principal(stored: Option<&StoredPrincipal>, asked: Option<&Principal<'_>
         (Some(StoredPrincipal::Application(stored)), Some(Principal(Client::Application(asked)))) => {
             Arc::ptr_eq(stored, asked) || stored == asked
         }
-        (None, Some(_))
-        | (Some(_), None)
-        | (Some(StoredPrincipal::Anonymous), Some(Principal(Client::Application(_))))
-        | (Some(StoredPrincipal::Application(_)), Some(Principal(Client::Anonymous))) => false,
+        (Some(StoredPrincipal::Workload(stored)), Some(Principal(Client::Workload(asked)))) => {
+            Arc::ptr_eq(stored, asked) || stored == asked
+        }
+        (
+            None
+            | Some(StoredPrincipal::Anonymous | StoredPrincipal::Application(_) | StoredPrincipal::Workload(_)),
+            None | Some(Principal(Client::Anonymous | Client::Application(_) | Client::Workload(_))),
+        ) => false,
+    }
+}
+
+fn same_user(stored: Option<&Option<Arc<User>>>, asked: Option<Option<&Arc<User>>>) -> bool {
+    match (stored, asked) {
+        (None, None) | (Some(None), Some(None)) => true,
+        (Some(Some(stored)), Some(Some(asked))) => Arc::ptr_eq(stored, asked) || stored == asked,
+        (None | Some(None | Some(_)), None | Some(None | Some(_))) => false,
     }
 }
 

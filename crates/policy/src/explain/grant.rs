@@ -1,4 +1,4 @@
-//! The smallest grant: one application, one operation, an end, and nothing that has to be filled in.
+//! The smallest grant: one client, one operation, an end, and nothing that has to be filled in.
 //!
 //! Where policies of the operation look at a path parameter, the grant is for that object alone: a grant without the
 //! condition would pass by the very rule that was missed.
@@ -7,30 +7,41 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use catalog::ParameterValue;
-use model::{Application, OperationId, Timestamp};
+use model::{OperationId, TeamName, Timestamp};
 
 use crate::schema::quoted;
 
 /// How long a suggested grant lasts.
 const DAYS: u64 = 90;
+/// As much of a client's name as is taken into the suggested id.
+const CLIENT_BYTES_MAX: usize = 64;
 /// The longest suggested id; the model's limit leaves room for a number after it.
 const ID_BYTES_MAX: usize = 112;
 
+/// Whom a grant is for.
+pub(super) struct Grantee<'a> {
+    /// The type in the schema.
+    pub kind: &'static str,
+    pub name: &'a str,
+    pub team: Option<&'a TeamName>,
+}
+
 pub(super) fn text(
-    application: &Application,
+    grantee: &Grantee<'_>,
     operation: &OperationId,
     conditions: &[String],
     now: Timestamp,
     taken: &BTreeSet<&str>,
 ) -> String {
-    let name = application.name.as_str();
+    let name = grantee.name;
+    let owner = grantee.team.map(|team| format!("@owner({})\n", quoted(team.as_str()))).unwrap_or_default();
     let end = now.plus(Duration::from_secs(DAYS * 86_400)).to_string();
     let day = end.split_once('T').map_or(end.as_str(), |(day, _)| day);
     format!(
-        "@id({id})\n@owner({owner})\n@reason({reason})\n@expires({day})\npermit (\n  principal == Application::{name},\n  \
+        "@id({id})\n{owner}@reason({reason})\n@expires({day})\npermit (\n  principal == {kind}::{name},\n  \
          action == Action::{action},\n  resource == Api::{api}\n){when};\n",
         id = quoted(&unused_id(name, operation.as_str(), taken)),
-        owner = quoted(application.team.as_str()),
+        kind = grantee.kind,
         reason = quoted(&format!("{name} calls {operation}")),
         day = quoted(day),
         name = quoted(name),
@@ -63,8 +74,12 @@ fn when(conditions: &[String]) -> String {
 }
 
 /// `grant.shop.orders-get-orders-id`, with a number where that is taken.
-fn unused_id(application: &str, operation: &str, taken: &BTreeSet<&str>) -> String {
-    let mut id = format!("grant.{application}.");
+fn unused_id(client: &str, operation: &str, taken: &BTreeSet<&str>) -> String {
+    let plain = client.chars().map(|character| match character {
+        plain if plain.is_ascii_alphanumeric() || matches!(plain, '-' | '_' | '.') => plain,
+        _ => '-',
+    });
+    let mut id = format!("grant.{}.", plain.take(CLIENT_BYTES_MAX).collect::<String>());
     for character in operation.chars() {
         match character.to_ascii_lowercase() {
             plain if plain.is_ascii_alphanumeric() => id.push(plain),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use catalog::Catalog;
 use cedar_policy::{EntityUid, Policy};
-use model::ApplicationName;
+use model::{ApplicationName, WorkloadName};
 
 use super::Files;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -89,11 +89,14 @@ impl<'a> Vocabulary<'a> {
                 nearest(id, self.apis.iter().copied()),
                 "`sallyport api list` lists all of them",
             ),
-            APPLICATION => ApplicationName::parse(id).err().map(|error| {
+            APPLICATION => ApplicationName::parse_any(id).err().map(|error| {
                 let fix = "use the name that `sallyport app list` shows".to_owned();
                 (format!("`{uid}` cannot exist: {error}"), fix)
             }),
-            WORKLOAD => None,
+            WORKLOAD => WorkloadName::parse(id).err().map(|error| {
+                let fix = "use the name in the workload's certificate".to_owned();
+                (format!("`{uid}` cannot exist: {error}"), fix)
+            }),
             ANONYMOUS if id == ANONYMOUS_ID => None,
             ANONYMOUS => missing("caller", Some(ANONYMOUS_ID), ""),
             _ => {

@@ -18,6 +18,14 @@ pub(super) fn address_text(expression: &Expr) -> Option<&str> {
     }
 }
 
+/// The value of a whole number as it is written.
+pub(super) fn long(expression: &Expr) -> Option<i64> {
+    match expression {
+        Expr::Literal(Literal::Long(value)) => Some(*value),
+        _ => None,
+    }
+}
+
 /// Milliseconds since the epoch of `datetime("…")`; none for anything else, also for what Cedar cannot read.
 pub(super) fn millis(expression: &Expr) -> Option<i64> {
     let Expr::UnaryOp { op: UnaryOp::Datetime, expr } = expression else {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::world::*;
 use crate::cache::{Key, StoredKey};
 use crate::reads::AddressTest;
-use crate::{CacheCounters, DecisionCache, Directory, Mfa, ValidationCache, compile};
+use crate::{CacheCounters, DecisionCache, Directory, ValidationCache, compile};
 
 const READ: &str = "orders:GET /orders/{id}";
 
@@ -30,7 +30,7 @@ fn facts_that_no_policy_reads_share_one_answer() {
     let asks = [
         Ask::new("shop", READ),
         Ask::new("backoffice", READ).param("other").from("198.51.100.1").at("2027-01-01").user("ada"),
-        Ask { mfa: Mfa::Used, scopes: Vec::new(), ..Ask::new("shop", READ) },
+        Ask { scopes: Vec::new(), ..Ask::new("shop", READ).mfa().signed_in(9) },
     ];
     let counters = counters("@id(\"p\") permit (principal, action, resource);", &asks);
     assert_eq!(counters, CacheCounters { hits: 2, misses: 1, uncacheable: 0 });
@@ -40,10 +40,10 @@ fn facts_that_no_policy_reads_share_one_answer() {
 #[test]
 fn a_stored_key_equals_no_other_question() {
     let policies = policies(
-        r#"@id("p") @expires("2026-07-01") permit (principal is Application, action == Action::"orders:GET /orders/{id}", resource) when {
-            principal has customer && context.params has id && context.params.id == principal.customer &&
+        r#"@id("p") @expires("2026-07-01") permit (principal, action == Action::"orders:GET /orders/{id}", resource) when {
+            principal is Application && principal has customer && context.params has id && context.params.id == principal.customer &&
             2 <= context.strength && context.mfa && context.scopes.contains("orders") &&
-            context has user && context.user.name == "ada" &&
+            context has user && context.user.name == "ada" && context has authAge && context.authAge <= 900 &&
             context has sourceIp && context.sourceIp.isInRange(ip("203.0.113.0/24")) };
            @id("t") permit (principal in Team::"partners", action, resource) when { context.mfa };"#,
     );
@@ -60,7 +60,12 @@ fn a_stored_key_equals_no_other_question() {
         plain.clone().at("2026-07-01"),
         plain.clone().user("ada"),
         plain.clone().user("bob"),
-        Ask { mfa: Mfa::Used, ..plain.clone() },
+        plain.clone().mfa(),
+        plain.clone().user_of("corp", "ada", "43"),
+        plain.clone().user_of("other", "ada", "42"),
+        plain.clone().signed_in(900),
+        plain.clone().signed_in(901),
+        Ask::new("workload", READ),
         Ask { scopes: Vec::new(), ..plain.clone() },
         Ask { scopes: vec!["orders:".into(), "read".into()], ..plain.clone() },
         renamed("shop", "partners", "43"),
@@ -103,6 +108,26 @@ fn addresses_and_times_share_answers_between_literals() {
         Ask::new("shop", READ).from("nothing"),
     ];
     assert_eq!(counters(text, &asks), CacheCounters { hits: 3, misses: 6, uncacheable: 0 });
+}
+
+#[test]
+fn ages_of_sign_ins_share_answers_between_literals() {
+    let text = r#"@id("p") permit (principal, action, resource) when { context has authAge && context.authAge < 60 };
+                  @id("q") permit (principal, action, resource) when { context has authAge && 900 == context.authAge };"#;
+    let asks = [
+        Ask::new("shop", READ),
+        Ask::new("shop", READ).signed_in(0),
+        Ask::new("shop", READ).signed_in(59),
+        Ask::new("shop", READ).signed_in(60),
+        Ask::new("shop", READ).signed_in(61),
+        Ask::new("shop", READ).signed_in(899),
+        Ask::new("shop", READ).signed_in(900),
+        Ask::new("shop", READ).signed_in(901),
+        Ask::new("shop", READ).signed_in(90_000),
+        Ask::new("shop", READ).signed_in(-1),
+    ];
+    // 60 and 61 are told apart, since a comparison may be by `<` or by `<=`.
+    assert_eq!(counters(text, &asks), CacheCounters { hits: 4, misses: 6, uncacheable: 0 });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use model::{AttributeValue, Strength, Timestamp};
 
 use super::world::*;
-use crate::{DecisionCache, Mfa};
+use crate::DecisionCache;
 
 fn check(policies_text: &str, cases: &[(Ask, &str)]) {
     let policies = policies(policies_text);
@@ -225,8 +225,7 @@ fn a_guard_about_addresses_denies_where_the_address_is_unknown() {
 fn strength_scopes_factors_and_user_are_facts() {
     let mut strong = Ask::new("shop", READ);
     strong.caller.strength = Strength::VerifiedSignature;
-    let mut factors = Ask::new("shop", CREATE);
-    factors.mfa = Mfa::Used;
+    let factors = Ask::new("shop", CREATE).mfa();
     let mut scopeless = Ask::new("shop", LIST);
     scopeless.scopes.clear();
     check(

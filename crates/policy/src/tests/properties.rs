@@ -5,15 +5,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, PolicySet, Request, RestrictedExpression, Schema,
 };
-use model::{AttributeValue, Client, Strength};
+use model::{AttributeValue, Client, Mfa, Strength};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::world::*;
 use crate::facts::uid;
-use crate::{DecisionCache, Mfa, Policies, Ruling, RulingKind};
+use crate::{DecisionCache, Policies, Ruling, RulingKind};
 
-const PRINCIPALS: [&str; 7] = [
+const PRINCIPALS: [&str; 13] = [
     "principal",
     "principal is Application",
     "principal is Anonymous",
@@ -21,6 +21,12 @@ const PRINCIPALS: [&str; 7] = [
     "principal in Team::\"partners\"",
     "principal is Application in Team::\"staff\"",
     "principal == Anonymous::\"anonymous\"",
+    "principal is Workload",
+    "principal == Workload::\"spiffe://example/batch\"",
+    "principal in Workload::\"spiffe://example/other\"",
+    "principal in Team::\"support\"",
+    "principal is Workload in Team::\"support\"",
+    "principal is Application in Team::\"support\"",
 ];
 const ACTIONS: [&str; 6] = [
     "action",
@@ -33,7 +39,7 @@ const ACTIONS: [&str; 6] = [
 const RESOURCES: [&str; 4] =
     ["resource", "resource == Api::\"orders\"", "resource is Api", "resource in Api::\"users\""];
 /// All well typed for every operation.
-const CONDITIONS: [&str; 15] = [
+const CONDITIONS: [&str; 20] = [
     "context.mfa",
     "2 <= context.strength",
     "context.scopes.contains(\"orders:read\")",
@@ -44,8 +50,13 @@ const CONDITIONS: [&str; 15] = [
     "context.now < datetime(\"2026-06-15T12:00:00.000Z\")",
     "datetime(\"2026-06-15T12:00:00.001Z\") <= context.now",
     "context has user && context.user.name == \"ada\"",
-    "principal has tier && principal.tier < 2",
-    "principal has customer && context.params has customerId && context.params.customerId == principal.customer",
+    "context has user && context.user.teams.contains(\"billing\")",
+    "context has user && context.user has customer && context.user.customer == \"42\"",
+    "context has user && context.user.issuer == \"corp\"",
+    "context has authAge && context.authAge < 900",
+    "context has authAge && 60 <= context.authAge && context.authAge < 901",
+    "principal is Application && principal has tier && principal.tier < 2",
+    "principal is Application && principal has customer && context.params has customerId && context.params.customerId == principal.customer",
     "principal in Team::\"partners\"",
     "action in Action::\"orders:read\" || resource.dataClass == \"restricted\"",
     "context.params has id && action in Action::\"orders\" && context.params.id == \"42\"",
@@ -107,15 +118,17 @@ fn texts(set: &[Written]) -> String {
 fn asks() -> Vec<Ask> {
     let mut asks = Vec::new();
     for operation in catalog().operations() {
-        for (place, who) in ["shop", "backoffice", "anonymous"].into_iter().enumerate() {
+        for (place, who) in ["shop", "backoffice", "anonymous", "workload"].into_iter().enumerate() {
             let plain = Ask::new(who, operation.id.as_str());
             let mut other = plain.clone().from("203.0.113.200").at("2026-06-15T12:00:00.001Z").user("ada");
-            other.mfa = Mfa::Used;
+            other = other.mfa().signed_in(901);
             other.scopes = vec!["orders:write".to_owned()];
             if place == 0 {
                 other.caller = caller(&application("shop", "partners", &[("tier", AttributeValue::Long(1))]));
             }
             other.caller.strength = Strength::Claimed;
+            asks.push(plain.clone().user_of("corp", "bob", "42").signed_in(60));
+            asks.push(plain.clone().user_of("other", "ada", "43").signed_in(900));
             asks.push(plain.clone().at("2026-06-15T11:59:59.999999Z").from("none"));
             asks.push(plain);
             asks.push(other);
@@ -145,6 +158,12 @@ impl Reference {
         }
         let principal = match &ask.caller.client {
             Client::Anonymous => uid("Anonymous", "anonymous").unwrap(),
+            Client::Workload(workload) => {
+                let principal = uid("Workload", workload.name.as_str()).unwrap();
+                let team = uid("Team", workload.team.as_ref().unwrap().as_str()).unwrap();
+                entities.push(Entity::new_no_attrs(principal.clone(), HashSet::from([team])));
+                principal
+            }
             Client::Application(application) => {
                 let attributes = application.attributes.iter().map(|(name, value)| {
                     let value = match value {
@@ -181,15 +200,28 @@ impl Reference {
                     ask.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone())),
                 ),
             ),
-            ("mfa".to_owned(), RestrictedExpression::new_bool(ask.mfa == Mfa::Used)),
+            ("mfa".to_owned(), RestrictedExpression::new_bool(ask.caller.sign_in.mfa == Mfa::Used)),
         ];
         if let Some(address) = ask.source_ip {
             context.push(("sourceIp".to_owned(), RestrictedExpression::new_ip(address.to_string())));
         }
         if let Some(user) = &ask.caller.user {
-            let name = RestrictedExpression::new_string(user.name.clone());
-            let user = RestrictedExpression::new_record([("name".to_owned(), name)]).unwrap();
-            context.push(("user".to_owned(), user));
+            let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+            let teams = RestrictedExpression::new_set(user.teams.iter().map(|team| text(team)));
+            let mut fields = vec![
+                ("issuer".to_owned(), text(user.issuer.as_str())),
+                ("name".to_owned(), text(&user.name)),
+                ("teams".to_owned(), teams),
+            ];
+            for (name, value) in &user.attributes {
+                let AttributeValue::String(value) = value else { panic!("{value:?}") };
+                fields.push((name.clone(), text(value)));
+            }
+            context.push(("user".to_owned(), RestrictedExpression::new_record(fields).unwrap()));
+        }
+        if let Some(time) = ask.caller.sign_in.time {
+            let age = ask.now.as_seconds() - time.as_seconds();
+            context.push(("authAge".to_owned(), RestrictedExpression::new_long(age)));
         }
         let request = Request::new(
             principal,

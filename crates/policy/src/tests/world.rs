@@ -10,11 +10,12 @@ use catalog::{
 };
 use model::{
     ApiName, Application, ApplicationName, AttributeType, AttributeValue, Caller, Client, CredentialRef,
-    DataClass, Exposure, GroupName, HostName, Method, Strength, TeamName, Timestamp, User,
+    DataClass, Exposure, GroupName, HostName, IssuerName, Method, Mfa, Strength, TeamName, Timestamp, User,
+    Workload, WorkloadName,
 };
 
 use crate::{
-    ApiFacts, CompilePoliciesError, CompiledPolicies, DecisionCache, Directory, Facts, Mfa, Policies,
+    ApiFacts, CompilePoliciesError, CompiledPolicies, DecisionCache, Directory, Facts, Policies,
     PolicySource, Ruling, RulingKind, ValidationCache, compile,
 };
 
@@ -86,6 +87,10 @@ pub(super) fn directory() -> Directory {
             ("trusted".to_owned(), AttributeType::Bool),
             ("regions".to_owned(), AttributeType::StringSet),
         ]),
+        user_attributes: BTreeMap::from([
+            ("customer".to_owned(), AttributeType::String),
+            ("level".to_owned(), AttributeType::Long),
+        ]),
         apis: vec![
             ApiFacts { exposure: Exposure::Partner, data_class: DataClass::Internal },
             ApiFacts { exposure: Exposure::Internal, data_class: DataClass::Restricted },
@@ -118,12 +123,15 @@ pub(super) fn application(name: &str, team: &str, attributes: &[(&str, Attribute
 }
 
 pub(super) fn caller(application: &Arc<Application>) -> Caller {
-    Caller {
-        client: Client::Application(Arc::clone(application)),
-        user: None,
-        strength: Strength::SharedSecret,
-        credential: CredentialRef::Absent,
-    }
+    let client = Client::Application(Arc::clone(application));
+    Caller::client(client, Strength::SharedSecret, CredentialRef::Absent)
+}
+
+/// A workload of team `support`.
+pub(super) fn workload(name: &str) -> Caller {
+    let team = Some(TeamName::parse("support").unwrap());
+    let workload = Workload { name: WorkloadName::parse(name).unwrap(), team };
+    Caller::client(Client::Workload(Arc::new(workload)), Strength::Bound, CredentialRef::Absent)
 }
 
 /// A request with everything owned, from which [`Facts`] borrow.
@@ -135,7 +143,6 @@ pub(super) struct Ask {
     pub params: Vec<Param>,
     pub source_ip: Option<IpAddr>,
     pub now: Timestamp,
-    pub mfa: Mfa,
 }
 
 #[derive(Clone, Debug)]
@@ -149,6 +156,7 @@ impl Ask {
     pub(super) fn new(who: &str, operation: &str) -> Self {
         let caller = match who {
             "anonymous" => Caller::anonymous(),
+            "workload" => workload("spiffe://example/batch"),
             "shop" => caller(&application(
                 "shop",
                 "partners",
@@ -169,7 +177,6 @@ impl Ask {
             params,
             source_ip: Some("203.0.113.7".parse().unwrap()),
             now: noon(),
-            mfa: Mfa::NotUsed,
         }
     }
 
@@ -188,8 +195,28 @@ impl Ask {
         self
     }
 
-    pub(super) fn user(mut self, name: &str) -> Self {
-        self.caller.user = Some(User { name: name.to_owned() });
+    pub(super) fn user(self, name: &str) -> Self {
+        self.user_of("corp", name, "42")
+    }
+
+    pub(super) fn user_of(mut self, issuer: &str, name: &str, customer: &str) -> Self {
+        self.caller.user = Some(Arc::new(User {
+            issuer: IssuerName::parse(issuer).unwrap(),
+            name: name.to_owned(),
+            teams: ["billing".to_owned()].into(),
+            attributes: [("customer".to_owned(), AttributeValue::String(customer.into()))].into(),
+        }));
+        self
+    }
+
+    pub(super) fn mfa(mut self) -> Self {
+        self.caller.sign_in.mfa = Mfa::Used;
+        self
+    }
+
+    /// Signed in so many seconds ago.
+    pub(super) fn signed_in(mut self, seconds: i64) -> Self {
+        self.caller.sign_in.time = Some(Timestamp::from_seconds(self.now.as_seconds() - seconds));
         self
     }
 
@@ -219,7 +246,6 @@ impl Ask {
             params: &params,
             source_ip: self.source_ip,
             now: self.now,
-            mfa: self.mfa,
         })
     }
 

@@ -87,6 +87,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
     let directory = policy::Directory {
         teams: Default::default(),
         attributes: Default::default(),
+        user_attributes: std::collections::BTreeMap::new(),
         apis: vec![policy::ApiFacts {
             exposure: model::Exposure::Internal,
             data_class: model::DataClass::Internal,

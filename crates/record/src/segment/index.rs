@@ -11,7 +11,7 @@ use model::{DecisionId, Timestamp, Verdict};
 use crate::bytes::{Cursor, DecodeError, put_text, put_varint};
 use crate::code;
 use crate::decode::{Leaf, PersonalView};
-use crate::entry::ClientRef;
+use crate::entry::{ClientRef, WORKLOAD_MARK};
 use crate::hash::Fast;
 use crate::segment::Stored;
 
@@ -265,6 +265,7 @@ impl Indexer {
         match entry.client {
             Some(ClientRef::Anonymous) => self.callers.add("", block),
             Some(ClientRef::Application(name)) => self.callers.add(name, block),
+            Some(ClientRef::Workload(name)) => self.callers.add(&format!("{WORKLOAD_MARK}{name}"), block),
             None => {}
         }
     }
@@ -308,9 +309,9 @@ impl Indexer {
             earliest: self.earliest,
             latest: self.latest,
             blocks: self.blocks.clone(),
-            callers: self.callers.terms(|name| match name {
-                "" => "anonymous".to_owned(),
-                name => format!("app:{name}"),
+            callers: self.callers.terms(|name| {
+                let (kind, name) = ClientRef::of_stored((!name.is_empty()).then_some(name)).parts();
+                kind.label(name)
             }),
             operations: self.operations.terms(str::to_owned),
             verdicts: self.verdicts.clone(),

@@ -36,10 +36,7 @@ fn count<K: Ord>(entry: &Entry, part: impl Fn(Timestamp) -> Option<K>, tallies: 
     tallies.entry(part).or_default().count(&Seen {
         api: decided.api,
         operation: decided.operation,
-        application: match client {
-            Some(ClientRef::Application(name)) => Some(name),
-            Some(ClientRef::Anonymous) | None => None,
-        },
+        client: client.unwrap_or(ClientRef::Anonymous),
         verdict: decided.verdict,
         reason: decided.reason,
         time: decided.time,

@@ -50,7 +50,7 @@ Examples:
     /// Remove a subject's personal data; every proof stays valid
     #[command(after_help = "Example:\n  sallyport audit erase --subject app:web --reason \"request 4711\"")]
     Erase {
-        /// app:NAME, user:NAME or ip:ADDRESS
+        /// app:NAME, workload:NAME, user:ISSUER/NAME or ip:ADDRESS
         #[arg(long, value_name = "SUBJECT")]
         subject: String,
         #[arg(long, value_name = "TEXT")]
@@ -61,7 +61,7 @@ Examples:
 /// Which entries; all conditions must hold.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SearchFilter {
-    /// app:NAME or anonymous
+    /// app:NAME, workload:NAME or anonymous
     #[arg(long, value_name = "CALLER")]
     pub(crate) caller: Option<String>,
     /// An action id, for example "orders:GET /orders/{id}"

@@ -130,7 +130,6 @@ fn what_is_only_doubtful_is_a_warning() {
         ("@id(\"a\") @ticket(\"X-1\") permit (principal, action, resource);".to_owned(), "`@ticket` means nothing"),
         ("@id(\"a\") @expires(\"2030-01-01\") forbid (principal, action, resource);".to_owned(), "the guard ends"),
         (full("permit (principal, action == Action::\"orders:read\", resource);"), "targets nothing"),
-        (full("permit (principal is Workload, action, resource);"), "targets nothing"),
         (full("permit (principal, action in Action::\"users\", resource == Api::\"orders\");"), "targets nothing"),
         (
             full("permit (principal, action, resource) when { context has user && context.user.name like \"*admin\" };"),

@@ -10,6 +10,7 @@
 //! know them.
 
 mod api;
+mod cases;
 pub mod edit;
 mod error;
 mod fields;
@@ -28,6 +29,7 @@ pub use api::{
     ApiConfig, Cors, CorsCredentials, Document, HeaderNameError, HostHeader, Hosts, Limits, LockText,
     Timeouts, Upstream, UpstreamError,
 };
+pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
 pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};

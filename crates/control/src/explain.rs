@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use enforce::{Explained, Revision, Snapshot, Subject};
-use model::request::{BodyShape, Scheme};
 use model::{
     Admission, Application, Caller, CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method,
     RevisionNumber, Strength, Verdict,
@@ -23,6 +22,7 @@ use store::ApplicationState;
 use past::Past;
 
 use crate::actor::{Actor, Needs};
+use crate::requests::request_of;
 use crate::{Control, ControlError};
 
 /// An explanation, with the fields that `docs/admin-openapi.yaml` describes.
@@ -239,54 +239,4 @@ fn rules_of(explanation: &Explanation) -> Vec<RuleView> {
             unmet: rule.unmet.clone(),
         })
         .collect()
-}
-
-/// Reads a method and a URL as a client would send them.
-fn request_of(method: &str, url: &str) -> Result<CanonicalRequest, ControlError> {
-    let invalid = |reason: String| ControlError::invalid(reason, "give it as GET https://host/path");
-    if Method::of_token(method.as_bytes()) == Method::Unlisted {
-        return Err(invalid(format!("`{method}` is no method")));
-    }
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or_else(|| invalid(format!("`{url}` is no URL")))?;
-    let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (host, target) = rest.split_at_checked(at).unwrap_or((rest, ""));
-    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    canonical(method, &target, host)
-        .map_err(|detail| invalid(format!("the gateway would refuse `{url}`: {detail}")))
-}
-
-fn canonical(method: &str, target: &str, host: &str) -> Result<CanonicalRequest, &'static str> {
-    let fields = [(&b"host"[..], host.as_bytes())];
-    let head =
-        Head::from_parts(method.as_bytes(), target.as_bytes(), fields).map_err(|_| "it is too long")?;
-    let admission =
-        Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
-    CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.detail())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_read_as_clients_send_them() {
-        for (url, host, path) in [
-            ("https://shop.example.com/orders/7", "shop.example.com", "/orders/7"),
-            ("http://127.0.0.1:8080", "127.0.0.1", "/"),
-            ("http://a.example?x=1", "a.example", "/"),
-        ] {
-            let request = request_of("GET", url).unwrap();
-            assert_eq!((request.host(), request.path()), (host, path), "{url}");
-        }
-        for (method, url) in [
-            ("get", "https://a.example/"),
-            ("GET", "a.example/"),
-            ("GET", "https://a.example/../b"),
-            ("GET", "https:///b"),
-            ("GET", "ftp://a.example/"),
-        ] {
-            assert!(request_of(method, url).is_err(), "{method} {url}");
-        }
-    }
 }

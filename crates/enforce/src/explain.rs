@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use catalog::{Match, OperationIndex};
-use model::{Caller, CanonicalRequest, DenyReason, Refusal, Timestamp, Verdict};
-use policy::Explanation;
+use catalog::{Catalog, Match, OperationIndex};
+use model::{Caller, CanonicalRequest, DenyReason, Mode, Refusal, Timestamp, Verdict};
+use policy::{Explanation, Policies};
 
 use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
 use crate::{Availability, Snapshot};
@@ -64,10 +64,42 @@ pub fn explain(
         (_, Some(rules)) if rules.availability == Availability::Usable => rules,
         (_, _) => return denied(DenyReason::ApiUnavailable),
     };
+    let ground = Ground { catalog: &revision.catalog, policies, mode: rules.mode };
+    explain_found(ground, now, subject, request, &found)
+}
+
+/// What policy says of `request`, whatever state its API is in: for tests of policies, which know no upstream and no mode.
+#[must_use]
+pub fn explain_policy(
+    catalog: &Catalog,
+    policies: &Policies,
+    now: Timestamp,
+    subject: Subject<'_>,
+    request: &CanonicalRequest,
+) -> Explained {
+    let ground = Ground { catalog, policies, mode: Mode::Enforce };
+    explain_found(ground, now, subject, request, &catalog.find(request))
+}
+
+/// What a request is judged by.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    catalog: &'a Catalog,
+    policies: &'a Policies,
+    mode: Mode,
+}
+
+fn explain_found(
+    ground: Ground<'_>,
+    now: Timestamp,
+    subject: Subject<'_>,
+    request: &CanonicalRequest,
+    found: &Match,
+) -> Explained {
     let question = Question {
-        catalog: &revision.catalog,
+        catalog: ground.catalog,
         request,
-        found: &found,
+        found,
         caller: subject.caller,
         scopes: subject.scopes.map_or(Scopes::Unlimited, Scopes::Listed),
         source_ip: subject.source_ip,
@@ -75,12 +107,12 @@ pub fn explain(
     };
     let mut explanation = None;
     let weighed = weigh::weigh(&question, |facts| {
-        let explained = policies.explain(facts);
+        let explained = ground.policies.explain(facts);
         let ruling = explained.ruling.clone();
         explanation = Some(explained);
         ruling
     });
-    let (verdict, refusal) = match apply_mode(weighed.weight, rules.mode, now) {
+    let (verdict, refusal) = match apply_mode(weighed.weight, ground.mode, now) {
         weigh::Outcome::Allowed => (Verdict::Allowed, None),
         weigh::Outcome::Observed(refusal) => (Verdict::WouldDeny, Some(refusal)),
         weigh::Outcome::Refused(refusal) => (Verdict::Denied, Some(refusal)),
@@ -89,8 +121,8 @@ pub fn explain(
         verdict,
         refusal,
         told: refusal.map(|refusal| weighed.told(refusal)),
-        api: Some(rules.name.to_string()),
-        operation: operation_of(&found),
+        api: found.api().and_then(|api| ground.catalog.api(api)).map(|api| api.name.to_string()),
+        operation: operation_of(found),
         policy: explanation,
     }
 }

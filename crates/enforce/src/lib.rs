@@ -31,7 +31,7 @@ pub mod worker;
 
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
-pub use explain::{Explained, Subject, explain};
+pub use explain::{Explained, Subject, explain, explain_policy};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
 pub use identity::LimitCell;
 pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};

@@ -14,8 +14,9 @@ use policy::KeptFact;
 use record::ClientRef;
 use serde_json::Value;
 
-use super::{ExplanationView, canonical, decision_of};
+use super::{ExplanationView, decision_of};
 use crate::ControlError;
+use crate::requests::request_to;
 
 /// A decision as its record keeps it.
 pub(super) struct Past {
@@ -168,26 +169,18 @@ impl Past {
         let operation = revision.catalog.operation(index)?;
         let api = revision.catalog.api(operation.api)?;
         let kept = revision.policies.as_ref()?.kept(index);
-        let mut path = operation.template.to_string();
-        for (number, parameter) in operation.parameters.iter().enumerate() {
+        let value = |place: usize, parameter: &catalog::PathParameter| {
             let is_read =
-                kept.iter().any(|fact| matches!(fact, KeptFact::Param { place, .. } if *place == number));
-            let value = match is_read {
-                false => unread(parameter.kind).to_owned(),
+                kept.iter().any(|fact| matches!(fact, KeptFact::Param { place: kept, .. } if *kept == place));
+            match is_read {
+                false => Some(unread(parameter.kind).to_owned()),
                 true => match self.fact(&format!("{}{}", KeptFact::PARAM_PREFIX, parameter.name))? {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
+                    Value::String(text) => Some(text.clone()),
+                    other => Some(other.to_string()),
                 },
-            };
-            for written in [format!("{{{}}}", parameter.name), format!("{{{}*}}", parameter.name)] {
-                path = path.replace(&written, &escape_path(&value));
             }
-        }
-        let host = match &api.hosts {
-            catalog::Hosts::Any => "any.invalid",
-            catalog::Hosts::Listed(hosts) => hosts.first()?.as_str(),
         };
-        canonical(operation.method.as_str(), &path, host).ok()
+        request_to(operation, api, value)?.ok()
     }
 }
 
@@ -211,17 +204,4 @@ const fn unread(kind: catalog::ParameterKind) -> &'static str {
         catalog::ParameterKind::Long => "0",
         catalog::ParameterKind::String => "not-recorded",
     }
-}
-
-fn escape_path(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                escaped.push(char::from(byte))
-            }
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
 }

@@ -137,13 +137,15 @@ fn request_for(case: &Case, catalog: &Catalog) -> Result<CanonicalRequest, Unask
         CaseTarget::Operation { id, params } => (id, params),
     };
     let missing = || {
-        let fix = "`sallyport api show NAME` lists them; a call of what is not declared is written as `request`";
+        let fix =
+            "`sallyport api show NAME` lists them; a call of what is not declared is written as `request`";
         (format!("`{id}` is no operation"), fix.to_owned())
     };
     let index = catalog.by_id(id).ok_or_else(missing)?;
     let operation = catalog.operation(index).ok_or_else(missing)?;
     let api = catalog.api(operation.api).ok_or_else(missing)?;
-    let names: BTreeSet<&str> = operation.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let names: BTreeSet<&str> =
+        operation.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     if let Some(unknown) = params.keys().find(|name| !names.contains(name.as_str())) {
         let known: Vec<&str> = names.iter().copied().collect();
         let fix = match known.is_empty() {
@@ -155,7 +157,10 @@ fn request_for(case: &Case, catalog: &Catalog) -> Result<CanonicalRequest, Unask
     let request = request_to(operation, api, |_, parameter| params.get(&parameter.name).cloned());
     let request = request.ok_or_else(|| {
         let lacking = names.iter().find(|name| !params.contains_key(**name)).copied().unwrap_or_default();
-        (format!("the case has no value for the parameter `{lacking}`"), format!("write `params: {{ {lacking}: … }}`"))
+        (
+            format!("the case has no value for the parameter `{lacking}`"),
+            format!("write `params: {{ {lacking}: … }}`"),
+        )
     })?;
     let request = request.map_err(|detail| {
         let fix = "write values as they are before they are escaped".to_owned();

@@ -6,14 +6,10 @@
 mod past;
 mod scopes;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use enforce::{Explained, Revision, Snapshot, Subject};
-use model::{
-    Admission, Application, Caller, CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method,
-    RevisionNumber, Strength, Verdict,
-};
+use model::{Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict};
 use policy::{Explanation, GrantAdvice};
 use serde::Serialize;
 use serde_json::Value;

@@ -24,6 +24,7 @@ mod e2e {
     mod own_key;
     mod partners;
     mod policy;
+    mod policy_test;
     mod real_upstreams;
     mod record;
     mod refusals;

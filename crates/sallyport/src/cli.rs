@@ -12,10 +12,12 @@ use clap::{Args, Parser, Subcommand};
 mod audit;
 mod discover;
 mod inventory;
+mod policy;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation};
+pub(crate) use policy::{PolicyCommand, TestArguments};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]
@@ -93,6 +95,9 @@ the document of what was seen and grants that are switched off.")]
     /// Print the Cedar schema that policies are checked against
     #[command(after_help = "Example:\n  sallyport --dir shop schema > shop.cedarschema")]
     Schema,
+    /// Policies: test them
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// APIs: declare, show, regroup
     #[command(subcommand)]
     Api(ApiCommand),

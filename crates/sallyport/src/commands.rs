@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod init;
 mod inventory;
+mod policy;
 mod status;
 
 use axum::http::Method;
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Init(arguments) => init::run(arguments, output),
         Command::Config(_) => files::check(global, output),
         Command::Schema => files::schema(global, output),
+        Command::Policy(command) => policy::run(global, command, output),
         Command::Completions { shell } => files::completions(*shell, output),
         Command::Discover(arguments) => crate::discover::run(arguments, output),
         Command::Audit(command) => audit::run(global, command, output).await,

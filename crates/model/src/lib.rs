@@ -14,6 +14,7 @@ pub mod host;
 pub mod id;
 pub mod method;
 pub mod name;
+pub mod network;
 pub mod reason;
 pub mod request;
 pub mod secret;
@@ -36,6 +37,7 @@ pub use name::{
     ApiName, ApplicationName, GroupName, IssuerName, NameError, PersonName, TeamName, WORKLOAD_BYTES_MAX,
     WorkloadName,
 };
+pub use network::{Network, NetworkError, Networks};
 pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};
 pub use request::{Admission, CanonicalRequest};
 pub use secret::Secret;

@@ -1,4 +1,4 @@
-//! Networks of addresses, for trusted proxies.
+//! Networks of addresses: those of trusted proxies, and those that are blocked.
 
 use std::net::{IpAddr, Ipv6Addr};
 

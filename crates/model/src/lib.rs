@@ -7,6 +7,7 @@
 //! Start with [`CanonicalRequest`], then [`Caller`] and [`DenyReason`].
 
 pub mod api;
+pub mod block;
 pub mod caller;
 pub mod field;
 pub mod head;
@@ -24,6 +25,7 @@ pub mod verdict;
 mod word;
 
 pub use api::{Audit, CredentialUse, DataClass, Exposure, Mode, Rate};
+pub use block::{Block, BlockError, BlockId, BlockTarget};
 pub use caller::{
     Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Mfa, SignIn, Strength, User,
     Workload,

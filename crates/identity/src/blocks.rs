@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use model::{Block, BlockId, BlockTarget, KeyId, Network, Timestamp};
+use model::{Block, BlockId, BlockTarget, Fingerprint, KeyId, Network, Timestamp};
 
 /// The most blocks at one time. Each is an act of a person; who needs more blocks a network or an API.
 pub const BLOCKS_MAX: usize = 10_000;
@@ -49,11 +49,11 @@ pub struct Blocks {
     apis: ByName,
     applications: ByName,
     operations: ByName,
-    tokens: ByName,
     /// By issuer, then by name.
     users: ByName<ByName>,
     workloads: ByName,
     keys: HashMap<KeyId, Ends, FixedState>,
+    tokens: HashMap<Fingerprint, Ends, FixedState>,
     networks: HashMap<Network, Ends, FixedState>,
     /// The lengths of their prefixes, each once.
     prefixes: Vec<u32>,
@@ -81,12 +81,15 @@ impl Blocks {
         }
     }
 
+    /// There may be blocks that are not known, so everything is stopped.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self { soundness: Soundness::Unreadable, ..Self::none() }
+    }
+
     /// These blocks. Of several with one target the last to end counts.
-    pub fn of<'a>(
-        blocks: impl IntoIterator<Item = &'a Block>,
-        soundness: Soundness,
-    ) -> Result<Self, TooManyBlocks> {
-        let mut all = Self { soundness, ..Self::none() };
+    pub fn of<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Result<Self, TooManyBlocks> {
+        let mut all = Self::none();
         for block in blocks {
             if BLOCKS_MAX <= all.count {
                 return Err(TooManyBlocks);
@@ -115,13 +118,13 @@ impl Blocks {
                 }
             }
             BlockTarget::Operation(id) => keep_longest(self.operations.entry(id.as_str().into()), ends),
-            BlockTarget::Token(id) => keep_longest(self.tokens.entry(id.clone()), ends),
+            BlockTarget::Token(id) => keep_longest(self.tokens.entry(*id), ends),
             BlockTarget::User { issuer, name } => {
                 let of_issuer =
-                    self.users.entry(issuer.clone()).or_insert_with(|| HashMap::with_hasher(HASHER));
+                    self.users.entry(issuer.as_str().into()).or_insert_with(|| HashMap::with_hasher(HASHER));
                 keep_longest(of_issuer.entry(name.clone()), ends);
             }
-            BlockTarget::Workload(name) => keep_longest(self.workloads.entry(name.clone()), ends),
+            BlockTarget::Workload(name) => keep_longest(self.workloads.entry(name.as_str().into()), ends),
         }
     }
 
@@ -178,8 +181,8 @@ impl Blocks {
 
     /// The block of an access token.
     #[must_use]
-    pub fn of_token(&self, id: &str, now: Timestamp) -> Option<BlockId> {
-        in_force(self.tokens.get(id), now)
+    pub fn of_token(&self, id: Fingerprint, now: Timestamp) -> Option<BlockId> {
+        in_force(self.tokens.get(&id), now)
     }
 
     /// The block of a user.
@@ -224,7 +227,7 @@ mod tests {
     }
 
     fn table(blocks: &[Block]) -> Blocks {
-        Blocks::of(blocks, Soundness::Sound).unwrap()
+        Blocks::of(blocks).unwrap()
     }
 
     #[test]
@@ -234,11 +237,12 @@ mod tests {
             block(2, "app", "shop", LATER),
             block(3, "key", "AAAAAAAAAAAA", LATER),
             block(4, "operation", "orders:GET /orders", LATER),
-            block(5, "token", "t1", LATER),
+            block(5, "token", "000000000000000000000000000000a1", LATER),
             block(6, "user", "corp/ann", LATER),
             block(7, "workload", "spiffe://a/b", LATER),
         ]);
         let id = |number| Some(BlockId::new(number));
+        let token = |number: u128| Fingerprint::from_bytes(number.to_be_bytes());
         let key = |text: &str| KeyId::parse(text.as_bytes()).unwrap();
         for (name, found, near) in [
             ("api", blocks.of_api("orders", NOW), blocks.of_api("order", NOW)),
@@ -249,7 +253,7 @@ mod tests {
                 blocks.of_operation("orders:GET /orders", NOW),
                 blocks.of_operation("orders:POST /orders", NOW),
             ),
-            ("token", blocks.of_token("t1", NOW), blocks.of_token("T1", NOW)),
+            ("token", blocks.of_token(token(0xa1), NOW), blocks.of_token(token(0xa2), NOW)),
             ("user", blocks.of_user("corp", "ann", NOW), blocks.of_user("other", "ann", NOW)),
             ("workload", blocks.of_workload("spiffe://a/b", NOW), blocks.of_workload("spiffe://a/b/c", NOW)),
         ]
@@ -315,17 +319,17 @@ mod tests {
     #[test]
     fn the_number_of_blocks_is_bounded() {
         let mut blocks: Vec<Block> = (0..BLOCKS_MAX as u64)
-            .map(|number| block(number, "token", &format!("t{number}"), LATER))
+            .map(|number| block(number, "token", &format!("{number:032x}"), LATER))
             .collect();
         assert_eq!(table(&blocks).len(), BLOCKS_MAX);
-        blocks.push(block(0, "token", "one-more", LATER));
-        assert_eq!(Blocks::of(&blocks, Soundness::Sound).unwrap_err(), TooManyBlocks);
+        blocks.push(block(0, "token", "ffffffffffffffffffffffffffffffff", LATER));
+        assert_eq!(Blocks::of(&blocks).unwrap_err(), TooManyBlocks);
     }
 
     #[test]
     fn a_list_that_cannot_be_read_is_never_empty() {
         assert!(Blocks::none().is_empty());
-        let unreadable = Blocks::of([], Soundness::Unreadable).unwrap();
+        let unreadable = Blocks::unreadable();
         assert!(!unreadable.is_empty());
         assert_eq!(unreadable.soundness(), Soundness::Unreadable);
     }

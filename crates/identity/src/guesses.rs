@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use model::{KeyId, Network, Timestamp};
+use model::{GuessLimits, KeyId, Network, Timestamp};
 
 /// Places of the table: 512 KiB, whatever comes.
 pub const SLOTS: usize = 1 << 16;
@@ -29,38 +29,6 @@ const PREFIX_FOUR: u32 = 128;
 /// Bits of a place that hold the time, in milliseconds since the epoch: enough until the year 2109.
 const TIME_BITS: u32 = 42;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
-
-/// How many failures are answered as such, and how long the wait grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GuessLimits {
-    /// Failures of one key id from one network within [`Self::per`]; at least one.
-    pub failures: u32,
-    /// Failures of one network, whatever it claimed.
-    pub network_failures: u32,
-    pub per: Duration,
-    /// The longest wait that is asked for.
-    pub wait_max: Duration,
-}
-
-/// Whether failures are limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guessing {
-    Limited(GuessLimits),
-    /// Only where the configuration says so in words.
-    Unlimited,
-}
-
-impl GuessLimits {
-    /// Ten for a key: a person who mistypes, or a deployment with an old secret, gets the answer that helps. A hundred
-    /// for a network, behind whose address a whole office may be. A quarter of an hour at most, so that a wrong
-    /// configuration that was put right is answered plainly again soon.
-    pub const STANDARD: Self = Self {
-        failures: 10,
-        network_failures: 100,
-        per: Duration::from_secs(60),
-        wait_max: Duration::from_secs(900),
-    };
-}
 
 /// Where a credential came from, as far as failures are counted: an IPv4 address or the first half of an IPv6 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,7 +92,7 @@ impl Guesses {
         id: KeyId,
         now: Timestamp,
     ) -> Result<(), TooMany> {
-        let by_key = self.count(&Owner::Key(id, origin), limits.of_key(), now);
+        let by_key = self.count(&Owner::Key(id, origin), bucket_of_key(limits), now);
         let by_network = self.failed(limits, origin, now);
         match (by_key, by_network) {
             (Ok(()), other) | (other, Ok(())) => other,
@@ -134,7 +102,7 @@ impl Guesses {
 
     /// Counts a failed credential of any other kind.
     pub fn failed(&self, limits: &GuessLimits, origin: Origin, now: Timestamp) -> Result<(), TooMany> {
-        self.count(&Owner::Network(origin), limits.of_network(), now)
+        self.count(&Owner::Network(origin), bucket_of_network(limits), now)
     }
 
     /// Whether a credential that is expensive to check may be checked. Counts nothing: who is refused here has not
@@ -142,7 +110,7 @@ impl Guesses {
     pub fn may_check(&self, limits: &GuessLimits, origin: Origin, now: Timestamp) -> Result<(), TooMany> {
         let (set, tag) = self.place(&Owner::Network(origin));
         let found = set.iter().map(|slot| slot.load(Ordering::Relaxed)).find(|slot| slot >> TIME_BITS == tag);
-        match limits.of_network().wait(found.map_or(0, |slot| slot & TIME_MASK), millis(now)) {
+        match bucket_of_network(limits).wait(found.map_or(0, |slot| slot & TIME_MASK), millis(now)) {
             0 => Ok(()),
             wait => Err(TooMany { wait: Duration::from_millis(wait) }),
         }
@@ -185,29 +153,28 @@ fn choose(set: &[AtomicU64], tag: u64) -> Option<(&AtomicU64, u64)> {
         .or_else(|| loaded().min_by_key(|(_, stored)| stored & TIME_MASK))
 }
 
-impl GuessLimits {
-    fn of_key(&self) -> Bucket {
-        self.bucket(self.failures)
-    }
+fn bucket_of_key(limits: &GuessLimits) -> Bucket {
+    Bucket::of(limits, limits.failures)
+}
 
-    fn of_network(&self) -> Bucket {
-        self.bucket(self.network_failures)
-    }
-
-    fn bucket(&self, failures: u32) -> Bucket {
-        let millis =
-            |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 4);
-        let period = millis(self.per).max(1);
-        Bucket {
-            // Rounded down, so that as many failures fit as were written.
-            interval: (period / u64::from(failures.max(1))).max(1),
-            period,
-            wait_max: millis(self.wait_max).max(1),
-        }
-    }
+fn bucket_of_network(limits: &GuessLimits) -> Bucket {
+    Bucket::of(limits, limits.network_failures)
 }
 
 impl Bucket {
+    fn of(limits: &GuessLimits, failures: u32) -> Self {
+        let millis = |duration: Duration| {
+            u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).clamp(1, TIME_MASK / 4)
+        };
+        let period = millis(limits.per);
+        Self {
+            // Rounded down, so that as many failures fit as were written.
+            interval: (period / u64::from(failures.max(1))).max(1),
+            period,
+            wait_max: millis(limits.wait_max),
+        }
+    }
+
     /// When all failures are forgotten after one more at `now`, and the wait that it is answered with; zero for none.
     fn after_failure(self, forgotten: u64, now: u64) -> (u64, u64) {
         let owed = self.owed(forgotten, now);

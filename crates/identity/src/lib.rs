@@ -21,7 +21,7 @@ pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
 pub use blocks::{BLOCKS_MAX, Blocks, Soundness, TooManyBlocks};
 pub use digest::SecretDigest;
-pub use guesses::{GuessLimits, Guesses, Guessing, Origin, TooMany};
+pub use guesses::{Guesses, Origin, TooMany};
 pub use identify::{Foreign, Identified, NotIdentified, OwnCredential, holds_own_key, identify, own_key_in};
 pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
 pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};

@@ -5,12 +5,16 @@
 
 use std::fmt;
 
-use crate::{ApiName, ApplicationName, KeyId, Network, OperationId, Timestamp};
+use crate::{
+    ApiName, ApplicationName, Fingerprint, IssuerName, KeyId, Network, OperationId, Timestamp, User,
+    WorkloadName,
+};
 
 /// Characters of a block's id.
 pub const BLOCK_ID_BYTES: usize = 12;
-/// The longest name of a user, token or workload that can be blocked, in bytes.
-pub const TARGET_BYTES_MAX: usize = 512;
+/// The longest name of what can be blocked, in bytes: the whole block stands uncut in an entry of the log, from which it
+/// is made again where the store lacks it.
+pub const TARGET_BYTES_MAX: usize = 900;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -19,6 +23,8 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub enum BlockError {
     #[error("a block's id has {BLOCK_ID_BYTES} characters of 0-9 and a-z without i, l, o and u")]
     Id,
+    #[error("a block is written `ID: KIND NAME until TIME`")]
+    Form,
     #[error("`{kind}` is nothing that can be blocked")]
     Kind { kind: String },
     #[error("this is no {kind} that can be blocked: {why}")]
@@ -42,12 +48,12 @@ pub enum BlockTarget {
     Network(Network),
     /// One operation, whoever calls it.
     Operation(OperationId),
-    /// One access token, by its id (`jti`).
-    Token(Box<str>),
+    /// One access token, by the fingerprint that records show.
+    Token(Fingerprint),
     /// A user of an issuer, whatever client acts for it.
-    User { issuer: Box<str>, name: Box<str> },
-    /// A workload, by its SPIFFE id or name.
-    Workload(Box<str>),
+    User { issuer: IssuerName, name: Box<str> },
+    /// A workload, by the name that its certificate says.
+    Workload(WorkloadName),
 }
 
 /// One block.
@@ -103,23 +109,26 @@ impl BlockTarget {
         let refused = |kind, why: &dyn fmt::Display| BlockError::Target { kind, why: why.to_string() };
         match kind {
             "api" => ApiName::parse(name).map(Self::Api).map_err(|why| refused("API", &why)),
-            "app" => ApplicationName::parse(name)
+            "app" => ApplicationName::parse_any(name)
                 .map(Self::Application)
                 .map_err(|why| refused("application", &why)),
             "key" => KeyId::parse(name.as_bytes()).map(Self::Key).map_err(|why| refused("key", &why)),
             "network" => Network::parse(name).map(Self::Network).map_err(|why| refused("network", &why)),
             "operation" => {
+                plain(name).map_err(|why| refused("operation", &why))?;
                 OperationId::parse(name).map(Self::Operation).map_err(|why| refused("operation", &why))
             }
-            "token" => plain(name).map(Self::Token).map_err(|why| refused("token", &why)),
+            "token" => Fingerprint::parse(name).map(Self::Token).map_err(|why| refused("token", &why)),
             "user" => {
-                let (issuer, user) =
-                    name.split_once('/').ok_or_else(|| refused("user", &"it is written ISSUER/NAME"))?;
-                let parsed = plain(issuer).and_then(|issuer| Ok((issuer, plain(user)?)));
-                let (issuer, name) = parsed.map_err(|why| refused("user", &why))?;
-                Ok(Self::User { issuer, name })
+                let (issuer, user) = name
+                    .split_once(User::SEPARATOR)
+                    .ok_or_else(|| refused("user", &"it is written ISSUER/NAME"))?;
+                let issuer = IssuerName::parse(issuer).map_err(|why| refused("user", &why))?;
+                plain(user).map(|name| Self::User { issuer, name }).map_err(|why| refused("user", &why))
             }
-            "workload" => plain(name).map(Self::Workload).map_err(|why| refused("workload", &why)),
+            "workload" => {
+                WorkloadName::parse(name).map(Self::Workload).map_err(|why| refused("workload", &why))
+            }
             other => Err(BlockError::Kind { kind: other.chars().take(32).collect() }),
         }
     }
@@ -148,9 +157,32 @@ impl BlockTarget {
             Self::Key(id) => id.to_string(),
             Self::Network(network) => network.to_string(),
             Self::Operation(id) => id.to_string(),
-            Self::Token(text) | Self::Workload(text) => text.to_string(),
-            Self::User { issuer, name } => format!("{issuer}/{name}"),
+            Self::Token(fingerprint) => fingerprint.to_string(),
+            Self::User { issuer, name } => format!("{issuer}{}{name}", User::SEPARATOR),
+            Self::Workload(name) => name.to_string(),
         }
+    }
+}
+
+impl Block {
+    /// Reads a block as it is written: `ID: KIND NAME until TIME`.
+    pub fn parse(text: &str) -> Result<Self, BlockError> {
+        let (id, rest) = text.split_once(": ").ok_or(BlockError::Form)?;
+        let (target, until) = rest.rsplit_once(" until ").ok_or(BlockError::Form)?;
+        let (kind, name) = target.split_once(' ').ok_or(BlockError::Form)?;
+        Ok(Self {
+            id: BlockId::parse(id)?,
+            target: BlockTarget::parse(kind, name)?,
+            until: Timestamp::parse(until).map_err(|_| BlockError::Form)?,
+        })
+    }
+}
+
+/// All that is needed to make the block again, on one line.
+impl fmt::Display for Block {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, target, until } = self;
+        write!(formatter, "{id}: {target} until {until}")
     }
 }
 
@@ -163,7 +195,7 @@ impl fmt::Display for BlockTarget {
 /// A name that others chose: bounded, on one line, and never one that looks like another in a log.
 fn plain(text: &str) -> Result<Box<str>, &'static str> {
     if text.is_empty() || TARGET_BYTES_MAX < text.len() {
-        return Err("it has 1 to 512 bytes");
+        return Err("it has 1 to 900 bytes");
     }
     if text.trim() != text || text.chars().any(char::is_control) {
         return Err("it has no control characters and no white space round it");
@@ -174,6 +206,8 @@ fn plain(text: &str) -> Result<Box<str>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TOKEN: &str = "00112233445566778899aabbccddeeff";
 
     #[test]
     fn targets_read_back_as_they_are_written() {
@@ -187,7 +221,8 @@ mod tests {
             ("network", "::ffff:203.0.113.7", "network 203.0.113.7/32"),
             ("network", "2001:db8::1/64", "network 2001:db8::/64"),
             ("operation", "orders:GET /orders/{id}", "operation orders:GET /orders/{id}"),
-            ("token", "0f8c-77", "token 0f8c-77"),
+            ("app", "corp:web-client", "app corp:web-client"),
+            ("token", TOKEN, &format!("token {TOKEN}")),
             ("user", "corp/ann@example.com", "user corp/ann@example.com"),
             ("user", "corp/a/b", "user corp/a/b"),
             ("workload", "spiffe://example/ns/a/sa/b", "workload spiffe://example/ns/a/sa/b"),
@@ -195,6 +230,28 @@ mod tests {
             let target = BlockTarget::parse(kind, name).unwrap();
             assert_eq!(target.to_string(), shown);
             assert_eq!(BlockTarget::parse(target.kind(), &target.name()), Ok(target));
+        }
+    }
+
+    #[test]
+    fn blocks_read_back_as_they_are_written() {
+        let until = Timestamp::parse("2026-11-27T10:00:00Z").unwrap();
+        // A user may be called almost anything.
+        for (kind, name) in
+            [("app", "shop"), ("user", "corp/ann until 2030-01-01"), ("network", "10.0.0.0/8")]
+        {
+            let target = BlockTarget::parse(kind, name).unwrap();
+            let block = Block { id: BlockId::new(7), target, until };
+            assert_eq!(Block::parse(&block.to_string()), Ok(block));
+        }
+        for text in [
+            "",
+            "x",
+            "70000000000: app a until 2026-01-01",
+            "700000000000: app a until soon",
+            "700000000000: app until 2026-01-01",
+        ] {
+            assert!(Block::parse(text).is_err(), "{text}");
         }
     }
 
@@ -213,17 +270,22 @@ mod tests {
             ("network", "10.0.0.0/ 8"),
             ("network", "10.0.0.0/+8"),
             ("operation", "orders"),
+            ("operation", "orders:GET /a\u{7f}"),
             ("token", ""),
-            ("token", "a\nb"),
-            ("token", " a"),
+            ("token", "0f8c"),
+            ("user", "corp/a\nb"),
+            ("user", "corp/ a"),
+            ("user", "no issuer/ann"),
             ("user", "ann"),
             ("user", "/ann"),
             ("user", "corp/"),
-            ("workload", &"w".repeat(TARGET_BYTES_MAX + 1)),
+            ("workload", ""),
+            ("workload", "a b"),
+            ("user", &format!("corp/{}", "u".repeat(TARGET_BYTES_MAX + 1))),
         ] {
             assert!(BlockTarget::parse(kind, name).is_err(), "{kind} {name}");
         }
-        assert!(BlockTarget::parse("workload", &"w".repeat(TARGET_BYTES_MAX)).is_ok());
+        assert!(BlockTarget::parse("user", &format!("corp/{}", "u".repeat(TARGET_BYTES_MAX))).is_ok());
     }
 
     #[test]

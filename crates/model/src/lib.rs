@@ -10,6 +10,7 @@ pub mod api;
 pub mod block;
 pub mod caller;
 pub mod field;
+pub mod guessing;
 pub mod head;
 pub mod host;
 pub mod id;
@@ -31,6 +32,7 @@ pub use caller::{
     Workload,
 };
 pub use field::FieldKind;
+pub use guessing::{GuessLimits, Guessing};
 pub use head::{FieldSpan, Head, HeadField, Span};
 pub use host::{HostName, HostNameError};
 pub use id::{DecisionId, Fingerprint, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};

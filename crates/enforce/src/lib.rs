@@ -9,6 +9,7 @@
 //! or not evaluable is refused with its own reason; a permit is made here and nowhere else. What this crate never
 //! does: wait, read a clock, draw entropy, or look at a query or a body.
 
+pub mod again;
 pub mod client;
 pub mod evidence;
 pub mod explain;
@@ -21,6 +22,7 @@ mod problem;
 mod random;
 pub mod refused;
 pub mod snapshot;
+mod stopped;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,11 +30,12 @@ pub mod trace;
 mod weigh;
 pub mod worker;
 
+pub use again::{NoLonger, judge_again};
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
-pub use identity::LimitCell;
+pub use identity::{Guesses, LimitCell};
 pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
 pub use limit::Budgets;
 pub use model::{Network, NetworkError, Networks};

@@ -117,6 +117,8 @@ fn ways_to(what: &str) -> &'static str {
         "application" => {
             "`sallyport app list` shows those there are; `sallyport app create NAME --team TEAM` makes one"
         }
+        "block" => "`sallyport block list` shows those that are in force, with their ids",
+        "operation" => "`sallyport api show NAME` shows those that are declared",
         "key" => "`sallyport key list` shows those there are, with their ids",
         "api" => "`sallyport api list` shows those there are; a folder under `apis/` makes one",
         "decision" => {

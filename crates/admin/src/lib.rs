@@ -9,6 +9,7 @@
 //! listener are refused.
 
 mod answer;
+mod blocks;
 mod guard;
 mod handlers;
 mod inventory;

@@ -15,7 +15,7 @@ use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
-use crate::{handlers, inventory, observe};
+use crate::{blocks, handlers, inventory, observe};
 
 /// The largest body with an OpenAPI document on its way into a repository.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
@@ -83,6 +83,11 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/keys/{name}", Some(Needs::Viewer), handlers::key),
     route("POST", "/v1/keys/{name}/revoke", Some(Needs::Analyst), handlers::revoke_key),
     route("POST", "/v1/keys/{name}/rotate", Some(Needs::Owner), handlers::rotate_key),
+    route("GET", "/v1/blocks", Some(Needs::Viewer), blocks::list),
+    route("POST", "/v1/blocks", Some(Needs::Owner), blocks::add),
+    route("POST", "/v1/blocks/repair", Some(Needs::Admin), blocks::repair),
+    route("GET", "/v1/blocks/{name}", Some(Needs::Viewer), blocks::show),
+    route("POST", "/v1/blocks/{name}/remove", Some(Needs::Owner), blocks::remove),
     route("GET", "/v1/administrators", Some(Needs::Admin), handlers::administrators),
     route("POST", "/v1/administrators", Some(Needs::Admin), handlers::create_administrator),
     route("POST", "/v1/administrators/{name}/revoke", Some(Needs::Admin), handlers::revoke_administrator),

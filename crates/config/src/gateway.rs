@@ -1,5 +1,6 @@
 //! `sallyport.yaml`: the gateway itself.
 
+mod guessing;
 pub(crate) mod read;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use model::AttributeType;
+use model::{AttributeType, Guessing};
 
 /// What `sallyport.yaml` means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct GatewayConfig {
     pub user_attributes: BTreeMap<String, AttributeType>,
     /// The second part of own keys, `sp_<environment>_…`; `live` when absent. Letters and digits in lower case, 16 at most.
     pub environment: String,
+    /// How failed credentials are slowed down; [`model::GuessLimits::STANDARD`] when absent.
+    pub guessing: Guessing,
 }
 
 /// What makes an edited file live.

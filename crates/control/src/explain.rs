@@ -73,6 +73,9 @@ impl Control {
         let explained = enforce::explain(&snapshot, self.now(), subject, &request);
         let mut shown = view(&explained, &caller, &snapshot);
         self.narrow_by_scopes(&mut shown, &snapshot, subject, &request)?;
+        if let Some(block) = explained.block {
+            self.say_what_blocks(&mut shown, block.as_str());
+        }
         if state == ApplicationState::Disabled {
             shown.decision = decision_of(Verdict::Denied);
             shown.verdict = Verdict::Denied.as_str();
@@ -106,7 +109,30 @@ impl Control {
             shown.grant = None;
         }
         scopes::say_what_is_missing(&mut shown);
+        if let Some(block) = past.block() {
+            self.say_what_blocks(&mut shown, block);
+        }
         Ok(shown)
+    }
+
+    /// Names the block, and who made it until when and why, as far as it is still there.
+    fn say_what_blocks(&self, shown: &mut ExplanationView, id: &str) {
+        let now = self.now();
+        let state = self.state();
+        let text = match state.blocks.find(id, now) {
+            Ok((block, act)) => {
+                let told = crate::blocks::view(block, act).told();
+                format!("refused by {told}; no grant helps while it is in force")
+            }
+            Err(_) => {
+                format!("refused by block {id}, which is over by now; the log has who made it and why")
+            }
+        };
+        shown.grant = None;
+        shown.note = Some(match shown.note.take() {
+            Some(note) => format!("{text}; {note}"),
+            None => text,
+        });
     }
 
     /// The decision once more, by its own revision and from what was recorded; where that is not enough, what lacks.

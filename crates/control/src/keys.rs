@@ -321,7 +321,7 @@ fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError>
 }
 
 /// A lifetime such as `90d` or `12h`.
-fn lifetime(text: &str) -> Option<Duration> {
+pub(crate) fn lifetime(text: &str) -> Option<Duration> {
     let unit = match text.as_bytes().last()? {
         b'd' => 86_400,
         b'h' => 3_600,

@@ -34,6 +34,7 @@ impl Control {
         reasons.extend(health.continued.map(|what| format!("a log was removed or rolled back: {what}")));
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
         reasons.extend(state.owed.reasons());
+        reasons.extend(state.blocks.fault());
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
     }
 
@@ -42,10 +43,14 @@ impl Control {
     pub fn metrics(&self) -> String {
         let mut text = self.recorder().metrics();
         let names = self.live.load().names();
-        let in_force = u8::from(self.state().refused().is_empty());
+        let (in_force, blocks) = {
+            let state = self.state();
+            (u8::from(state.refused().is_empty()), state.blocks.len() as u64)
+        };
         let rows = [
             ("sallyport_revision", "Serial number of the revision in force", names.revision.0),
             ("sallyport_keys_version", "Version of the key table", names.keys),
+            ("sallyport_blocks", "Blocks that are in force", blocks),
             ("sallyport_stops_sequence", "Sequence of the last stop", names.stops),
             (
                 "sallyport_config_last_reload_successful",

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use config::Repository;
-use identity::MasterKey;
+use identity::{MasterKey, Stops};
 use model::Timestamp;
 use policy::ValidationCache;
 use recorder::{LogReader, OpenLogError, Options, Recorder, WorkerLog};
 use store::{DirectoryLock, LockError, Store};
 
 use crate::actor::Actor;
+use crate::blocks::KnownBlocks;
 use crate::files;
 use crate::inventory::Watched;
 use crate::known_log;
@@ -86,7 +87,14 @@ impl Control {
         let log = known_log::with_known(log, &store)?;
         let (recorder, logs) = Recorder::open(log).map_err(|error| refused_log(&error, &log_folder))?;
         known_log::keep(&mut store, &recorder.checkpoint(), now)?;
-        rollups::rebuild(&mut store, &recorder, &LogReader::open(&log_folder), now)?;
+        let unstored =
+            rollups::rebuild(&mut store, &recorder, &LogReader::open(&log_folder), &secrets.blocks, now)?;
+        let mut blocks = KnownBlocks::load(&store, &secrets.blocks, now)?;
+        let mut owed = Owed::default();
+        for (block, act) in unstored {
+            blocks.add(block.clone(), act.clone(), now)?;
+            owed.add_recorded(block, act);
+        }
         let known = ValidationCache::from_hashes(store.validated()?);
         let jwks = ArcSwap::from_pointee(secrets.signing.jwks());
         let state = State {
@@ -98,11 +106,14 @@ impl Control {
             signing_due: secrets.signing.due,
             removed_on: None,
             flushed: BTreeMap::new(),
-            owed: Owed::default(),
+            owed,
+            blocks,
+            block_key: secrets.blocks,
         };
         let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));
         live.set_keys(state.key_table()?);
+        live.set_stops(state.blocks.stops(&Stops::none(), now).at_sequence(state.store.versions()?.stops));
         let control = Self {
             folder,
             log_folder,

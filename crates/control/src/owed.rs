@@ -1,25 +1,27 @@
 //! Stops that are in force and not kept yet: what they owe to the log and to the store is carried there until it is.
 //!
-//! Nobody is kept from stopping a key, an application or an administrator by a disk that is full. A stop takes effect in this process
+//! Nobody is kept from stopping a key, an application, an administrator or anything that can be blocked by a disk that is full. A stop takes effect in this process
 //! first and is then recorded and stored; what of that fails stays owed, is told to whoever asked and to `/readyz`, and
 //! is tried again every few seconds. A stop that the log has and the store has not is stored from the log at the next
 //! start, so only one that neither took ends with the process.
 
 use std::collections::BTreeMap;
 
-use model::{ApplicationName, KeyId, PersonName};
+use model::{ApplicationName, Block, BlockId, KeyId, PersonName, Timestamp};
 use record::{Change, Leaf};
 use recorder::LogReader;
 use store::{Act, AdministratorState, ApplicationState, KeyChange, KeyState, Store, StoreError};
 
+use crate::blocks::BlockKey;
 use crate::state::State;
-use crate::{Control, ControlError, chain};
+use crate::{Control, ControlError, blocks, chain};
 
 /// What was stopped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
     Administrator(PersonName),
     Application(ApplicationName),
+    Block(Block),
     Key(KeyId),
 }
 
@@ -40,7 +42,7 @@ struct Debt {
     cause: String,
 }
 
-/// Every stop that is not kept wholly. Bounded by the keys, applications and administrators that there are: each is
+/// Every stop that is not kept wholly. Bounded by the keys, applications, administrators and blocks that there are: each is
 /// owed once.
 #[derive(Debug, Default)]
 pub(crate) struct Owed(BTreeMap<Stop, Debt>);
@@ -50,6 +52,7 @@ impl Stop {
         match self {
             Self::Administrator(_) => "administrator.revoke",
             Self::Application(_) => "application.disable",
+            Self::Block(_) => "block.add",
             Self::Key(_) => "key.revoke",
         }
     }
@@ -58,12 +61,20 @@ impl Stop {
         match self {
             Self::Administrator(name) => format!("administrator {name}"),
             Self::Application(name) => format!("application {name}"),
+            Self::Block(block) => blocks::object_of(block),
             Self::Key(id) => format!("key {id}"),
         }
     }
 
+    fn is_block(&self, id: BlockId) -> bool {
+        match self {
+            Self::Block(block) => block.id == id,
+            Self::Administrator(_) | Self::Application(_) | Self::Key(_) => false,
+        }
+    }
+
     /// Writes it into the store. What the store has already, or no longer knows, is stored.
-    fn store(&self, store: &mut Store, act: &Act) -> Result<(), StoreError> {
+    fn store(&self, store: &mut Store, key: &BlockKey, act: &Act) -> Result<(), StoreError> {
         let stored = match self {
             Self::Administrator(name) => {
                 store.set_administrator_state(name, AdministratorState::Disabled).map(|_| ())
@@ -71,6 +82,7 @@ impl Stop {
             Self::Application(name) => {
                 store.set_application_state(name, ApplicationState::Disabled).map(|_| ())
             }
+            Self::Block(block) => blocks::store(store, key, block, act),
             Self::Key(id) => store.change_key(*id, KeyChange::Revoke, act).map(|_| ()),
         };
         match stored {
@@ -87,6 +99,13 @@ impl Owed {
         self.0.entry(stop).or_insert(debt);
     }
 
+    /// Owes to the store a block that the log has.
+    pub(crate) fn add_recorded(&mut self, block: Block, act: Act) {
+        let cause = "the list of blocks does not verify".to_owned();
+        let debt = Debt { act, recorded: Kept::Yes, stored: Kept::NotYet, cause };
+        self.0.entry(Stop::Block(block)).or_insert(debt);
+    }
+
     /// Who made the stop, when and why, while it is not in the store.
     pub(crate) fn unstored(&self, stop: &Stop) -> Option<&Act> {
         self.0.get(stop).filter(|debt| debt.stored == Kept::NotYet).map(|debt| &debt.act)
@@ -100,6 +119,11 @@ impl Owed {
     /// An application that was enabled again owes nothing.
     pub(crate) fn forgive(&mut self, name: &ApplicationName) {
         self.0.remove(&Stop::Application(name.clone()));
+    }
+
+    /// A block that was removed owes nothing.
+    pub(crate) fn forgive_block(&mut self, id: BlockId) {
+        self.0.retain(|stop, _| !stop.is_block(id));
     }
 
     /// What to tell whoever made this stop.
@@ -156,7 +180,7 @@ impl Control {
             }
             if debt.stored == Kept::NotYet {
                 if store.is_ok() {
-                    store = stop.store(&mut state.store, &debt.act);
+                    store = stop.store(&mut state.store, &state.block_key, &debt.act);
                 }
                 match &store {
                     Ok(()) => debt.stored = Kept::Yes,
@@ -186,8 +210,14 @@ impl Control {
     }
 }
 
-/// Stores the stops that the log has from entry `from` on and the store has not.
-pub(crate) fn redo(store: &mut Store, reader: &LogReader, from: u64) -> Result<(), ControlError> {
+/// Stores the stops that the log has from entry `from` on and the store has not. Gives the blocks that it did not take,
+/// because its list of blocks does not verify: they are in force all the same.
+pub(crate) fn redo(
+    store: &mut Store,
+    reader: &LogReader,
+    from: u64,
+    (key, now): (&BlockKey, Timestamp),
+) -> Result<Vec<(Block, Act)>, ControlError> {
     let mut stops: BTreeMap<Stop, Act> = BTreeMap::new();
     let mut enabled: BTreeMap<Stop, Act> = BTreeMap::new();
     let read = reader.each(from, |entry| {
@@ -199,6 +229,7 @@ pub(crate) fn redo(store: &mut Store, reader: &LogReader, from: u64) -> Result<(
     if let Err(error) = read {
         tracing::error!(error = %chain(&error), from, "stops before the restart may be in the log alone");
     }
+    let mut unstored = Vec::new();
     for (stop, act) in stops {
         let stands = match &stop {
             Stop::Administrator(name) => {
@@ -207,14 +238,29 @@ pub(crate) fn redo(store: &mut Store, reader: &LogReader, from: u64) -> Result<(
             Stop::Application(name) => {
                 store.application(name)?.is_none_or(|row| row.state == ApplicationState::Disabled)
             }
+            Stop::Block(block) => {
+                // One that does not verify says nothing; the log does.
+                block.until <= now || blocks::stands(store, key, block)?
+            }
             Stop::Key(id) => store.key(*id)?.is_none_or(|row| row.state == KeyState::Revoked),
         };
-        if !stands {
-            stop.store(store, &act)?;
-            tracing::warn!(stop = stop.object(), "a stop was in the log alone; it is stored now");
+        if stands {
+            continue;
+        }
+        match (stop.store(store, key, &act), stop) {
+            (Ok(()), stop) => {
+                tracing::warn!(stop = stop.object(), "a stop was in the log alone; it is stored now");
+            }
+            (Err(error), Stop::Block(block)) => {
+                tracing::error!(error = %chain(&error), block = %block.id, "a block is in the log alone");
+                unstored.push((block, act));
+            }
+            (Err(error), Stop::Administrator(_) | Stop::Application(_) | Stop::Key(_)) => {
+                return Err(error.into());
+            }
         }
     }
-    Ok(())
+    Ok(unstored)
 }
 
 /// Follows what the log says of stops: made, taken back by enabling, or standing because enabling failed.
@@ -232,6 +278,19 @@ fn note(change: &Change<'_>, stops: &mut BTreeMap<Stop, Act>, enabled: &mut BTre
     match change.action {
         "administrator.revoke" => stops.extend(administrator().map(|stop| (stop, act()))),
         "key.revoke" => stops.extend(key().map(|stop| (stop, act()))),
+        "block.add" => {
+            stops.extend(blocks::of_object(change.object).map(|block| (Stop::Block(block), act())))
+        }
+        "block.remove" => {
+            let id = blocks::id_of_object(change.object);
+            let stop = stops.keys().find(|stop| id.is_some_and(|id| stop.is_block(id))).cloned();
+            enabled.extend(stop.and_then(|stop| stops.remove_entry(&stop)));
+        }
+        "block.remove.failed" => {
+            let id = blocks::id_of_object(change.object);
+            let stop = enabled.keys().find(|stop| id.is_some_and(|id| stop.is_block(id))).cloned();
+            stops.extend(stop.and_then(|stop| enabled.remove_entry(&stop)));
+        }
         "application.disable" => stops.extend(application().map(|stop| (stop, act()))),
         "application.enable" => enabled.extend(application().and_then(|stop| stops.remove_entry(&stop))),
         "application.enable.failed" => {

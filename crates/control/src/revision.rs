@@ -67,6 +67,7 @@ pub(crate) fn build(
         apis: rules.into(),
         trusted_proxies,
         assertion_issuer: ISSUER.into(),
+        guessing: repository.gateway.guessing,
     })
 }
 

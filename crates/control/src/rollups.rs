@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use model::{ApiName, Timestamp, Verdict};
+use model::{ApiName, Block, Timestamp, Verdict};
 use recorder::{ApiRollup, LogReader, Recorder, Rollups};
-use store::{Counted, OTHER, Rollup, Store};
+use store::{Act, Counted, OTHER, Rollup, Store};
 
+use crate::blocks::BlockKey;
 use crate::state::State;
 use crate::status::day_of;
 use crate::upkeep::ROLLUP_DAYS;
@@ -58,13 +59,14 @@ impl Control {
 }
 
 /// Takes over what the log holds and the store does not, before anything new is recorded. A log that cannot be read there
-/// is counted from its end on, and that is said.
+/// is counted from its end on, and that is said. Gives the blocks that the store did not take.
 pub(crate) fn rebuild(
     store: &mut Store,
     recorder: &Recorder,
     reader: &LogReader,
+    blocks: &BlockKey,
     now: Timestamp,
-) -> Result<(), ControlError> {
+) -> Result<Vec<(Block, Act)>, ControlError> {
     let origin = recorder.verifier().name().to_owned();
     let end = recorder.counts().map_or(0, |counts| counts.next);
     let from = match store.counted()? {
@@ -74,7 +76,7 @@ pub(crate) fn rebuild(
         // A store of a version that did not keep it: its counts go as far as its last flush, wherever that was.
         None => end,
     };
-    owed::redo(store, reader, from)?;
+    let unstored = owed::redo(store, reader, from, (blocks, now))?;
     let today = day_of(now);
     let oldest = today.saturating_sub(ROLLUP_DAYS);
     // A clock that was ahead must not count for a day that is still to come.
@@ -92,7 +94,8 @@ pub(crate) fn rebuild(
     if !rows.is_empty() {
         tracing::info!(from, next, "calls were counted from the log");
     }
-    Ok(store.add_rollups(&rows, &Counted { origin, next })?)
+    store.add_rollups(&rows, &Counted { origin, next })?;
+    Ok(unstored)
 }
 
 /// What is new against `flushed`, for the day, and what will have been flushed then.

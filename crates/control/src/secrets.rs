@@ -10,12 +10,14 @@ use model::{Secret, Timestamp};
 use store::Store;
 
 use crate::ControlError;
+use crate::blocks::BlockKey;
 
 /// After how long a signing key is replaced.
 pub(crate) const SIGNING_KEY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 const LOG_SEED: &str = "log-checkpoint";
 const FINGERPRINT: &str = "fingerprint-key";
+const BLOCKS: &str = "block-signing";
 const SIGNING_PREFIX: &str = "assertion-signing-";
 
 /// The opened secrets.
@@ -25,6 +27,8 @@ pub(crate) struct Secrets {
     pub(crate) log_seed: Secret,
     /// Key of the hashes under which path parameters are recorded.
     pub(crate) fingerprint: Secret,
+    /// Signs blocks.
+    pub(crate) blocks: BlockKey,
     pub(crate) signing: Signing,
 }
 
@@ -58,8 +62,9 @@ pub(crate) fn open(
     };
     let log_seed = open_or_make(store, master, Purpose::LogCheckpoint, LOG_SEED, now, &drawn)?;
     let fingerprint = open_or_make(store, master, Purpose::FingerprintKey, FINGERPRINT, now, &drawn)?;
+    let blocks = block_key(store, master, now, &drawn)?;
     let signing = signing(store, master, now)?;
-    Ok(Secrets { log_seed, fingerprint, signing })
+    Ok(Secrets { log_seed, fingerprint, blocks, signing })
 }
 
 fn open_or_make(
@@ -79,6 +84,25 @@ fn open_or_make(
         .map_err(|error| ControlError::Secret { what: format!("`{name}`: {error}") })?;
     store.add_secret(name, &sealed, now)?;
     Ok(secret)
+}
+
+/// The key of blocks is made together with the signed note about an empty list, so that a list without its note shows.
+fn block_key(
+    store: &mut Store,
+    master: &MasterKey,
+    now: Timestamp,
+    make: &dyn Fn() -> Result<Secret, ControlError>,
+) -> Result<BlockKey, ControlError> {
+    if let Some(sealed) = store.secret(BLOCKS)? {
+        return BlockKey::new(&unseal(master, Purpose::BlockSigning, BLOCKS, &sealed)?);
+    }
+    let secret = make()?;
+    let key = BlockKey::new(&secret)?;
+    let sealed = master
+        .seal(Purpose::BlockSigning, BLOCKS, secret.expose())
+        .map_err(|error| ControlError::Secret { what: format!("`{BLOCKS}`: {error}") })?;
+    store.begin_blocks(BLOCKS, &sealed, &key.sign_list(&[])?, now)?;
+    Ok(key)
 }
 
 fn unseal(master: &MasterKey, purpose: Purpose, name: &str, sealed: &[u8]) -> Result<Secret, ControlError> {

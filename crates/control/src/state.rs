@@ -9,6 +9,7 @@ use model::{ApiName, Application, ApplicationName, KeyId, Mode, Timestamp};
 use store::{AdministratorRow, AdministratorState, ApplicationRow, KeyRow, Store};
 
 use crate::ControlError;
+use crate::blocks::{BlockKey, KnownBlocks};
 use crate::live::Live;
 use crate::owed::{Owed, Stop};
 
@@ -41,6 +42,9 @@ pub(crate) struct State {
     pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
     /// Stops in force that log or store lack.
     pub(crate) owed: Owed,
+    /// Every block that is in force, stored or not.
+    pub(crate) blocks: KnownBlocks,
+    pub(crate) block_key: BlockKey,
 }
 
 impl State {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{Timestamp, Verdict};
+use model::{DenyReason, Timestamp, Verdict};
 use serde::Serialize;
 
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
+use crate::blocks::BlockView;
 use crate::{Control, ControlError, chain};
 
 /// One API's state.
@@ -24,6 +25,10 @@ pub struct ApiStatus {
     pub denials: Vec<StatusRow>,
     /// What has to be settled before the API can be enforced without a surprise.
     pub in_the_way: Vec<String>,
+    /// What is blocked of it, or of those that call it.
+    pub blocks: Vec<BlockView>,
+    /// What somebody should look at.
+    pub alerts: Vec<String>,
 }
 
 /// Who, what, why and how often.
@@ -45,6 +50,10 @@ pub struct GatewayStatus {
     pub record_fault: Option<String>,
     pub record_lost: u64,
     pub apis: Vec<ApiStatus>,
+    /// Every block that is in force.
+    pub blocks: Vec<BlockView>,
+    /// Why the list of blocks cannot be read whole, so that every request is denied.
+    pub blocks_fault: Option<String>,
 }
 
 /// Counted by day; yesterday's are in the store until they are too old.
@@ -63,6 +72,7 @@ impl Control {
         let health = self.recorder().health();
         let mut statuses = Vec::new();
         let stored = state.store.rollups_since(day_of(now))?;
+        let blocks = state.blocks.views(now);
         let rollups: Vec<_> = stored.into_iter().chain(carrying.left).collect();
         if let Ok(repository) = state.repository() {
             for api in &repository.apis {
@@ -76,6 +86,12 @@ impl Control {
                     would_deny: Vec::new(),
                     denials: Vec::new(),
                     in_the_way: Vec::new(),
+                    blocks: blocks
+                        .iter()
+                        .filter(|block| block.concerns(api.name.as_str()))
+                        .cloned()
+                        .collect(),
+                    alerts: Vec::new(),
                 };
                 for rollup in rollups.iter().filter(|rollup| rollup.api == api.name) {
                     status.add(rollup);
@@ -90,6 +106,8 @@ impl Control {
             record_fault: health.fault,
             record_lost: health.lost,
             apis: statuses,
+            blocks,
+            blocks_fault: state.blocks.fault(),
         })
     }
 }
@@ -119,6 +137,7 @@ impl ApiStatus {
     fn finish(&mut self, has_document: bool) {
         self.would_deny = merge(std::mem::take(&mut self.would_deny));
         self.denials = merge(std::mem::take(&mut self.denials));
+        self.alerts.extend(guessing(&self.denials));
         if self.mode == "enforce" {
             return;
         }
@@ -144,6 +163,21 @@ impl ApiStatus {
     }
 }
 
+/// Failed credentials beyond the limit of `guessing`: somebody guesses, or runs with a secret that is no longer right.
+fn guessing(denials: &[StatusRow]) -> Option<String> {
+    let count = |reason: DenyReason| -> u64 {
+        denials.iter().filter(|row| row.reason == reason.code()).map(|row| row.count).sum()
+    };
+    let over = count(DenyReason::TooManyFailures);
+    let within = count(DenyReason::InvalidCredential);
+    (0 < over).then(|| {
+        format!(
+            "{over} failed credentials today were beyond the limit of `guessing` ({within} within it): \
+             `sallyport audit search --reason too_many_failures` shows from where and for which keys"
+        )
+    })
+}
+
 /// One row per caller, operation and reason, most frequent first.
 fn merge(rows: Vec<StatusRow>) -> Vec<StatusRow> {
     let mut merged: BTreeMap<(String, String, String), u64> = BTreeMap::new();
@@ -161,6 +195,19 @@ fn merge(rows: Vec<StatusRow>) -> Vec<StatusRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guessing_is_told_once_it_is_over_the_limit() {
+        let row = |reason: &str, count| StatusRow {
+            caller: "anonymous".to_owned(),
+            operation: String::new(),
+            reason: reason.to_owned(),
+            count,
+        };
+        assert_eq!(guessing(&[row("invalid_credential", 9), row("no_grant", 100)]), None);
+        let told = guessing(&[row("invalid_credential", 10), row("too_many_failures", 5)]).unwrap();
+        assert!(told.starts_with("5 failed credentials") && told.contains("(10 within it)"), "{told}");
+    }
 
     #[test]
     fn rows_are_merged_and_the_most_frequent_comes_first() {

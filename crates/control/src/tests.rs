@@ -2,6 +2,7 @@
 
 mod access;
 mod apis;
+mod blocks;
 mod cases;
 mod changes;
 mod explanations;

@@ -20,7 +20,9 @@ impl Control {
     /// What is done every few seconds. A part that fails is tried again and keeps none of the others from being done.
     pub fn keep_up(&self) -> Result<(), ControlError> {
         let kept = [self.settle_stops(), self.flush_rollups(), self.flush_usage(), self.keep_checkpoint()];
-        kept.into_iter().chain([self.renew_signing_key(), self.remove_old(), self.keep_inventory()]).collect()
+        let more =
+            [self.renew_signing_key(), self.remove_ended_blocks(), self.remove_old(), self.keep_inventory()];
+        kept.into_iter().chain(more).collect()
     }
 
     /// Carries what is left into the store and closes the log.

@@ -16,6 +16,7 @@ mod e2e {
     mod discover_outputs;
     mod first_contact;
     mod framing;
+    mod guessing;
     mod headers;
     mod heads;
     mod inventory;
@@ -30,6 +31,7 @@ mod e2e {
     mod refusals;
     mod same_request;
     mod servers;
+    mod stop_now;
     mod storage;
     mod streams;
     mod targets;

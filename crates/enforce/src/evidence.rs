@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
 use model::{
-    AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mfa,
-    Mode, Refusal, Snapshots, Timestamp, Verdict,
+    AttributeValue, Audit, BlockId, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId,
+    Method, Mfa, Mode, Refusal, Snapshots, Timestamp, Verdict,
 };
 use policy::{KeptFact, PolicyRefs};
 
@@ -31,6 +31,8 @@ pub struct Evidence {
     pub own: &'static str,
     /// Why the request was refused, or would have been. The client may have been told less.
     pub refusal: Option<Refusal>,
+    /// The block that refused it.
+    pub block: Option<BlockId>,
     /// The grants that permitted, or the guards that forbade, or the policies that failed.
     pub policies: PolicyRefs,
     /// Guards that only observe and would have forbidden.
@@ -72,6 +74,7 @@ impl Evidence {
             verdict: Verdict::Denied,
             own: "",
             refusal: None,
+            block: None,
             policies: PolicyRefs::none(),
             observed: PolicyRefs::none(),
             mode: Mode::Enforce,

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use catalog::{Catalog, Match, OperationIndex};
-use model::{Caller, CanonicalRequest, DenyReason, Mode, Refusal, Timestamp, Verdict};
+use model::{BlockId, Caller, CanonicalRequest, DenyReason, Mode, Refusal, Timestamp, Verdict};
 use policy::{Explanation, Policies};
 
 use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
-use crate::{Availability, Snapshot};
+use crate::{Availability, Snapshot, stopped};
 
 /// Who is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +30,37 @@ pub struct Explained {
     pub operation: Option<OperationIndex>,
     /// What policy says; `None` where the request does not get that far.
     pub policy: Option<Explanation>,
+    /// The block that refuses it, whatever policy says.
+    pub block: Option<BlockId>,
 }
 
 /// Explains `request` if `subject` sent it at `now`.
 #[must_use]
 pub fn explain(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    subject: Subject<'_>,
+    request: &CanonicalRequest,
+) -> Explained {
+    let explained = by_policy(snapshot, now, subject, request);
+    let Some(api) = &explained.api else { return explained };
+    let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
+    let at_the_door = stopped::at_the_door(blocks, now, api, || subject.source_ip);
+    let of_call = || stopped::of_call(blocks, now, subject.caller, catalog, &catalog.find(request));
+    match at_the_door.or_else(of_call) {
+        None => explained,
+        Some(stopped) => Explained {
+            verdict: Verdict::Denied,
+            refusal: Some(stopped.refusal),
+            told: Some(stopped.told),
+            block: stopped.block,
+            ..explained
+        },
+    }
+}
+
+/// What catalogue, policy and mode say.
+fn by_policy(
     snapshot: &Snapshot,
     now: Timestamp,
     subject: Subject<'_>,
@@ -51,6 +77,7 @@ pub fn explain(
             api: None,
             operation: operation_of(&found),
             policy: None,
+            block: None,
         }
     };
     let Some(policies) = &revision.policies else {
@@ -124,5 +151,6 @@ fn explain_found(
         api: found.api().and_then(|api| ground.catalog.api(api)).map(|api| api.name.to_string()),
         operation: operation_of(found),
         policy: explanation,
+        block: None,
     }
 }

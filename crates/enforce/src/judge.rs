@@ -1,15 +1,17 @@
 //! The one function that judges requests.
 //!
-//! Order: revision, host and API, preflight, identify, match, parameters, scopes, policy, mode, body. Who is
+//! Order: revision, host and API, blocks of both and of the network, preflight, identify, blocks of the caller, match, parameters, scopes, policy, mode, body. Who is
 //! identified is settled before anything about paths is told.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{Match, preflight};
-use identity::{AssertionSubject, Identified, NotIdentified, identify};
+use identity::{AssertionSubject, Identified, NotIdentified, Origin, TooMany, identify};
 use model::request::BodyShape;
 use model::{
-    CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method, Refusal, Strength, Timestamp, Verdict,
+    CanonicalRequest, Client, CredentialRef, DenyReason, Guessing, Head, Method, Refusal, Strength,
+    Timestamp, Verdict,
 };
 
 use crate::client::ClientAddress;
@@ -17,8 +19,11 @@ use crate::forward::Forward;
 use crate::limit;
 use crate::pass::{Kind, Pending};
 use crate::refused::refused;
+use crate::stopped::{self, Stopped};
 use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
 use crate::{ApiRules, Availability, Closing, Evidence, Refused, Snapshot, Trace, Worker};
+
+const TOO_MANY_FAILURES: Refusal = Refusal::of(DenyReason::TooManyFailures);
 
 /// What was decided, and what is to be recorded about it.
 #[derive(Debug)]
@@ -88,7 +93,12 @@ pub fn judge(
             evidence.api = found.api();
             evidence.mode = rules.mode;
             evidence.audit = rules.audit;
-            if let Some(answer) = answer_preflight(snapshot, &request, &found) {
+            let address = || ClientAddress::of(&request, &snapshot.revision.trusted_proxies).address;
+            let blocks = snapshot.stops.blocks();
+            if let Some(stopped) = stopped::at_the_door(blocks, now, rules.name.as_str(), address) {
+                evidence.source_ip = address();
+                Outcome::Refuse(refuse_stopped(&mut evidence, stopped, request))
+            } else if let Some(answer) = answer_preflight(snapshot, &request, &found) {
                 evidence.operation = operation_of(&found);
                 evidence.verdict = Verdict::Allowed;
                 Outcome::Preflight(PreflightAnswer {
@@ -153,7 +163,7 @@ pub fn judge_key_set(
 }
 
 /// The API that a request belongs to, if it can be used.
-fn reach_api<'a>(
+pub(crate) fn reach_api<'a>(
     snapshot: &'a Snapshot,
     now: Timestamp,
     request: &CanonicalRequest,
@@ -195,16 +205,20 @@ fn judge_call(
     evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
     let identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
         Ok(identified) => identified,
-        Err(not) => return Outcome::Refuse(refuse_credential(evidence, &not, request)),
+        Err(not) => return Outcome::Refuse(refuse_credential(snapshot, evidence, worker, &not, request)),
     };
     note_identified(evidence, &identified);
     evidence.operation = operation_of(found);
     if let Match::Found(found) = found {
         evidence.captures = Some(found.captures);
     }
+    let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
+    if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, found) {
+        return Outcome::Refuse(refuse_stopped(evidence, stopped, request));
+    }
     let scopes = identified.key.as_deref().map_or(Scopes::Unlimited, |key| Scopes::Listed(&key.scopes));
     let question = Question {
-        catalog: &snapshot.revision.catalog,
+        catalog,
         request: &request,
         found,
         caller: &identified.caller,
@@ -247,7 +261,7 @@ fn judge_call(
 }
 
 /// Never reached: without policies no API is. Denies all the same.
-fn no_policy() -> policy::Ruling {
+pub(crate) fn no_policy() -> policy::Ruling {
     policy::Ruling { kind: policy::RulingKind::NoGrant, observed: policy::PolicyRefs::none() }
 }
 
@@ -258,7 +272,37 @@ fn note_identified(evidence: &mut Evidence, identified: &Identified) {
     }
 }
 
-fn refuse_credential(evidence: &mut Evidence, not: &NotIdentified, request: CanonicalRequest) -> Refused {
+/// Counts a secret that was wrong, or of no key. A credential whose secret was right has not failed in this sense, and
+/// one that is malformed was never compared with anything. An address that is not known is that of the peer.
+fn count_failure(
+    snapshot: &Snapshot,
+    evidence: &Evidence,
+    worker: &Worker,
+    not: &NotIdentified,
+    peer: IpAddr,
+) -> Result<(), TooMany> {
+    match (&snapshot.revision.guessing, not.claimed, &not.key) {
+        (Guessing::Limited(limits), Some(claimed), None) => {
+            let origin = Origin::of(evidence.source_ip.unwrap_or(peer));
+            worker.guesses.failed_key(limits, origin, claimed, evidence.time)
+        }
+        (Guessing::Limited(_) | Guessing::Unlimited, _, _) => Ok(()),
+    }
+}
+
+fn refuse_stopped(evidence: &mut Evidence, stopped: Stopped, request: CanonicalRequest) -> Refused {
+    evidence.block = stopped.block;
+    refuse(evidence, stopped.refusal, stopped.told, request)
+}
+
+fn refuse_credential(
+    snapshot: &Snapshot,
+    evidence: &mut Evidence,
+    worker: &Worker,
+    not: &NotIdentified,
+    request: CanonicalRequest,
+) -> Refused {
+    let failed = count_failure(snapshot, evidence, worker, not, request.peer());
     evidence.claimed_key = not.claimed;
     if let Some(key) = &not.key {
         // The secret was right, so it is known whose key was refused.
@@ -267,7 +311,12 @@ fn refuse_credential(evidence: &mut Evidence, not: &NotIdentified, request: Cano
         evidence.caller.strength = Strength::SharedSecret;
         key.usage.touch(evidence.time);
     }
-    refuse(evidence, not.refusal, not.refusal, request)
+    match failed {
+        Ok(()) => refuse(evidence, not.refusal, not.refusal, request),
+        Err(TooMany { wait }) => {
+            refuse(evidence, TOO_MANY_FAILURES, TOO_MANY_FAILURES, request).with_wait(wait)
+        }
+    }
 }
 
 fn refuse_weighed(

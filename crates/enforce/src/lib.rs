@@ -9,6 +9,7 @@
 //! or not evaluable is refused with its own reason; a permit is made here and nowhere else. What this crate never
 //! does: wait, read a clock, draw entropy, or look at a query or a body.
 
+pub mod again;
 pub mod client;
 pub mod evidence;
 pub mod explain;
@@ -16,12 +17,12 @@ pub mod forward;
 mod forwarded;
 pub mod judge;
 pub mod limit;
-pub mod network;
 pub mod pass;
 mod problem;
 mod random;
 pub mod refused;
 pub mod snapshot;
+mod stopped;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,14 +30,15 @@ pub mod trace;
 mod weigh;
 pub mod worker;
 
+pub use again::{NoLonger, judge_again};
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain, explain_policy};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
-pub use identity::LimitCell;
+pub use identity::{Guesses, LimitCell};
 pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
 pub use limit::Budgets;
-pub use network::{Network, NetworkError, Networks};
+pub use model::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
 pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};

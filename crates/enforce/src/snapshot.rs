@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
 use identity::{KeyTable, LimitCell, Signer, Stops};
-use model::{ApiName, Audit, CredentialUse, Mode, Rate, RevisionNumber, Snapshots, Timestamp};
+use model::{
+    ApiName, Audit, CredentialUse, GuessLimits, Guessing, Mode, Rate, RevisionNumber, Snapshots, Timestamp,
+};
 use policy::Policies;
 
 use crate::Networks;
@@ -35,6 +37,8 @@ pub struct Revision {
     pub trusted_proxies: Networks,
     /// `iss` of assertions.
     pub assertion_issuer: Box<str>,
+    /// How failed credentials are slowed down.
+    pub guessing: Guessing,
 }
 
 /// How requests to one API are treated.
@@ -136,6 +140,7 @@ impl Revision {
             apis: Box::default(),
             trusted_proxies: Networks::none(),
             assertion_issuer: Box::default(),
+            guessing: Guessing::Limited(GuessLimits::STANDARD),
         }
     }
 

@@ -1,6 +1,37 @@
 //! Small texts: keys, names, times.
 
-use model::{HostName, Timestamp};
+use model::{Block, BlockTarget, HostName, Network, Timestamp};
+
+/// Pieces of blocks and of networks.
+pub(crate) const BLOCKS: &[&str] = &[
+    "app ",
+    "key ",
+    "user ",
+    "token ",
+    "workload ",
+    "network ",
+    "operation ",
+    "api ",
+    " until ",
+    ": ",
+    "/",
+    ":",
+    "10.0.0.0",
+    "::",
+    "::ffff:",
+    "/0",
+    "/32",
+    "/33",
+    "/96",
+    "/128",
+    "/129",
+    "+",
+    "2026-11-27T10:00:00Z",
+    "orders:GET /",
+    "{id}",
+    "spiffe://",
+    "7h2k9m4p1q8r",
+];
 
 /// A key that is read is one that [`identity::key::make`] could have made: it has the prefix, and no other
 /// text with one byte changed is the same key.
@@ -42,6 +73,33 @@ pub(crate) fn names(bytes: &[u8]) -> Result<(), String> {
         // Written with milliseconds; finer digits are cut.
         if again.as_ref().ok().map(|time| time.as_millis()) != Some(time.as_millis()) {
             return Err(format!("time `{time}` reads as {again:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Blocks, what they stop, and networks: what is read and written is read as the same again.
+pub(crate) fn blocks(bytes: &[u8]) -> Result<(), String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Ok(()) };
+    if let Ok(block) = Block::parse(text) {
+        let again = Block::parse(&block.to_string());
+        if again.as_ref().ok().map(|block| (&block.id, &block.target)) != Some((&block.id, &block.target)) {
+            return Err(format!("block `{block}` reads as {again:?}"));
+        }
+    }
+    if let Some(target) = text.split_once(' ').and_then(|(kind, name)| BlockTarget::parse(kind, name).ok()) {
+        let again = BlockTarget::parse(target.kind(), &target.name());
+        if again.as_ref() != Ok(&target) {
+            return Err(format!("target `{target}` reads as {again:?}"));
+        }
+        if target.to_string().chars().any(char::is_control) {
+            return Err(format!("target `{target:?}` has more than one line"));
+        }
+    }
+    if let Ok(network) = Network::parse(text) {
+        let again = Network::parse(&network.to_string());
+        if again != Ok(network) {
+            return Err(format!("network `{network}` reads as {again:?}"));
         }
     }
     Ok(())

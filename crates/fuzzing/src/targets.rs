@@ -429,6 +429,7 @@ const BODIES: &[&str] = &[
 
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
+    Target { name: "blocks", judge: small::blocks, words: small::BLOCKS },
     Target { name: "canonical", judge: request::judge, words: CANONICAL },
     Target {
         name: "catalog_document",

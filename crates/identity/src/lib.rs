@@ -9,7 +9,9 @@
 //! [`MasterKey::generate`]). Everything on the request path is a function of its arguments.
 
 pub mod assertion;
+pub mod blocks;
 pub mod digest;
+pub mod guesses;
 pub mod identify;
 pub mod key;
 pub mod seal;
@@ -17,7 +19,9 @@ pub mod table;
 
 pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
+pub use blocks::{BLOCKS_MAX, Blocks, Soundness, TooManyBlocks};
 pub use digest::SecretDigest;
+pub use guesses::{Guesses, Origin, TooMany};
 pub use identify::{Foreign, Identified, NotIdentified, OwnCredential, holds_own_key, identify, own_key_in};
 pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
 pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};

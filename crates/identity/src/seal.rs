@@ -23,6 +23,7 @@ pub const SECRET_BYTES_MAX: usize = 64 * 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     AssertionSigning,
+    BlockSigning,
     FingerprintKey,
     LogCheckpoint,
     UpstreamCredential,
@@ -33,6 +34,7 @@ impl Purpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::AssertionSigning => "assertion-signing",
+            Self::BlockSigning => "block-signing",
             Self::FingerprintKey => "fingerprint-key",
             Self::LogCheckpoint => "log-checkpoint",
             Self::UpstreamCredential => "upstream-credential",

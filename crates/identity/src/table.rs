@@ -12,7 +12,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 use model::{Application, KeyId, Timestamp};
 
-use crate::SecretDigest;
+use crate::{Blocks, SecretDigest};
 
 /// Number of shards. At a million keys each holds about a thousand.
 pub const SHARDS: usize = 1_024;
@@ -70,11 +70,12 @@ pub struct KeyTable {
     shards: Arc<[Arc<Shard>]>,
 }
 
-/// Keys that were revoked since the key table was built: one revocation rebuilds nothing.
+/// Keys that were revoked since the key table was built, and every block: one revocation rebuilds nothing.
 #[derive(Clone, Debug)]
 pub struct Stops {
     sequence: u64,
     keys: HashSet<KeyId, FixedState>,
+    blocks: Arc<Blocks>,
 }
 
 impl KeyUsage {
@@ -202,7 +203,7 @@ impl Stops {
     /// Nothing is stopped.
     #[must_use]
     pub fn none() -> Self {
-        Self { sequence: 0, keys: HashSet::with_hasher(HASHER) }
+        Self { sequence: 0, keys: HashSet::with_hasher(HASHER), blocks: Arc::new(Blocks::none()) }
     }
 
     /// The same stops and one key more, one later in sequence.
@@ -210,13 +211,26 @@ impl Stops {
     pub fn with_key(&self, id: KeyId) -> Self {
         let mut keys = self.keys.clone();
         keys.insert(id);
-        Self { sequence: self.sequence + 1, keys }
+        Self { sequence: self.sequence + 1, keys, blocks: Arc::clone(&self.blocks) }
     }
 
-    /// No stops at the same place in the sequence, for use beside a key table that holds them all.
+    /// The same revoked keys with these blocks instead, one later in sequence.
+    #[must_use]
+    pub fn with_blocks(&self, blocks: Blocks) -> Self {
+        Self { sequence: self.sequence + 1, keys: self.keys.clone(), blocks: Arc::new(blocks) }
+    }
+
+    /// No revoked keys at the same place in the sequence, for use beside a key table that holds them all.
     #[must_use]
     pub fn cleared(&self) -> Self {
-        Self { sequence: self.sequence, keys: HashSet::with_hasher(HASHER) }
+        let keys = HashSet::with_hasher(HASHER);
+        Self { sequence: self.sequence, keys, blocks: Arc::clone(&self.blocks) }
+    }
+
+    /// The blocks.
+    #[must_use]
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// The same stops, continuing a sequence that the store knows; sequences only grow.

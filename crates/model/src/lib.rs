@@ -7,13 +7,16 @@
 //! Start with [`CanonicalRequest`], then [`Caller`] and [`DenyReason`].
 
 pub mod api;
+pub mod block;
 pub mod caller;
 pub mod field;
+pub mod guessing;
 pub mod head;
 pub mod host;
 pub mod id;
 pub mod method;
 pub mod name;
+pub mod network;
 pub mod reason;
 pub mod request;
 pub mod secret;
@@ -23,11 +26,13 @@ pub mod verdict;
 mod word;
 
 pub use api::{Audit, CredentialUse, DataClass, Exposure, Mode, Rate};
+pub use block::{Block, BlockError, BlockId, BlockTarget};
 pub use caller::{
     Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Mfa, SignIn, Strength, User,
     Workload,
 };
 pub use field::FieldKind;
+pub use guessing::{GuessLimits, Guessing};
 pub use head::{FieldSpan, Head, HeadField, Span};
 pub use host::{HostName, HostNameError};
 pub use id::{DecisionId, Fingerprint, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};
@@ -36,6 +41,7 @@ pub use name::{
     ApiName, ApplicationName, GroupName, IssuerName, NameError, PersonName, TeamName, WORKLOAD_BYTES_MAX,
     WorkloadName,
 };
+pub use network::{Network, NetworkError, Networks};
 pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};
 pub use request::{Admission, CanonicalRequest};
 pub use secret::Secret;

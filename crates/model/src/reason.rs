@@ -39,6 +39,10 @@ pub enum DenyReason {
     RequestTimeout,
     RevokedCredential,
     StaleSnapshot,
+    /// Who and what is blocked is not known.
+    StopsUnreadable,
+    /// Too many credentials of the caller's network were not valid.
+    TooManyFailures,
     UnknownHost,
     UnknownOperation,
     UnsupportedUpgrade,
@@ -199,6 +203,10 @@ reasons! {
         "Send a plain HTTP request.";
     UnsupportedVersion = 29, "unsupported_version", 505, "This HTTP version is not supported",
         "Use HTTP/1.1.";
+    StopsUnreadable = 40, "stops_unreadable", 503, "The gateway cannot tell who is blocked",
+        "Try again later; if it stays, tell the platform team.";
+    TooManyFailures = 41, "too_many_failures", 429, "Too many credentials that are not valid",
+        "Correct the credential, and wait for as long as `Retry-After` says.";
 }
 
 impl DenyReason {
@@ -231,6 +239,8 @@ impl DenyReason {
             | Self::RequestTimeout
             | Self::RevokedCredential
             | Self::StaleSnapshot
+            | Self::StopsUnreadable
+            | Self::TooManyFailures
             | Self::UnsupportedUpgrade
             | Self::UnsupportedVersion => false,
         }
@@ -271,6 +281,8 @@ impl DenyReason {
             | Self::RequestTimeout
             | Self::RevokedCredential
             | Self::StaleSnapshot
+            | Self::StopsUnreadable
+            | Self::TooManyFailures
             | Self::UnknownHost
             | Self::UnsupportedUpgrade
             | Self::UnsupportedVersion => false,

@@ -5,16 +5,20 @@
 //! denies, then a guard denies, then a grant permits. Property tests compare this with the authorizer over the
 //! whole set.
 
+use std::time::Duration;
+
+use catalog::OperationIndex;
 use cedar_policy::{EvalResult, eval_expression};
+use model::{Caller, Timestamp};
 use smallvec::SmallVec;
 
 use crate::cache::{DecisionCache, Key, can_be_keyed};
 use crate::compile::Policies;
 use crate::facts::{Facts, Question};
-use crate::reads::{ContextFact, Reads};
+use crate::reads::{ContextFact, Precision, Reads};
 use crate::rule::{Effect, Force, Rule};
 use crate::ruling::{PolicyRefs, Ruling, RulingKind};
-use crate::slice::{Observers, OperationEntry, Slice};
+use crate::slice::{Observers, OperationEntry, Part, Slice};
 
 /// How one condition came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,30 @@ impl Policies {
             cache.insert(&key, fresh.ruling.clone());
         }
         fresh.ruling
+    }
+
+    /// Until when a ruling about this operation and caller stays what it is, the other facts being the same: the next
+    /// date that one of their policies names, or age that they ask of a sign-in. [`Timestamp::MAX`] where time alone
+    /// changes nothing; `now` where a policy looks at the time itself, so that it may change at any moment.
+    #[must_use]
+    pub fn unchanged_until(&self, operation: OperationIndex, caller: &Caller, now: Timestamp) -> Timestamp {
+        let slice = self.operation(operation).and_then(|operation| self.slice(operation, &caller.client));
+        let Some(slice) = slice else { return now };
+        let is_exact =
+            |part: &&Part| part.wants.now == Precision::Exact || part.wants.age == Precision::Exact;
+        if slice.iter().any(is_exact) {
+            return now;
+        }
+        let next = |points: &[i64], reached: i64| {
+            points.get(points.partition_point(|&point| point <= reached)).copied()
+        };
+        let date = |part: &&Part| next(&part.breakpoints, now.as_micros()).map(Timestamp::from_micros);
+        let age = |part: &&Part| {
+            let age = next(&part.age_breakpoints, caller.sign_in.age(now)?)?;
+            Some(caller.sign_in.time?.plus(Duration::from_secs(u64::try_from(age).ok()?)))
+        };
+        let dates = slice.iter().filter_map(date);
+        dates.chain(slice.iter().filter_map(age)).min().unwrap_or(Timestamp::MAX)
     }
 
     fn evaluate(&self, operation: &OperationEntry, slice: &Slice<'_>, facts: &Facts<'_>) -> Fresh {

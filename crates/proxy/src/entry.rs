@@ -1,7 +1,7 @@
 //! What a decision leaves in the record.
 
 use enforce::{Evidence, FactValue};
-use model::{Caller, CanonicalRequest, Client, CredentialRef, Method};
+use model::{Caller, CanonicalRequest, Client, CredentialRef, KeyId, Method, TeamName};
 use record::{AttributeRef, Carried, ClientRef, Decided, ParamKey, ParamRef, Personal};
 use smallvec::SmallVec;
 
@@ -25,11 +25,14 @@ pub(crate) fn decided<T>(
     key: &ParamKey,
     write: impl FnOnce(&Decided<'_>) -> T,
 ) -> T {
+    // It stands where the policies that decided do; no policy has an id with a space in it.
+    let block = evidence.block.map(|id| format!("block {id}"));
     // Filled item by item: collecting costs several times what the few items do.
     let mut policies: SmallVec<[&str; 8]> = SmallVec::new();
     for policy in evidence.policies.iter() {
         policies.push(policy.as_str());
     }
+    policies.extend(block.as_deref());
     let mut observed: SmallVec<[&str; 8]> = SmallVec::new();
     for policy in evidence.observed.iter() {
         observed.push(policy.as_str());
@@ -53,22 +56,7 @@ pub(crate) fn decided<T>(
     for (name, value, texts) in &facts {
         attributes.push((name, attribute(value, texts)));
     }
-    let (client, team) = match &evidence.caller.client {
-        Client::Anonymous => (ClientRef::Anonymous, None),
-        Client::Application(application) => {
-            (ClientRef::Application(application.name.as_str()), Some(application.team.as_str()))
-        }
-        Client::Workload(workload) => {
-            (ClientRef::Workload(workload.name.as_str()), workload.team.as_ref().map(model::TeamName::as_str))
-        }
-    };
-    let credential = match evidence.caller.credential {
-        CredentialRef::Absent
-        | CredentialRef::Certificate(_)
-        | CredentialRef::Foreign(_)
-        | CredentialRef::Token(_) => None,
-        CredentialRef::Key(key) => Some(key),
-    };
+    let (client, team) = client_of(&evidence.caller);
     let user = evidence.caller.user.as_ref().map(|user| user.label());
     let method = request
         .filter(|_| evidence.method == Method::Unlisted)
@@ -91,7 +79,7 @@ pub(crate) fn decided<T>(
             client,
             team,
             user: user.as_deref(),
-            key: credential.or(evidence.claimed_key),
+            key: key_of(&evidence.caller).or(evidence.claimed_key),
             source_ip: evidence.source_ip,
             method,
             trace_id: evidence.trace.map(|trace| trace.id.to_be_bytes()),
@@ -99,6 +87,27 @@ pub(crate) fn decided<T>(
             attributes: &attributes,
         },
     })
+}
+
+/// The client and the team that answers for it.
+fn client_of(caller: &Caller) -> (ClientRef<'_>, Option<&str>) {
+    let client = match &caller.client {
+        Client::Anonymous => ClientRef::Anonymous,
+        Client::Application(application) => ClientRef::Application(application.name.as_str()),
+        Client::Workload(workload) => ClientRef::Workload(workload.name.as_str()),
+    };
+    (client, caller.client.team().map(TeamName::as_str))
+}
+
+/// The own key by which the caller is known.
+const fn key_of(caller: &Caller) -> Option<KeyId> {
+    match caller.credential {
+        CredentialRef::Absent
+        | CredentialRef::Certificate(_)
+        | CredentialRef::Foreign(_)
+        | CredentialRef::Token(_) => None,
+        CredentialRef::Key(key) => Some(key),
+    }
 }
 
 /// The fingerprints of the credentials that are no own key, which has a field of its own.

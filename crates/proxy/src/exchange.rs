@@ -6,11 +6,12 @@
 //! What always holds: a message whose end was not seen is never given an end. Where a body cannot be completed, the
 //! connection that carries it breaks.
 
+use std::fmt;
 use std::task::{Context, Poll};
 
-use enforce::Forward;
+use enforce::{Forward, NoLonger};
 use http1::{Expectation, Framing, RequestMethodClass, Version};
-use model::UpstreamFailure;
+use model::{DenyReason, Refusal, Timestamp, UpstreamFailure};
 
 use crate::buffers::Outbound;
 use crate::link::Link;
@@ -25,6 +26,9 @@ mod upload;
 use download::Download;
 use upload::Upload;
 
+/// Ticks after which a request that is still under way is decided again for the first time. Most are over by then and
+/// never pay for it; no change is older than a second when it is noticed.
+pub(crate) const AGAIN_TICKS: u32 = 2;
 /// Reads after which a busy exchange lets others have their turn.
 const TURNS_MAX: u32 = 32;
 
@@ -59,6 +63,33 @@ pub(crate) struct Order<'a> {
     pub(crate) added: &'a [u8],
     /// The same for a redirection.
     pub(crate) added_to_redirection: &'a [u8],
+    pub(crate) again: Again<'a>,
+}
+
+/// Asks whether what was permitted still is, and until when that holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Again<'a>(pub(crate) &'a dyn Fn(&Forward) -> Result<Standing, NoLonger>);
+
+impl fmt::Debug for Again<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Again")
+    }
+}
+
+/// What was permitted still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) now: Timestamp,
+    /// When to ask again.
+    pub(crate) until: Timestamp,
+    pub(crate) age: Age,
+}
+
+/// Whether a request has been under way for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Over,
+    Within,
 }
 
 impl<'a> Order<'a> {
@@ -87,6 +118,8 @@ pub(crate) enum BodyFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Body(BodyFault),
+    /// It may not go on: why, and what the client is told.
+    Stopped(DenyReason, Refusal),
     Upstream(UpstreamFailure),
     /// The connection was closed before a byte of an answer came.
     Unanswered,
@@ -200,7 +233,8 @@ pub(crate) async fn exchange(
                 let ending = Ending::Failed(Fault::Upstream(UpstreamFailure::Broken), begun);
                 return Report { ending, ..report };
             }
-            Ending::Complete(_) | Ending::Failed(Fault::Body(_) | Fault::Upstream(_), _) => return report,
+            Ending::Complete(_)
+            | Ending::Failed(Fault::Body(_) | Fault::Stopped(..) | Fault::Upstream(_), _) => return report,
         }
     }
 }
@@ -246,6 +280,11 @@ impl Exchange<'_> {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
         self.turns = TURNS_MAX;
+        if self.watch.is_over(Phase::Again)
+            && let Err(fault) = self.decide_again()
+        {
+            return Poll::Ready(self.failed(fault));
+        }
         // A fault of the request counts before what the upstream says to it: it must not see the end of this body.
         if let Err(fault) = self.poll_upload(context) {
             return Poll::Ready(self.failed(fault));
@@ -254,6 +293,20 @@ impl Exchange<'_> {
             Err(fault) => Poll::Ready(self.failed(fault)),
             Ok(Poll::Ready(())) => Poll::Ready(self.completed()),
             Ok(Poll::Pending) => self.wait(),
+        }
+    }
+
+    /// Something changed, or may have: whatever would refuse the request by now ends it.
+    #[cold]
+    fn decide_again(&self) -> Result<(), Fault> {
+        let Standing { now, until, age } = (self.order.again.0)(self.order.forward)
+            .map_err(|not| Fault::Stopped(not.refusal.reason(), not.told))?;
+        match age {
+            Age::Over => Err(Fault::Upstream(UpstreamFailure::Late)),
+            Age::Within => {
+                self.watch.arm(Phase::Again, Timers::ticks(until.since(now)));
+                Ok(())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use enforce::{Evidence, Judgement, Outcome, Pass, Snapshot};
+use enforce::{Evidence, Forward, Judgement, NoLonger, Outcome, Pass, Snapshot};
 use http1::{Field, Framing, RequestHead, RequestMethodClass, Upgrade};
 use model::request::{BodyShape, Scheme};
 use model::{
@@ -22,11 +22,15 @@ use traffic::RingSender;
 
 use crate::answer::{decision_line, lines_with_budgets};
 use crate::connection::{Connection, Fate, HeadFault};
-use crate::exchange::{After, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend, exchange};
+use crate::exchange::{
+    AGAIN_TICKS, After, Again, Age, Begun, Buffered, ClientSide, Ending, Fault, Order, Report, Resend,
+    Standing, exchange,
+};
 use crate::forward::write_request_head;
 use crate::refusal;
 use crate::settings::Settings;
 use crate::sighting::{Seen, Sightings};
+use crate::timers::Phase;
 use crate::worker::{Clock, Worker};
 
 mod answers;
@@ -66,6 +70,8 @@ impl fmt::Debug for Setup {
 pub(crate) struct Gateway {
     pub(crate) worker: Worker,
     snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    /// The snapshot by which requests under way were last decided.
+    reviewed: RefCell<Arc<Snapshot>>,
     judge: RefCell<enforce::Worker>,
     log: RefCell<WorkerLog>,
     sightings: RefCell<Sightings>,
@@ -86,7 +92,9 @@ impl Gateway {
     pub(crate) fn new(setup: Setup) -> Self {
         let Setup { snapshots, judge, log, sightings, param_key, clock, jwks, own, settings } = setup;
         let worker = Worker::new(&settings, clock, &own);
+        let reviewed = RefCell::new(snapshots.load_full());
         Self {
+            reviewed,
             snapshots: RefCell::new(Cache::new(snapshots)),
             judge: RefCell::new(judge),
             log: RefCell::new(log),
@@ -100,6 +108,17 @@ impl Gateway {
     /// Counts a client's connection until [`Gateway::count_closed`].
     pub(crate) fn count_opened(&self) {
         self.log.borrow().connection_opened();
+    }
+
+    /// Called with every tick: where the snapshot is another one by now, requests under way are decided again.
+    pub(crate) fn look_for_changes(&self) {
+        let mut snapshots = self.snapshots.borrow_mut();
+        let (current, mut reviewed) = (snapshots.load(), self.reviewed.borrow_mut());
+        if !Arc::ptr_eq(current, &reviewed) {
+            // Held, so that no other snapshot can come to lie where this one lies.
+            *reviewed = Arc::clone(current);
+            self.worker.timers.review();
+        }
     }
 
     /// Called once a second.
@@ -251,6 +270,32 @@ impl Gateway {
         head: &RequestHead,
         pass: Pass,
     ) -> Fate {
+        connection.watch.arm(Phase::Again, AGAIN_TICKS);
+        let fate = self.pass_on(connection, case, evidence, head, pass).await;
+        connection.watch.disarm(Phase::Again);
+        fate
+    }
+
+    /// Decides again about a request under way.
+    fn judge_again(&self, case: Case, forward: &Forward) -> Result<Standing, NoLonger> {
+        let now = self.worker.now();
+        let until = {
+            let mut snapshots = self.snapshots.borrow_mut();
+            enforce::judge_again(snapshots.load(), now, &mut self.judge.borrow_mut(), forward)?
+        };
+        let longest = case.started.plus(self.worker.settings.deadlines.exchange);
+        let age = if longest <= now { Age::Over } else { Age::Within };
+        Ok(Standing { now, until: until.min(longest), age })
+    }
+
+    async fn pass_on(
+        &self,
+        connection: &mut Connection,
+        case: Case,
+        evidence: &Evidence,
+        head: &RequestHead,
+        pass: Pass,
+    ) -> Fate {
         if self.record(connection, evidence, pass.request()).await.is_err() {
             let forward = pass.forward();
             let refused = enforce::refused(case.id, &Refusal::of(DenyReason::RecordUnavailable))
@@ -266,6 +311,7 @@ impl Gateway {
         let mut to_client = worker.buffers.outbound();
         let line = decision_line(forward.id_text());
         let with_budgets = forward.budgets().map(|budgets| lines_with_budgets(&line, budgets));
+        let again = |forward: &Forward| self.judge_again(case, forward);
         let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
             Ok(sharing) => {
                 let order = Order {
@@ -278,6 +324,7 @@ impl Gateway {
                     client: ClientSide { version: head.version, persistence: head.persistence },
                     added: with_budgets.as_deref().unwrap_or(&line),
                     added_to_redirection: &line,
+                    again: Again(&again),
                 };
                 let buffered = Buffered { to_upstream: &mut to_upstream, to_client: &mut to_client };
                 exchange(worker, &connection.watch, &mut connection.link, buffered, &order).await

@@ -142,6 +142,7 @@ impl Door {
             let passed = instant.saturating_duration_since(self.started).as_millis() / TICK.as_millis();
             let now = u32::try_from(passed).unwrap_or(u32::MAX);
             worker.timers.advance(now);
+            self.gateway.look_for_changes();
             if SWEEP_TICKS <= now.saturating_sub(self.swept) {
                 self.swept = now;
                 worker.pools.sweep(now);

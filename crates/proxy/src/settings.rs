@@ -21,6 +21,8 @@ pub struct Deadlines {
     pub drain: Duration,
     /// For a client to notice that its connection ends after an answer that came before its request did.
     pub linger: Duration,
+    /// For one request with its answer, however steadily both move: who streams for longer begins anew.
+    pub exchange: Duration,
 }
 
 impl Deadlines {
@@ -31,6 +33,7 @@ impl Deadlines {
         body: Duration::from_secs(30),
         drain: Duration::from_secs(10),
         linger: Duration::from_secs(2),
+        exchange: Duration::from_secs(86_400),
     };
 }
 

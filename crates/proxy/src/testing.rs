@@ -266,6 +266,8 @@ async fn follow(mut wire: Wire, number: usize, script: Vec<Act>, seen: Rc<Seen>)
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) log: Log,
+    /// What requests are judged by; a test may put another there.
+    pub(crate) snapshots: Arc<ArcSwap<enforce::Snapshot>>,
     shutdown: watch::Sender<Shutdown>,
     task: JoinHandle<()>,
 }
@@ -323,10 +325,23 @@ impl Served {
         let (shutdown, asked) = watch::channel(Shutdown::NotAsked);
         let (log, logs) = Log::open(&choices);
         let setup = setup(upstream, address, &choices, logs);
+        let snapshots = Arc::clone(&setup.snapshots);
         let task = tokio::task::spawn_local(async move {
             crate::serve(listener, setup, asked).await.unwrap();
         });
-        Self { address, log, shutdown, task }
+        Self { address, log, snapshots, shutdown, task }
+    }
+
+    /// Blocks the API, for every request and for as long as the clock of tests stands still.
+    pub(crate) fn block(&self) {
+        let target = model::BlockTarget::parse("api", "orders").unwrap();
+        let block = model::Block { id: model::BlockId::new(1), target, until: Timestamp::MAX };
+        let before = self.snapshots.load_full();
+        let stops = before.stops.with_blocks(identity::Blocks::of([&block]).unwrap());
+        self.snapshots.store(Arc::new(enforce::Snapshot {
+            stops: Arc::new(stops),
+            ..enforce::Snapshot::clone(&before)
+        }));
     }
 
     pub(crate) fn ask_to_end(&self) {

@@ -1,4 +1,4 @@
-//! Deadlines without timers: each connection has two points in time in cells, and the worker looks at all of them
+//! Deadlines without timers: each connection has three points in time in cells, and the worker looks at all of them
 //! once per tick.
 //!
 //! Setting a deadline is one store. A tick visits each connection once, which for 10,000 connections is less work
@@ -22,6 +22,8 @@ const _: () = assert!(TICK.as_secs() == 0 && 1_000_000_000 % TICK_NANOS == 0);
 /// Which of a connection's deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// When a request under way has to be decided again.
+    Again,
     /// Whatever the connection waits for, except its request body.
     Main,
     /// Progress of the request body, while the answer may come at the same time.
@@ -43,6 +45,7 @@ struct Slot {
     place: Cell<usize>,
     main: Cell<u32>,
     upload: Cell<u32>,
+    again: Cell<u32>,
     activity: Cell<Activity>,
     waker: RefCell<Option<Waker>>,
 }
@@ -73,6 +76,7 @@ impl Timers {
             place: Cell::new(slots.len()),
             main: Cell::new(NEVER),
             upload: Cell::new(NEVER),
+            again: Cell::new(NEVER),
             activity: Cell::new(Activity::Idle),
             waker: RefCell::new(None),
         });
@@ -97,7 +101,17 @@ impl Timers {
     pub(crate) fn advance(&self, now: u32) {
         self.now.set(now);
         for slot in self.slots.borrow().iter() {
-            if slot.main.get() <= now || slot.upload.get() <= now {
+            if slot.main.get() <= now || slot.upload.get() <= now || slot.again.get() <= now {
+                slot.wake();
+            }
+        }
+    }
+
+    /// Lets every request that is under way be decided again, at once.
+    pub(crate) fn review(&self) {
+        for slot in self.slots.borrow().iter() {
+            if slot.again.get() != NEVER {
+                slot.again.set(0);
                 slot.wake();
             }
         }
@@ -130,6 +144,7 @@ impl Slot {
 
     const fn deadline(&self, phase: Phase) -> &Cell<u32> {
         match phase {
+            Phase::Again => &self.again,
             Phase::Main => &self.main,
             Phase::Upload => &self.upload,
         }
@@ -200,6 +215,20 @@ mod tests {
         assert!(!watch.is_over(Phase::Upload));
         watch.disarm(Phase::Main);
         assert!(!watch.is_over(Phase::Main));
+    }
+
+    #[test]
+    fn a_review_is_for_requests_under_way_alone() {
+        let timers = Timers::new();
+        let [under_way, idle] = [timers.watch(), timers.watch()];
+        under_way.arm(Phase::Again, Timers::ticks(Duration::from_secs(60)));
+        idle.arm(Phase::Main, 5);
+        timers.advance(1);
+        assert!(!under_way.is_over(Phase::Again));
+        timers.review();
+        assert!(under_way.is_over(Phase::Again));
+        assert!(!idle.is_over(Phase::Again));
+        assert!(!idle.is_over(Phase::Main));
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub(crate) fn strength(number: u8) -> Result<Strength, DecodeError> {
     Strength::of_long(i64::from(number)).ok_or(DecodeError::Code)
 }
 
+/// Set in the number of an outcome that is the reason for which a request was stopped.
+const STOPPED: u8 = 0x80;
+
 pub(crate) const fn of_outcome(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Done => 0,
@@ -67,10 +70,14 @@ pub(crate) const fn of_outcome(outcome: Outcome) -> u8 {
         Outcome::Failed(UpstreamFailure::Malformed) => 3,
         Outcome::Failed(UpstreamFailure::Late) => 4,
         Outcome::Failed(UpstreamFailure::ClientGone) => 5,
+        Outcome::Stopped(reason) => STOPPED | reason.number(),
     }
 }
 
 pub(crate) fn outcome(number: u8) -> Result<Outcome, DecodeError> {
+    if number & STOPPED != 0 {
+        return DenyReason::of_number(number & !STOPPED).map(Outcome::Stopped).ok_or(DecodeError::Code);
+    }
     let failures = UpstreamFailure::ALL.into_iter().map(Outcome::Failed);
     failures.chain([Outcome::Done]).find(|&outcome| of_outcome(outcome) == number).ok_or(DecodeError::Code)
 }

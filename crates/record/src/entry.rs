@@ -175,6 +175,8 @@ pub enum Outcome {
     /// The answer went out whole, ours or the upstream's.
     Done,
     Failed(UpstreamFailure),
+    /// It was broken off, because what had let it pass held no longer; for which reason.
+    Stopped(DenyReason),
 }
 
 /// One request, answered.

@@ -161,6 +161,9 @@ struct CompletedJson {
     time: String,
     status: u16,
     outcome: &'static str,
+    /// Why a request that was under way was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'static str>,
     request_bytes: u64,
     response_bytes: u64,
     time_to_decision_us: u64,
@@ -178,6 +181,11 @@ fn completed(index: u64, ending: &Completed) -> CompletedJson {
         outcome: match ending.outcome {
             Outcome::Done => "done",
             Outcome::Failed(failure) => failure.code(),
+            Outcome::Stopped(_) => "stopped",
+        },
+        stopped: match ending.outcome {
+            Outcome::Done | Outcome::Failed(_) => None,
+            Outcome::Stopped(reason) => Some(reason.code()),
         },
         request_bytes: ending.request_bytes,
         response_bytes: ending.response_bytes,

@@ -73,6 +73,8 @@ struct Figures {
     /// By class of status, 1xx to 5xx, and others.
     responses: [u64; 6],
     failures: [u64; 5],
+    /// Requests under way that were broken off, by the reason's number.
+    stopped: Box<[u64; REASONS]>,
     decision: Histogram<10>,
     upstream: Histogram<12>,
     total: Histogram<12>,
@@ -157,10 +159,18 @@ impl Metrics {
         if let Some(count) = figures.responses.get_mut(class) {
             *count += 1;
         }
-        if let Outcome::Failed(failure) = ending.outcome {
-            let at = model::UpstreamFailure::ALL.iter().position(|other| *other == failure);
-            if let Some(count) = at.and_then(|at| figures.failures.get_mut(at)) {
-                *count += 1;
+        match ending.outcome {
+            Outcome::Done => {}
+            Outcome::Failed(failure) => {
+                let at = model::UpstreamFailure::ALL.iter().position(|other| *other == failure);
+                if let Some(count) = at.and_then(|at| figures.failures.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+            Outcome::Stopped(reason) => {
+                if let Some(count) = figures.stopped.get_mut(usize::from(reason.number())) {
+                    *count += 1;
+                }
             }
         }
         figures.decision.observe(ending.time_to_decision_us);
@@ -205,6 +215,9 @@ impl Metrics {
                 }
             }
         }
+        let name = "sallyport_stopped_total";
+        family(out, name, "counter", "Requests under way that were broken off, by why.")?;
+        self.apis.iter().try_for_each(|figures| figures.render_stopped(out, name))?;
         type Bytes = fn(&Figures) -> u64;
         for (name, help, value) in [
             ("sallyport_request_bytes_total", "Bytes of request bodies.", (|it| it.request_bytes) as Bytes),
@@ -265,12 +278,21 @@ impl Figures {
             decisions: Box::new([[0; REASONS]; 5]),
             responses: [0; 6],
             failures: [0; 5],
+            stopped: Box::new([0; REASONS]),
             decision: Histogram::new(DECISION_US),
             upstream: Histogram::new(REQUEST_US),
             total: Histogram::new(REQUEST_US),
             request_bytes: 0,
             response_bytes: 0,
         }
+    }
+
+    fn render_stopped(&self, out: &mut String, name: &str) -> fmt::Result {
+        for (number, count) in (0..).zip(self.stopped.iter()).filter(|(_, count)| 0 < **count) {
+            let reason = DenyReason::of_number(number).map_or("", DenyReason::code);
+            writeln!(out, "{name}{{api=\"{}\",reason=\"{reason}\"}} {count}", self.name)?;
+        }
+        Ok(())
     }
 
     fn render_decisions(&self, out: &mut String) -> fmt::Result {

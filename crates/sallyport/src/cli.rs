@@ -10,11 +10,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 mod audit;
+mod block;
 mod discover;
 mod inventory;
 mod policy;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
+pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation};
 pub(crate) use policy::{PolicyCommand, TestArguments};
@@ -110,6 +112,9 @@ the document of what was seen and grants that are switched off.")]
     /// Keys: create, rotate, revoke
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Stop now: block applications, keys, users, tokens, workloads, networks, operations, APIs
+    #[command(subcommand)]
+    Block(BlockCommand),
     /// Administrators of Sallyport itself
     #[command(subcommand)]
     Admin(AdminCommand),

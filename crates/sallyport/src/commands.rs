@@ -3,6 +3,7 @@
 mod access;
 mod apis;
 mod audit;
+mod block;
 mod explain;
 mod files;
 mod init;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,
         Command::App(command) => access::app(&reach::client(global).await?, command, output).await,
         Command::Key(command) => access::key(&reach::client(global).await?, command, output).await,
+        Command::Block(command) => block::run(&reach::client(global).await?, command, output).await,
         Command::Admin(command) => access::admin(&reach::client(global).await?, command, output).await,
         Command::Status => status::run(&reach::client(global).await?, output).await,
         Command::Explain(arguments) => explain::run(&reach::client(global).await?, arguments, output).await,

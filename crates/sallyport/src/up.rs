@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use config::Reach;
 use control::{Control, Opened};
+use enforce::Guesses;
 use proxy::{Settings, Setup, Shutdown};
 use recorder::WorkerLog;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -289,13 +290,16 @@ fn start_workers(
     settings: Settings,
 ) -> anyhow::Result<Vec<JoinHandle<std::io::Result<()>>>> {
     let jwks = control.jwks();
+    let mut seed = [0_u8; 8];
+    system::random(&mut seed)?;
+    let guesses = Arc::new(Guesses::new(u64::from_le_bytes(seed)));
     let mut workers = Vec::new();
     for (number, Door { listener, log, sightings }) in doors.enumerate() {
         let mut seed = [0_u8; 32];
         system::random(&mut seed)?;
         let setup = Setup {
             snapshots: control.live().pointer(),
-            judge: enforce::Worker::new(seed),
+            judge: enforce::Worker::new(seed).sharing(Arc::clone(&guesses)),
             param_key: control.param_key(),
             log,
             sightings,

@@ -27,7 +27,7 @@ impl Counter {
 pub struct Versions {
     /// Grows with every change of an application or a key.
     pub keys: u64,
-    /// Grows with every key that is stopped.
+    /// Grows with every key that is stopped, and with every block that is made or removed.
     pub stops: u64,
 }
 

@@ -9,6 +9,7 @@
 
 mod administrators;
 mod applications;
+mod blocks;
 mod counters;
 mod error;
 mod files;
@@ -25,6 +26,7 @@ mod value;
 
 pub use administrators::{AdministratorRow, AdministratorState, Bootstrapped, NewAdministrator, Role};
 pub use applications::{ApplicationRow, ApplicationState, NewApplication};
+pub use blocks::{BlockRow, StoredBlocks};
 pub use counters::Versions;
 pub use error::StoreError;
 pub use files::private_folder;

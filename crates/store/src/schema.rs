@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -136,6 +136,19 @@ CREATE TABLE counted (
     only   INTEGER PRIMARY KEY CHECK (only = 1),
     origin TEXT NOT NULL,
     next   INTEGER NOT NULL CHECK (next >= 0)
+) STRICT;
+";
+
+/// Blocks as signed notes, and the signed note about all of them.
+const BLOCKED: &str = "
+CREATE TABLE blocks (
+    id   TEXT PRIMARY KEY,
+    note TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE blocks_head (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    note TEXT NOT NULL
 ) STRICT;
 ";
 

@@ -12,16 +12,7 @@ pub const SEALED_BYTES_MAX: usize = 1 << 20;
 impl Store {
     /// Adds a secret under a name that is free, so that two that are made at once cannot both count.
     pub fn add_secret(&mut self, name: &str, sealed: &[u8], now: Timestamp) -> Result<(), StoreError> {
-        self.change(|transaction| {
-            let taken = transaction
-                .prepare_cached("SELECT 1 FROM secrets WHERE name = ?1")?
-                .query_row((name,), |_| Ok(()))
-                .optional()?;
-            match taken {
-                Some(()) => Err(StoreError::Exists { what: "secret", name: name.to_owned() }),
-                None => put(transaction, name, sealed, now),
-            }
-        })
+        self.change(|transaction| add(transaction, name, sealed, now))
     }
 
     /// Writes secrets, new or known, all or none: rotation, and sealing anew under another master key.
@@ -60,6 +51,22 @@ impl Store {
             names.push((row.get(0)?, value::time(row.get(1)?)));
         }
         Ok(names)
+    }
+}
+
+pub(crate) fn add(
+    transaction: &Transaction<'_>,
+    name: &str,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let taken = transaction
+        .prepare_cached("SELECT 1 FROM secrets WHERE name = ?1")?
+        .query_row((name,), |_| Ok(()))
+        .optional()?;
+    match taken {
+        Some(()) => Err(StoreError::Exists { what: "secret", name: name.to_owned() }),
+        None => put(transaction, name, sealed, now),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store as its callers see it.
 
+mod blocks;
 mod files;
 mod people;
 mod texts;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
-use model::AttributeType;
+use model::{AttributeType, GuessLimits, Guessing};
 
 use super::{GatewayConfig, ListenAddress, RecordConfig, Reload};
 use crate::fields::{self, Fields};
@@ -17,6 +17,7 @@ const FIELDS: &[&str] = &[
     "admin",
     "application_attributes",
     "environment",
+    "guessing",
     "listen",
     "record",
     "reload",
@@ -71,6 +72,8 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         attributes(node, "user_attributes", USER_TAKEN, faults)
     });
     let environment = fields.or("environment", "live".to_owned(), faults, environment);
+    let standard = Guessing::Limited(GuessLimits::STANDARD);
+    let guessing = fields.or("guessing", standard, faults, super::guessing::read);
     Some(GatewayConfig {
         listen: listen?,
         admin: admin?,
@@ -80,6 +83,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         application_attributes: application_attributes?,
         user_attributes: user_attributes?,
         environment: environment?,
+        guessing: guessing?,
     })
 }
 

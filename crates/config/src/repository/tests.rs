@@ -480,3 +480,45 @@ proptest::proptest! {
         crate::fuzz::edit(text.as_bytes());
     }
 }
+
+#[test]
+fn guessing_is_limited_unless_somebody_says_otherwise() {
+    use model::{GuessLimits, Guessing};
+    let read = |text: &str| loaded(&[("sallyport.yaml", &gateway(text))]).gateway.guessing;
+    let standard = GuessLimits::STANDARD;
+    for (text, expected) in [
+        ("", Guessing::Limited(standard)),
+        ("guessing: {}", Guessing::Limited(standard)),
+        ("guessing: { failures: 3 }", Guessing::Limited(GuessLimits { failures: 3, ..standard })),
+        (
+            "guessing: { failures: 1, network_failures: 1, per: 1h, wait_max: 1d }",
+            Guessing::Limited(GuessLimits {
+                failures: 1,
+                network_failures: 1,
+                per: Duration::from_secs(3_600),
+                wait_max: Duration::from_secs(86_400),
+            }),
+        ),
+        ("guessing: unlimited", Guessing::Unlimited),
+    ] {
+        assert_eq!(read(text), expected, "{text}");
+    }
+    for text in [
+        "guessing: off",
+        "guessing: false",
+        "guessing: Unlimited",
+        "guessing: []",
+        "guessing: { failures: 0 }",
+        "guessing: { failures: -1 }",
+        "guessing: { failures: 1.5 }",
+        "guessing: { failures: 1000001 }",
+        "guessing: { failures: 200 }",
+        "guessing: { per: 0s }",
+        "guessing: { per: 2h }",
+        "guessing: { wait_max: 2d }",
+        "guessing: { failure: 3 }",
+    ] {
+        let errors = refused(&[("sallyport.yaml", &gateway(text))]);
+        assert!(errors.starts_with("sallyport.yaml:2:"), "{text}: {errors}");
+    }
+}

@@ -68,6 +68,12 @@ impl Past {
         }
     }
 
+    /// The block that refused it: it stands where the policies that decided do, and no policy has an id like that.
+    pub(super) fn block(&self) -> Option<&str> {
+        let policies = self.entry.get("policies")?.as_array()?;
+        policies.iter().find_map(|policy| policy.as_str()?.strip_prefix("block "))
+    }
+
     /// What the record alone says.
     pub(super) fn bare(&self, note: &str) -> ExplanationView {
         ExplanationView {

@@ -20,6 +20,7 @@ const ACTS: &[(&str, Needs, Act)] = &[
     ("application", Needs::Viewer, |control, actor, _| control.application(actor, "shop").map(drop)),
     ("keys", Needs::Viewer, |control, actor, _| control.keys(actor, None).map(drop)),
     ("key", Needs::Viewer, |control, actor, key| control.key(actor, key).map(drop)),
+    ("blocks", Needs::Viewer, |control, actor, _| control.blocks(actor).map(drop)),
     ("revisions", Needs::Viewer, |control, actor, _| control.revisions(actor).map(drop)),
     ("search", Needs::Analyst, |control, actor, _| control.search(actor, &SearchOrder::default()).map(drop)),
     ("explain call", Needs::Analyst, |control, actor, _| {
@@ -47,6 +48,10 @@ const ACTS: &[(&str, Needs, Act)] = &[
         control.observe(actor, "orders", "2026-12-01", "r").map(drop)
     }),
     ("publish", Needs::Owner, |control, actor, _| control.publish(actor, "r").map(drop)),
+    ("block a network", Needs::Admin, |control, actor, _| {
+        control.add_block(actor, &super::blocks::order("network", "192.0.2.0/24", "2h")).map(drop)
+    }),
+    ("repair blocks", Needs::Admin, |control, actor, _| control.repair_blocks(actor, "r").map(drop)),
     ("administrators", Needs::Admin, |control, actor, _| control.administrators(actor).map(drop)),
     ("create administrator", Needs::Admin, |control, actor, _| {
         control.create_administrator(actor, "eve", "viewer", "").map(drop)

@@ -94,11 +94,11 @@ impl Fixture {
 }
 
 impl Open {
-    fn access(&self, access: Access) {
+    pub(super) fn access(&self, access: Access) {
         self.control.state().store.set_access(access).unwrap();
     }
 
-    fn reasons(&self) -> String {
+    pub(super) fn reasons(&self) -> String {
         self.control.readiness().reasons.join("\n")
     }
 

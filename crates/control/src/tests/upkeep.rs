@@ -140,7 +140,8 @@ fn a_store_that_does_not_say_what_of_the_log_it_has_counted_counts_nothing_twice
     open.control.recorder().flush().unwrap();
     let reader = recorder::LogReader::open(&fixture.state().join("log"));
     let rebuild = |store: &mut store::Store| {
-        crate::rollups::rebuild(store, open.control.recorder(), &reader, fixture.now()).unwrap();
+        let key = crate::blocks::BlockKey::new(&model::Secret::new([1; 32])).unwrap();
+        crate::rollups::rebuild(store, open.control.recorder(), &reader, &key, fixture.now()).unwrap();
         store.rollups_since(0).unwrap().iter().map(|row| row.count).sum::<u64>()
     };
     let mut store = store::Store::in_memory().unwrap();

@@ -40,6 +40,15 @@ pub(crate) fn with_secret_of(key: &str, other: &str) -> String {
     sealed(secret(other))
 }
 
+/// The key under another id, with a checksum that is right for it.
+pub(crate) fn with_id(key: &str, id: &str) -> String {
+    let parts: Vec<&str> = key.split('_').collect();
+    let [prefix, environment, _, _] = parts[..] else { panic!("{key}") };
+    let body = format!("{prefix}_{environment}_{id}_{}", secret(key));
+    let sum = checksum(&body);
+    format!("{body}{sum}")
+}
+
 /// CRC-32 (ISO-HDLC) in base 62, the highest digit first.
 fn checksum(text: &str) -> String {
     let mut crc = u32::MAX;

@@ -11,12 +11,12 @@ use catalog::{
     ParameterKind, PathParameter, Spanning, Template, Visibility,
 };
 use expect_test::Expect;
-use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
+use identity::{ApplicationState, Blocks, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
 use model::request::{BodyShape, Scheme};
 use model::{
-    Admission, ApiName, Application, ApplicationName, AttributeType, AttributeValue, Audit, CanonicalRequest,
-    CredentialUse, DataClass, Exposure, GroupName, Head, HostName, Method, Mode, RevisionNumber, TeamName,
-    Timestamp,
+    Admission, ApiName, Application, ApplicationName, AttributeType, AttributeValue, Audit, Block,
+    CanonicalRequest, CredentialUse, DataClass, Exposure, GroupName, GuessLimits, Guessing, Head, HostName,
+    Method, Mode, RevisionNumber, TeamName, Timestamp,
 };
 use policy::{ApiFacts, Directory, PolicySource, ValidationCache};
 
@@ -59,6 +59,8 @@ pub(super) struct Setup {
     pub(super) trusted: Networks,
     pub(super) signer: Option<Arc<Signer>>,
     pub(super) stale_at: Timestamp,
+    pub(super) guessing: Guessing,
+    pub(super) blocks: Vec<Block>,
 }
 
 pub(super) fn enforced() -> Setup {
@@ -72,6 +74,8 @@ pub(super) fn enforced() -> Setup {
         trusted: Networks::none(),
         signer: None,
         stale_at: Timestamp::MAX,
+        guessing: Guessing::Limited(GuessLimits::STANDARD),
+        blocks: Vec::new(),
     }
 }
 
@@ -177,11 +181,14 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
         apis,
         trusted_proxies: setup.trusted.clone(),
         assertion_issuer: "https://gateway.example".into(),
+        guessing: setup.guessing,
     };
     Arc::new(Snapshot {
         revision: Arc::new(revision),
         keys: Arc::new(keys()),
-        stops: Arc::new(Stops::none().with_key(made("stopped").id)),
+        stops: Arc::new(
+            Stops::none().with_key(made("stopped").id).with_blocks(Blocks::of(&setup.blocks).unwrap()),
+        ),
         signer: setup.signer.clone(),
         stale_at: setup.stale_at,
     })

@@ -383,3 +383,43 @@ fn policies_and_caches_cross_threads() {
     crosses::<crate::Policies>();
     crosses::<DecisionCache>();
 }
+
+/// A ruling holds until the next date that one of its policies names, and changes then at the earliest.
+#[test]
+fn a_ruling_says_until_when_time_changes_nothing() {
+    let text = r#"
+        @id("grant") @expires("2026-12-01T00:00:00Z")
+        permit (principal == Application::"shop", action == Action::"orders:GET /orders", resource);
+        @id("guard") @observe_until("2027-01-01T00:00:00Z")
+        forbid (principal == Application::"shop", action == Action::"orders:GET /orders", resource);
+        @id("fresh") permit (principal is Application, action == Action::"orders:GET /orders/{id}", resource)
+        when { context has authAge && context.authAge < 60 };
+        @id("hours") permit (principal == Application::"shop", action == Action::"orders:POST /orders", resource)
+        when { context.now < datetime("2026-12-24T00:00:00Z") };
+    "#;
+    let policies = policies(text);
+    let until = |ask: &Ask| {
+        ask.with(|facts| policies.unchanged_until(facts.operation, facts.caller, facts.now).to_string())
+    };
+    let shop = |operation| Ask::new("shop", operation).at("2026-11-27T10:00:00Z");
+    for (ask, expected) in [
+        (shop(LIST), "2026-12-01T00:00:00.000Z"),
+        (shop(LIST).at("2026-12-01T00:00:00Z"), "2027-01-01T00:00:00.000Z"),
+        (shop(READ).signed_in(0), "2026-11-27T10:01:00.000Z"),
+        (shop(READ).signed_in(59), "2026-11-27T10:00:01.000Z"),
+        (shop(CREATE), "2026-12-24T00:00:00.000Z"),
+    ] {
+        assert_eq!(until(&ask), expected, "{ask:?}");
+    }
+    // Where nothing is to come, and for whom no policy names a date, it holds for good.
+    for ask in [
+        shop(LIST).at("2027-01-01T00:00:00Z"),
+        shop(READ),
+        shop(READ).signed_in(61),
+        shop(DELETE),
+        Ask::new("till", LIST).at("2026-11-27T10:00:00Z"),
+    ] {
+        let until = ask.with(|facts| policies.unchanged_until(facts.operation, facts.caller, facts.now));
+        assert_eq!(until, Timestamp::MAX, "{ask:?}");
+    }
+}

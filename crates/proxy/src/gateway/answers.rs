@@ -72,6 +72,7 @@ impl Closing {
 pub(super) const fn end_of(fault: Fault) -> End {
     match fault {
         Fault::Body(_) => End::Failed(UpstreamFailure::ClientGone),
+        Fault::Stopped(reason, _) => End::Stopped(reason),
         Fault::Upstream(failure) => End::Failed(failure),
         Fault::Unanswered => End::Failed(UpstreamFailure::Broken),
     }
@@ -198,6 +199,7 @@ impl Gateway {
         }
         let (refused, end) = match fault {
             Fault::Body(body) => (enforce::refused(case.id, &refusal::of_body(body)), End::Done),
+            Fault::Stopped(reason, told) => (enforce::refused(case.id, &told), End::Stopped(reason)),
             Fault::Upstream(failure) => (enforce::failed(case.id, failure), End::Failed(failure)),
             Fault::Unanswered => {
                 (enforce::failed(case.id, UpstreamFailure::Broken), End::Failed(UpstreamFailure::Broken))

@@ -121,6 +121,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         policies: Some(policies),
         apis: Box::new([Arc::new(rules)]),
         trusted_proxies: enforce::Networks::none(),
+        guessing: model::Guessing::Limited(model::GuessLimits::STANDARD),
         assertion_issuer: "https://gateway.example".into(),
     };
     enforce::Snapshot { revision: Arc::new(revision), keys: Arc::new(keys()), ..enforce::Snapshot::none() }

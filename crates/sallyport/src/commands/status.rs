@@ -3,9 +3,9 @@
 use axum::http::Method;
 use serde_json::Value;
 
-use super::{Verdict, items, minute, operation_shown, text};
+use super::{Verdict, block, items, minute, operation_shown, text};
 use crate::client::Client;
-use crate::output::{Format, Output, Tone, render_table};
+use crate::output::{Format, Output, Tone, printable, render_table};
 
 /// Rows shown per API; `--json` has all of them.
 const ROWS_SHOWN: usize = 15;
@@ -23,7 +23,13 @@ pub(super) async fn run(client: &Client, output: Output) -> anyhow::Result<Verdi
     if let Some(fault) = status.get("record_fault").and_then(Value::as_str) {
         output.note(&output.tone(Tone::Bad, &format!("the log takes no entries: {fault}")));
     }
+    if let Some(fault) = status.get("blocks_fault").and_then(Value::as_str) {
+        output.note(&output.tone(Tone::Bad, fault));
+    }
     output.line(&format!("revision {}", text(&status, "revision")))?;
+    for block in items(&status, "blocks") {
+        output.line(&output.tone(Tone::Warning, &printable(&block::line(block))))?;
+    }
     for api in items(&status, "apis") {
         output.line("")?;
         output.line(&describe(api, output))?;
@@ -55,6 +61,9 @@ fn describe(api: &Value, output: Output) -> String {
         if ROWS_SHOWN < rows.len() {
             lines.push(format!("… and {} more; --json has all", rows.len() - ROWS_SHOWN));
         }
+    }
+    for alert in items(api, "alerts") {
+        lines.push(output.tone(Tone::Warning, &format!("! {}", alert.as_str().unwrap_or_default())));
     }
     for step in items(api, "in_the_way") {
         lines.push(format!("→ {}", step.as_str().unwrap_or_default()));

@@ -152,6 +152,11 @@ impl Directory {
         self.path.join(format!("policies/{name}.cedar"))
     }
 
+    /// Where a file of the gateway's state lies.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.path.join(".state").join(name)
+    }
+
     /// All keys, in order.
     pub(super) fn keys(&self) -> Vec<String> {
         self.keys.iter().flatten().cloned().collect()

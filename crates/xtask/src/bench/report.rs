@@ -10,6 +10,7 @@ mod growth;
 mod memory;
 mod publish;
 mod start;
+mod stops;
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,11 +31,20 @@ pub(super) enum Part {
     Start,
     Publish,
     Growth,
+    Stops,
 }
 
 impl Part {
-    const ALL: [Self; 7] =
-        [Self::Counts, Self::Cpu, Self::Decisions, Self::Memory, Self::Start, Self::Publish, Self::Growth];
+    const ALL: [Self; 8] = [
+        Self::Counts,
+        Self::Cpu,
+        Self::Decisions,
+        Self::Memory,
+        Self::Start,
+        Self::Publish,
+        Self::Growth,
+        Self::Stops,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +55,7 @@ impl Part {
             Self::Start => "start",
             Self::Publish => "publish",
             Self::Growth => "growth",
+            Self::Stops => "stops",
         }
     }
 
@@ -57,6 +68,7 @@ impl Part {
             Self::Start => start::measure(),
             Self::Publish => publish::measure(),
             Self::Growth => growth::measure(),
+            Self::Stops => stops::measure(),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Networks of addresses, for trusted proxies.
+//! Networks of addresses: those of trusted proxies, and those that are blocked.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// One network: the addresses that share a prefix. IPv4 is compared as IPv4-mapped IPv6, so both spellings agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     bits: u128,
     mask: u128,
@@ -20,6 +21,8 @@ pub enum NetworkError {
     PrefixTooLong,
     #[error("the prefix makes everyone a member")]
     Everyone,
+    #[error("it is written as an address, or as an address, `/` and the length of the prefix")]
+    Form,
 }
 
 impl Network {
@@ -45,9 +48,49 @@ impl Network {
         Ok(Self { bits, mask })
     }
 
+    /// Reads `10.2.0.0/16`, or an address that stands for itself alone. Bits beyond the prefix do not count.
+    pub fn parse(text: &str) -> Result<Self, NetworkError> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NetworkError::Form)?;
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        let Some(prefix) = prefix else { return Self::new(address, whole) };
+        // A sign or a space is no digit, whatever else would read it as a number.
+        if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NetworkError::Form);
+        }
+        Self::new(address, prefix.parse().map_err(|_| NetworkError::PrefixTooLong)?)
+    }
+
     #[must_use]
     pub fn holds(&self, address: IpAddr) -> bool {
         mapped(address) & self.mask == self.bits
+    }
+
+    /// How many leading bits its members share, of the 128 of IPv6.
+    #[must_use]
+    pub const fn prefix(&self) -> u32 {
+        self.mask.count_ones()
+    }
+
+    /// The network of the first `prefix` of 128 bits that holds `address`; for looking networks up by their prefix.
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u32) -> Self {
+        let mask =
+            128_u32.checked_sub(prefix).map_or(u128::MAX, |rest| u128::MAX.checked_shl(rest).unwrap_or(0));
+        Self { bits: mapped(address) & mask, mask }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let six = Ipv6Addr::from_bits(self.bits);
+        match (self.prefix().checked_sub(96), six.to_ipv4_mapped()) {
+            (Some(prefix), Some(four)) => write!(formatter, "{four}/{prefix}"),
+            (Some(_) | None, _) => write!(formatter, "{six}/{}", self.prefix()),
+        }
     }
 }
 

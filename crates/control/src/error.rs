@@ -12,6 +12,8 @@ use crate::files::FilesError;
 pub enum ControlError {
     #[error("this needs the role `{}`; yours is `{role}`", .needs.as_str())]
     Forbidden { needs: Needs, role: &'static str },
+    #[error("`{api}` is for the team `{team}` to change, and `teams.yaml` does not list you in it")]
+    NotOwner { api: String, team: String },
     #[error("the credential is not valid")]
     Unauthenticated,
     #[error("{reason}; {fix}")]
@@ -74,7 +76,7 @@ impl ControlError {
         match self {
             Self::Absent { .. } => ErrorKind::Absent,
             Self::Exists { .. } => ErrorKind::Conflict,
-            Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Forbidden { .. } | Self::NotOwner { .. } => ErrorKind::Forbidden,
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
             Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,

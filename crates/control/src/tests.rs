@@ -4,6 +4,7 @@ mod access;
 mod apis;
 mod cases;
 mod changes;
+mod existing;
 mod explanations;
 mod inventory;
 mod revisions;

@@ -9,6 +9,7 @@
 //! listener are refused.
 
 mod answer;
+mod existing;
 mod guard;
 mod handlers;
 mod inventory;

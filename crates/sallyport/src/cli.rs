@@ -12,14 +12,14 @@ use clap::{Args, Parser, Subcommand};
 mod audit;
 mod discover;
 mod inventory;
-mod policy;
 mod key;
+mod policy;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation};
-pub(crate) use policy::{PolicyCommand, TestArguments};
 pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
+pub(crate) use policy::{PolicyCommand, TestArguments};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]

@@ -7,8 +7,8 @@ mod explain;
 mod files;
 mod init;
 mod inventory;
-mod policy;
 mod key;
+mod policy;
 mod secret;
 mod status;
 

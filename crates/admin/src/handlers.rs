@@ -240,6 +240,16 @@ pub(crate) fn revoke_key(input: Input) -> Answer {
     ok(&input.control.revoke_key(input.actor()?, &input.name, &reason)?)
 }
 
+pub(crate) fn quarantine_key(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.quarantine_key(input.actor()?, &input.name, &reason)?)
+}
+
+pub(crate) fn release_key(input: Input) -> Answer {
+    let Reason { reason } = input.read()?;
+    ok(&input.control.release_key(input.actor()?, &input.name, &reason)?)
+}
+
 pub(crate) fn rotate_key(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

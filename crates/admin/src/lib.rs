@@ -10,6 +10,7 @@
 
 mod answer;
 mod blocks;
+mod existing;
 mod guard;
 mod handlers;
 mod inventory;

@@ -15,10 +15,13 @@ use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
-use crate::{blocks, handlers, inventory, observe};
+use crate::{blocks, existing, handlers, inventory, observe};
 
 /// The largest body with an OpenAPI document on its way into a repository.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+/// The largest list of existing keys, 100,000 digests with what is said of them.
+const IMPORT_BYTES_MAX: usize = 64 << 20;
+const IMPORT: &str = "/v1/existing-keys/import";
 /// The largest other body.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -88,6 +91,15 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/blocks/repair", Some(Needs::Admin), blocks::repair),
     route("GET", "/v1/blocks/{name}", Some(Needs::Viewer), blocks::show),
     route("POST", "/v1/blocks/{name}/remove", Some(Needs::Owner), blocks::remove),
+    route("POST", "/v1/keys/{name}/quarantine", Some(Needs::Analyst), handlers::quarantine_key),
+    route("POST", "/v1/keys/{name}/release", Some(Needs::Owner), handlers::release_key),
+    route("GET", "/v1/existing-keys", Some(Needs::Viewer), existing::seen),
+    route("POST", IMPORT, Some(Needs::Owner), existing::import),
+    route("POST", "/v1/existing-keys/{name}/promote", Some(Needs::Owner), existing::promote),
+    route("GET", "/v1/secrets", Some(Needs::Viewer), existing::secrets),
+    route("POST", "/v1/secrets", Some(Needs::Owner), existing::set_secret),
+    route("POST", "/v1/secrets/{name}/rotate", Some(Needs::Owner), existing::rotate_secret),
+    route("POST", "/v1/secrets/{name}/remove", Some(Needs::Owner), existing::remove_secret),
     route("GET", "/v1/administrators", Some(Needs::Admin), handlers::administrators),
     route("POST", "/v1/administrators", Some(Needs::Admin), handlers::create_administrator),
     route("POST", "/v1/administrators/{name}/revoke", Some(Needs::Admin), handlers::revoke_administrator),
@@ -170,7 +182,11 @@ async fn handle(route: Route, state: AdminState, name: String, query: String, re
         Ok((actor, headers, state))
     })
     .await?;
-    let limit = if route.path == "/v1/apis" { DOCUMENT_BYTES_MAX } else { BODY_BYTES_MAX };
+    let limit = match route.path {
+        "/v1/apis" => DOCUMENT_BYTES_MAX,
+        IMPORT => IMPORT_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    };
     let body = axum::body::to_bytes(body, limit).await.map_err(|_| {
         let detail = format!("the body is over {limit} bytes, or broke off");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail)

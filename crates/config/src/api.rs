@@ -1,6 +1,7 @@
 //! `apis/NAME/api.yaml`: one API, and the texts beside it.
 
 pub(crate) mod cors;
+pub(crate) mod existing;
 pub(crate) mod headers;
 pub(crate) mod read;
 mod upstream;
@@ -10,7 +11,10 @@ pub use upstream::UpstreamError;
 
 use std::time::Duration;
 
-use model::{ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
+use model::{
+    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, KeyForm, Mode, Rate, SecretName, TeamName,
+    Timestamp,
+};
 
 use crate::ConfigError;
 
@@ -37,6 +41,10 @@ pub struct ApiConfig {
     pub key_header: String,
     /// `strip` when absent.
     pub credential: CredentialUse,
+    /// What stands in for the caller's credentials; there exactly where `credential` is `exchange`.
+    pub exchange: Option<Exchange>,
+    /// The keys that the API had before Sallyport; none are recognised when absent.
+    pub existing_keys: Vec<KeyForm>,
     pub limits: Limits,
     pub cors: Option<Cors>,
     /// `restricted` when absent: data that nobody classified counts as the most sensitive.
@@ -76,6 +84,17 @@ pub enum HostHeader {
     Preserve,
     /// The upstream's own.
     Upstream,
+}
+
+/// The upstream's own credential, in place of the caller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The field that it goes in, in lower case; `authorization` when absent.
+    pub header: String,
+    /// The word before it; `Bearer` in `authorization` when absent, none elsewhere.
+    pub scheme: Option<String>,
+    /// The name under which `sallyport secret set` keeps it.
+    pub secret: SecretName,
 }
 
 /// Limits that are written; what is not written is not limited.

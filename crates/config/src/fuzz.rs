@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Repository, Upstream, parse_duration, parse_size};
+use crate::{Repository, Upstream, parse_duration, parse_size, read_key_list};
 
 /// Loads a repository whose parts are cut out of `bytes` at each line that reads `--- PATH`.
 pub fn load(bytes: &[u8]) {
@@ -25,6 +25,11 @@ pub fn api(bytes: &[u8]) {
         ("apis/a/api.yaml".to_owned(), bytes.to_vec()),
     ]);
     drop(Repository::load(&files));
+}
+
+/// Reads a list of existing keys.
+pub fn key_list(bytes: &[u8]) {
+    drop(read_key_list("keys", bytes));
 }
 
 /// Reads one text as everything that a file writes as a text.

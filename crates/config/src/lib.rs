@@ -17,6 +17,7 @@ mod fields;
 mod files;
 pub mod fuzz;
 mod gateway;
+mod key_list;
 mod nearest;
 mod place;
 mod quantity;
@@ -26,13 +27,14 @@ pub mod template;
 mod yaml;
 
 pub use api::{
-    ApiConfig, Cors, CorsCredentials, Document, HeaderNameError, HostHeader, Hosts, Limits, LockText,
-    Timeouts, Upstream, UpstreamError,
+    ApiConfig, Cors, CorsCredentials, Document, Exchange, HeaderNameError, HostHeader, Hosts, Limits,
+    LockText, Timeouts, Upstream, UpstreamError,
 };
 pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
 pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};
+pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_key_list};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};

@@ -2,7 +2,7 @@
 
 use catalog::Catalog;
 use config::{ApiConfig, Repository};
-use model::{ApiName, Mode, TeamName, Timestamp};
+use model::{ApiName, KeyForm, Mode, TeamName, Timestamp};
 use serde::Serialize;
 use store::Act;
 
@@ -27,7 +27,22 @@ pub struct ApiView {
     pub observe_until: Option<String>,
     pub audit: &'static str,
     pub data_class: &'static str,
+    /// `strip`, `pass` or `exchange`.
+    pub credential: &'static str,
+    /// What the keys look like that the API had before.
+    pub existing_keys: Vec<KeyFormView>,
     pub operations: Vec<OperationView>,
+}
+
+/// Where existing keys stand and what they look like.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyFormView {
+    /// `header X-Api-Key` or `query api_key`.
+    pub place: String,
+    pub prefix: String,
+    pub shortest: u16,
+    pub longest: u16,
+    pub alphabet: &'static str,
 }
 
 /// An operation as it is shown.
@@ -187,6 +202,8 @@ impl Control {
             observe_until: observe_until(mode),
             audit: api.audit.as_str(),
             data_class: api.data_class.as_str(),
+            credential: api.credential.as_str(),
+            existing_keys: api.existing_keys.iter().map(view_form).collect(),
             operations,
         })
     }
@@ -200,6 +217,17 @@ pub(crate) fn observe_until(mode: Mode) -> Option<String> {
     match mode {
         Mode::Enforce => None,
         Mode::ObserveUntil(end) => Some(end.to_string()),
+    }
+}
+
+fn view_form(form: &KeyForm) -> KeyFormView {
+    let (shortest, longest) = form.shape.lengths();
+    KeyFormView {
+        place: form.place.to_string(),
+        prefix: form.shape.prefix().to_owned(),
+        shortest,
+        longest,
+        alphabet: form.shape.alphabet().as_str(),
     }
 }
 

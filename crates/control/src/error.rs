@@ -14,6 +14,8 @@ pub enum ControlError {
     Forbidden { needs: Needs, role: &'static str },
     #[error("{what} is not your team's; ask its owner, or an administrator")]
     NotYours { what: String },
+    #[error("`{api}` is for the team `{team}` to change, and `teams.yaml` does not list you in it")]
+    NotOwner { api: String, team: String },
     #[error("the credential is not valid")]
     Unauthenticated,
     #[error("{reason}; {fix}")]
@@ -76,7 +78,7 @@ impl ControlError {
         match self {
             Self::Absent { .. } => ErrorKind::Absent,
             Self::Exists { .. } => ErrorKind::Conflict,
-            Self::Forbidden { .. } | Self::NotYours { .. } => ErrorKind::Forbidden,
+            Self::Forbidden { .. } | Self::NotOwner { .. } | Self::NotYours { .. } => ErrorKind::Forbidden,
             Self::Invalid { .. } | Self::Files(_) => ErrorKind::Invalid,
             Self::Folder(FilesError::Exists { .. }) => ErrorKind::Conflict,
             Self::Folder(FilesError::NotAFile { .. }) => ErrorKind::Invalid,

@@ -52,6 +52,10 @@ pub struct RuleView {
     pub unmet: Option<String>,
 }
 
+/// What a person should know about a caller that is only claimed.
+const CLAIMED_NOTE: &str = "nobody has vouched for this key, so a grant to a team or to every application does not count \
+                            for it; `sallyport key promote` says whose it is";
+
 /// A decision judged once more.
 type Again = (Explained, Caller, Arc<Snapshot>);
 
@@ -72,7 +76,13 @@ impl Control {
         let subject = Subject { caller: &caller, scopes: None, source_ip: Some(request.peer()) };
         let explained = enforce::explain(&snapshot, self.now(), subject, &request);
         let mut shown = view(&explained, &caller, &snapshot);
-        self.narrow_by_scopes(&mut shown, &snapshot, subject, &request)?;
+        match caller.strength {
+            // It has no scopes of ours, and no key that could lack any.
+            Strength::Claimed => shown.note = Some(CLAIMED_NOTE.to_owned()),
+            Strength::Anonymous | Strength::SharedSecret | Strength::VerifiedSignature | Strength::Bound => {
+                self.narrow_by_scopes(&mut shown, &snapshot, subject, &request)?;
+            }
+        }
         if let Some(block) = explained.block {
             self.say_what_blocks(&mut shown, block.as_str());
         }
@@ -192,6 +202,9 @@ impl Control {
             let reason = format!("`{name}` is no caller");
             return Err(ControlError::invalid(reason, "name an application as app:NAME, or `anonymous`"));
         };
+        if let Some(caller) = self.claimed_caller(name)? {
+            return Ok((caller, ApplicationState::Enabled));
+        }
         let name = self.application_name(name)?;
         match self.state().store.application(&name)? {
             None => Err(ControlError::Absent { what: "application", name: name.to_string() }),

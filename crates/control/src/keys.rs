@@ -1,4 +1,4 @@
-//! Own keys: create, rotate, revoke, list. A key's text exists in the answer to its creation and nowhere else.
+//! Keys: create, rotate, revoke, list. A key's text exists in the answer to its creation and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use identity::KeyTable;
 use identity::key::ENTROPY_BYTES;
 use model::{ApplicationName, KeyId, TeamName, Timestamp};
 use serde::Serialize;
-use store::{Act, Digest, KeyRow, NewKey};
+use store::{Act, Digest, KeyChange, KeyKind, KeyRow, NewKey};
 
 use crate::actor::{Actor, Needs};
 use crate::owed::Stop;
@@ -53,6 +53,12 @@ pub struct IssuedKey {
 #[derive(Clone, Debug, Serialize)]
 pub struct KeyView {
     pub id: String,
+    /// `own`, or `existing` where the API gave it out before.
+    pub kind: &'static str,
+    /// The API of an existing key, the only one that takes it.
+    pub api: Option<String>,
+    /// What its owner calls an existing key.
+    pub label: Option<String>,
     pub app: String,
     pub team: String,
     pub scopes: Vec<String>,
@@ -135,9 +141,14 @@ impl Control {
         let now = self.now();
         let mut state = self.state();
         let old = state.key(id)?;
+        // What follows an existing key is one of ours.
+        let environment = match old.kind {
+            KeyKind::Existing { .. } => state.environment(),
+            KeyKind::Own => old.environment.clone(),
+        };
         let life = old.expires.since(old.created).clamp(Duration::from_secs(60), LIFETIME_MAX);
         let (row, text) =
-            self.make_key(actor, &old.application, &old.scopes, &old.environment, now.plus(life), now)?;
+            self.make_key(actor, &old.application, &old.scopes, &environment, now.plus(life), now)?;
         let headers = state.key_headers(&row.scopes);
         let object = format!("key {} by {}", old.id, row.id);
         self.record(actor, "key.rotate", &object, reason)?;
@@ -163,6 +174,42 @@ impl Control {
         // What fails stays owed, and the answer says so.
         unheeded(self.settle(&mut state));
         state.owed.answer(&stop)?;
+        state.refresh_keys(&self.live, &[old.id])?;
+        let row = state.key(id)?;
+        self.view_key(&state, &row)
+    }
+
+    /// Refuses a key from the next request on until it is released: it may be in wrong hands.
+    pub fn quarantine_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
+        self.demand(actor, Needs::Analyst)?;
+        self.change_key(actor, id, KeyChange::Quarantine, reason)
+    }
+
+    /// Accepts a key again that was quarantined.
+    pub fn release_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        self.change_key(actor, id, KeyChange::Release, reason)
+    }
+
+    fn change_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        change: KeyChange,
+        reason: &str,
+    ) -> Result<KeyView, ControlError> {
+        let mut state = self.state();
+        let old = state.key(id)?;
+        let action = match change {
+            KeyChange::Quarantine => "key.quarantine",
+            KeyChange::Release => "key.release",
+            KeyChange::Revoke => "key.revoke",
+        };
+        let object = format!("key {}", old.id);
+        self.record(actor, action, &object, reason)?;
+        let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+        let changed = state.store.change_key(old.id, change, &act);
+        self.carried(actor, action, &object, changed)?;
         state.refresh_keys(&self.live, &[old.id])?;
         let row = state.key(id)?;
         self.view_key(&state, &row)
@@ -214,6 +261,7 @@ impl Control {
             .map_err(|fault| ControlError::Secret { what: fault.to_string() })?;
         let row = NewKey {
             id: made.id,
+            kind: KeyKind::Own,
             application: application.clone(),
             digest: Digest::new(*made.digest.expose()),
             scopes: scopes.to_vec(),
@@ -227,7 +275,7 @@ impl Control {
     }
 
     /// Scopes are operations and groups that are declared; a typing mistake would make a key that opens nothing.
-    fn check_scopes(&self, scopes: &[String]) -> Result<Vec<String>, ControlError> {
+    pub(crate) fn check_scopes(&self, scopes: &[String]) -> Result<Vec<String>, ControlError> {
         if scopes.is_empty() {
             return Err(ControlError::invalid(
                 "a key needs a scope",
@@ -260,7 +308,7 @@ impl Control {
         Ok(unique.into_iter().cloned().collect())
     }
 
-    fn view_key(&self, state: &State, row: &KeyRow) -> Result<KeyView, ControlError> {
+    pub(crate) fn view_key(&self, state: &State, row: &KeyRow) -> Result<KeyView, ControlError> {
         let team = state.store.application(&row.application)?.map(|owner| owner.team.to_string());
         Ok(view(row, team, self.live.load().keys(), self.now()))
     }
@@ -268,8 +316,15 @@ impl Control {
 
 fn view(row: &KeyRow, team: Option<String>, live: &KeyTable, now: Timestamp) -> KeyView {
     let used = live.find(row.id).and_then(|entry| entry.usage.last());
+    let (kind, api, label) = match &row.kind {
+        KeyKind::Existing { api, label } => ("existing", Some(api.to_string()), Some(label.clone())),
+        KeyKind::Own => ("own", None, None),
+    };
     KeyView {
         id: row.id.to_string(),
+        kind,
+        api,
+        label,
         app: row.application.to_string(),
         team: team.unwrap_or_default(),
         scopes: row.scopes.clone(),
@@ -301,7 +356,7 @@ fn issue(row: &NewKey, key: String, headers: &[(String, String)]) -> IssuedKey {
     }
 }
 
-fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError> {
+pub(crate) fn expiry(text: Option<&str>, now: Timestamp) -> Result<Timestamp, ControlError> {
     let Some(text) = text else {
         return Ok(now.plus(LIFETIME));
     };

@@ -19,6 +19,7 @@ pub mod cases;
 pub mod check;
 mod declarations;
 mod error;
+mod existing;
 mod explain;
 pub mod files;
 pub mod init;
@@ -39,6 +40,7 @@ mod secrets;
 mod state;
 mod status;
 mod upkeep;
+mod upstream_secrets;
 
 #[cfg(test)]
 mod tests;
@@ -57,11 +59,12 @@ use store::DirectoryLock;
 pub use actor::{Actor, Needs};
 pub use administrators::{AdministratorView, NewToken};
 pub use adopt::{AdoptOrder, AdoptView};
-pub use apis::{ApiView, NewApi};
+pub use apis::{ApiView, KeyFormView, NewApi};
 pub use applications::{ApplicationView, TeamView};
 pub use blocks::{BlockOrder, BlockView, RepairedView};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
+pub use existing::{ImportAct, ImportLine, ImportOrder, ImportView, KnownLine, PromoteOrder, SeenKeyView};
 pub use explain::{ExplanationView, RuleView};
 pub use inventory::{FeedCounts, FoundView, Ignored, InventoryOrder};
 pub use keys::{IssuedKey, KeyOrder, KeyView};
@@ -72,6 +75,7 @@ pub use publish::{Published, RevisionView};
 pub use regroup::{RegroupAct, RegroupView};
 pub use search::{ErasedView, SearchOrder, search_log, subject};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
+pub use upstream_secrets::{SecretAct, SecretPlace, SecretView};
 
 use state::State;
 
@@ -95,6 +99,8 @@ pub struct Control {
     /// What is seen of requests; taken after `files` and never while `state` is held.
     watched: Mutex<inventory::Watched>,
     jwks: Arc<ArcSwap<Vec<u8>>>,
+    /// Where workers note the existing keys that nobody has vouched for.
+    claimed: Arc<enforce::ClaimedLedger>,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,
@@ -215,6 +221,19 @@ impl Control {
 
 /// Lets go of a result whose failure is told in another way.
 pub(crate) fn unheeded<T, E>(_result: Result<T, E>) {}
+
+/// The SHA-256 of an existing key as 64 hexadecimal digits write it.
+#[must_use]
+pub fn whole_digest(text: &str) -> Option<identity::WholeDigest> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (slot, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(identity::WholeDigest::from_bytes(digest))
+}
 
 /// A finding about a file, with the fields that `config check --json` documents.
 #[must_use]

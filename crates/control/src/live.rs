@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use catalog::Catalog;
-use enforce::{Revision, Snapshot};
+use enforce::{Revision, Snapshot, UpstreamSecrets};
 use identity::{KeyTable, Signer, Stops};
 use model::Snapshots;
 use policy::Effect;
@@ -38,6 +38,11 @@ impl Live {
     pub(crate) fn set_keys(&self, keys: KeyTable) {
         let before = self.0.load_full();
         self.0.store(Arc::new(Snapshot { keys: Arc::new(keys), ..Snapshot::clone(&before) }));
+    }
+
+    pub(crate) fn set_secrets(&self, secrets: UpstreamSecrets) {
+        let before = self.0.load_full();
+        self.0.store(Arc::new(Snapshot { secrets: Arc::new(secrets), ..Snapshot::clone(&before) }));
     }
 
     pub(crate) fn set_signer(&self, signer: Arc<Signer>) {

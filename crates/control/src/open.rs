@@ -26,6 +26,7 @@ use crate::rollups;
 use crate::secrets;
 use crate::state::State;
 use crate::upkeep::KEEP;
+use crate::upstream_secrets;
 use crate::{Control, ControlError};
 
 /// What only the program itself can give: time, chance, and the master key.
@@ -105,6 +106,7 @@ impl Control {
             usage_flushed: Timestamp::MIN,
             signing_due: secrets.signing.due,
             removed_on: None,
+            fingerprint: secrets.fingerprint.clone(),
             flushed: BTreeMap::new(),
             owed,
             blocks,
@@ -114,6 +116,7 @@ impl Control {
         let live = Live::new(signers.next().map(Arc::new));
         live.set_keys(state.key_table()?);
         live.set_stops(state.blocks.stops(&Stops::none(), now).at_sequence(state.store.versions()?.stops));
+        live.set_secrets(upstream_secrets::open_all(&state.store, &outside.master)?);
         let control = Self {
             folder,
             log_folder,
@@ -124,6 +127,7 @@ impl Control {
             recorder,
             watched: Mutex::new(Watched::open(&state_folder, now)),
             jwks: Arc::new(jwks),
+            claimed: Arc::default(),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use config::{ApiConfig, ConfigError, Repository};
-use enforce::{ApiRules, Availability, Declared, HostHeader, Networks, Revision, Timeouts, Upstream};
+use enforce::{
+    ApiRules, Availability, Declared, Exchange, HostHeader, Networks, Revision, Timeouts, Upstream,
+};
+use identity::{ExistingKeys, FingerprintKey};
 use model::{Mode, RevisionNumber, Timestamp};
 use policy::Policies;
 
@@ -71,12 +74,27 @@ pub(crate) fn build(
     })
 }
 
+/// How the keys are recognised that the API had before.
+fn existing_keys(state: &State, api: &ApiConfig) -> Option<ExistingKeys> {
+    if api.existing_keys.is_empty() {
+        return None;
+    }
+    let key = FingerprintKey::derive(&state.fingerprint, &api.name);
+    ExistingKeys::new(api.name.clone(), api.owner.clone(), &api.existing_keys, key)
+}
+
 fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
     ApiRules {
         name: api.name.clone(),
         mode,
         audit: api.audit,
         credential: api.credential,
+        exchange: api.exchange.as_ref().map(|exchange| Exchange {
+            header: exchange.header.as_str().into(),
+            scheme: exchange.scheme.as_deref().map(Into::into),
+            secret: exchange.secret.clone(),
+        }),
+        existing_keys: existing_keys(state, api),
         key_header: api.key_header.as_bytes().into(),
         underscore_headers: api.underscore_headers.iter().map(|name| name.as_bytes().into()).collect(),
         per_key: api.limits.per_key,

@@ -156,6 +156,7 @@ impl Control {
         }
         if let Subject::Application { name, .. } = &subject {
             self.forget_caller(name)?;
+            self.forget_claimed(name)?;
         }
         Ok(ErasedView { subject: text.to_owned(), entries: erased.entries })
     }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::{ApiConfig, ConfigError, Repository};
-use identity::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, SecretDigest};
-use model::{ApiName, Application, ApplicationName, KeyId, Mode, Timestamp};
-use store::{AdministratorRow, AdministratorState, ApplicationRow, KeyRow, Store};
+use identity::{
+    ApplicationState, KeyEntry, KeySecret, KeyState, KeyTable, KeyUsage, KeyedDigest, LimitCell, SecretDigest,
+};
+use model::{ApiName, Application, ApplicationName, KeyId, Mode, Secret, Timestamp};
+use store::{AdministratorRow, AdministratorState, ApplicationRow, KeyKind, KeyRow, Store};
 
 use crate::ControlError;
 use crate::blocks::{BlockKey, KnownBlocks};
@@ -45,6 +47,8 @@ pub(crate) struct State {
     /// Every block that is in force, stored or not.
     pub(crate) blocks: KnownBlocks,
     pub(crate) block_key: BlockKey,
+    /// What the keys of fingerprints are derived from.
+    pub(crate) fingerprint: Secret,
 }
 
 impl State {
@@ -216,7 +220,10 @@ fn entry(
     let usage = || Arc::new(row.last_used.map_or_else(KeyUsage::never, KeyUsage::at));
     KeyEntry {
         id: row.id,
-        digest: SecretDigest::from_bytes(*row.digest.as_bytes()),
+        secret: match &row.kind {
+            KeyKind::Existing { .. } => KeySecret::Existing(KeyedDigest::from_bytes(*row.digest.as_bytes())),
+            KeyKind::Own => KeySecret::Own(SecretDigest::from_bytes(*row.digest.as_bytes())),
+        },
         application: Arc::clone(&owner.0),
         scopes: row.scopes.clone().into(),
         expires: row.ends(),

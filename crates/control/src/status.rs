@@ -97,6 +97,7 @@ impl Control {
                     status.add(rollup);
                 }
                 status.finish(api.document.is_some());
+                status.in_the_way.extend(self.secret_fault(api));
                 statuses.push(status);
             }
         }
@@ -151,6 +152,13 @@ impl ApiStatus {
             *causes.entry((row.caller.as_str(), row.reason.as_str())).or_default() += row.count;
         }
         for ((caller, reason), count) in causes {
+            if caller.ends_with(":key-*") {
+                self.in_the_way.push(format!(
+                    "{count} calls came with existing keys that nobody has vouched for ({reason}): `sallyport key seen --api {}` lists them, `key promote` and `key import` say whose they are",
+                    self.api
+                ));
+                continue;
+            }
             self.in_the_way.push(match reason {
                 "no_grant" => format!("{caller} lacks a grant for {count} calls: `sallyport explain --as {caller} METHOD URL` prints it"),
                 "no_credential" => format!("{count} calls came without a credential: give their clients a key, or grant Anonymous"),

@@ -5,6 +5,7 @@ mod apis;
 mod blocks;
 mod cases;
 mod changes;
+mod existing;
 mod explanations;
 mod inventory;
 mod revisions;

@@ -20,17 +20,27 @@ impl Control {
     /// What is done every few seconds. A part that fails is tried again and keeps none of the others from being done.
     pub fn keep_up(&self) -> Result<(), ControlError> {
         let kept = [self.settle_stops(), self.flush_rollups(), self.flush_usage(), self.keep_checkpoint()];
-        let more =
-            [self.renew_signing_key(), self.remove_ended_blocks(), self.remove_old(), self.keep_inventory()];
+        let more = [
+            self.keep_claimed(),
+            self.renew_signing_key(),
+            self.remove_ended_blocks(),
+            self.remove_old(),
+            self.keep_inventory(),
+        ];
         kept.into_iter().chain(more).collect()
     }
 
     /// Carries what is left into the store and closes the log.
     pub fn close(self) -> Result<(), ControlError> {
-        let kept: Result<(), ControlError> =
-            [self.settle_stops(), self.flush_rollups(), self.flush_usage(), self.close_inventory()]
-                .into_iter()
-                .collect();
+        let kept: Result<(), ControlError> = [
+            self.settle_stops(),
+            self.flush_rollups(),
+            self.flush_usage(),
+            self.keep_claimed(),
+            self.close_inventory(),
+        ]
+        .into_iter()
+        .collect();
         let closed = self.recorder.close().map_err(|error| ControlError::Log { what: chain(&error) });
         let now = (self.outside.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

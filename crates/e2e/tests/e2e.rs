@@ -14,6 +14,8 @@ mod e2e {
     mod demo;
     mod discover;
     mod discover_outputs;
+    mod exchange;
+    mod existing_keys;
     mod first_contact;
     mod framing;
     mod guessing;

@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use identity::identify;
 use model::{DenyReason, Mode, Refusal, Timestamp};
 
 use crate::client::ClientAddress;
-use crate::judge::reach_api;
+use crate::judge::{identify_caller, reach_api};
 use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
 use crate::{Forward, Snapshot, Worker, stopped};
 
@@ -61,8 +60,8 @@ pub fn judge_again(
     if let Some(stopped) = stopped::at_the_door(blocks, now, rules.name.as_str(), || client.address) {
         return Err(no_longer(stopped));
     }
-    let identified = identify(request, &rules.key_header, &snapshot.keys, &snapshot.stops, now)
-        .map_err(|not| NoLonger::plainly(not.refusal))?;
+    let identified =
+        identify_caller(snapshot, rules, request, now).map_err(|not| NoLonger::plainly(not.refusal))?;
     let catalog = &snapshot.revision.catalog;
     if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found) {
         return Err(no_longer(stopped));

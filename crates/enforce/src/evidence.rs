@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
+use identity::KeyedDigest;
 use model::{
     AttributeValue, Audit, BlockId, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId,
     Method, Mfa, Mode, Refusal, Snapshots, Timestamp, Verdict,
@@ -26,6 +27,8 @@ pub struct Evidence {
     pub caller: Caller,
     /// The id that a refused key claimed, right or not.
     pub claimed_key: Option<KeyId>,
+    /// The key of the API's own that was recognised, by its keyed hash.
+    pub existing: Option<KeyedDigest>,
     pub verdict: Verdict,
     /// What was asked for, where that is of the gateway itself and no API; empty elsewhere.
     pub own: &'static str,
@@ -71,6 +74,7 @@ impl Evidence {
             operation: None,
             caller: Caller::anonymous(),
             claimed_key: None,
+            existing: None,
             verdict: Verdict::Denied,
             own: "",
             refusal: None,

@@ -13,7 +13,7 @@ use identity::holds_own_key;
 use identity::key::{holds_key, may_hold_key};
 use model::head::HeadField;
 use model::id::DECISION_ID_CHARACTERS;
-use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, FieldSpan, Head};
+use model::{CanonicalRequest, CredentialUse, DecisionId, FieldKind, FieldSpan, Head, Secret};
 
 use crate::client::{ClientAddress, Peer};
 use crate::limit::Budgets;
@@ -37,10 +37,18 @@ struct Parts {
     rules: Arc<ApiRules>,
     client: ClientAddress,
     trace: Option<Trace>,
-    assertion: Option<Arc<str>>,
+    lent: Lent,
     budgets: Option<Budgets>,
     nominated: Nominated,
     own_keys: OwnKeys,
+}
+
+/// What of the gateway's own speaks for the caller at the upstream.
+pub(crate) struct Lent {
+    /// Where the caller is verified.
+    pub(crate) assertion: Option<Arc<str>>,
+    /// The value of the field that the upstream's own credential goes in.
+    pub(crate) exchanged: Option<Secret>,
 }
 
 impl fmt::Debug for Forward {
@@ -88,7 +96,7 @@ impl Forward {
         evidence: &Evidence,
         rules: Arc<ApiRules>,
         client: ClientAddress,
-        assertion: Option<Arc<str>>,
+        lent: Lent,
         request: CanonicalRequest,
     ) -> Self {
         let bytes = request.head_bytes();
@@ -102,17 +110,8 @@ impl Forward {
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
         let own_keys = if may_hold_key(bytes) { OwnKeys::Possible } else { OwnKeys::Absent };
         let (id, trace) = (evidence.id, evidence.trace);
-        let parts = Parts {
-            id,
-            id_text: id.text(),
-            rules,
-            client,
-            trace,
-            assertion,
-            budgets: None,
-            nominated,
-            own_keys,
-        };
+        let parts =
+            Parts { id, id_text: id.text(), rules, client, trace, lent, budgets: None, nominated, own_keys };
         Self { request, parts: Box::new(parts) }
     }
 
@@ -143,7 +142,7 @@ impl Forward {
     /// The assertion, where the caller is verified.
     #[must_use]
     pub fn assertion(&self) -> Option<&str> {
-        self.parts.assertion.as_deref()
+        self.parts.lent.assertion.as_deref()
     }
 
     /// What is left of the limits that the request was taken out of; for every answer but a redirection.
@@ -188,6 +187,9 @@ impl Forward {
                 (_, HostHeader::Preserve | HostHeader::Upstream) => Kept::Whole(*field),
             });
         }
+        if let (Some(exchange), Some(value)) = (&self.parts.rules.exchange, &self.parts.lent.exchanged) {
+            keep(Kept::Name(exchange.header.as_bytes(), value.expose()));
+        }
     }
 
     /// The same as names and values, for doors that write no lines.
@@ -202,7 +204,7 @@ impl Forward {
     /// Whether a trailer of this request goes on.
     #[must_use]
     pub fn trailer_use(&self, name: &[u8], value: &[u8]) -> TrailerUse {
-        let is_key = same_name(name, &self.parts.rules.key_header) || holds_own_key(value);
+        let is_key = self.is_for_credentials(name) || holds_own_key(value);
         if is_key { TrailerUse::Drop } else { trailer_use(name) }
     }
 
@@ -213,7 +215,7 @@ impl Forward {
             FieldKind::Plain => {
                 (self.parts.own_keys == OwnKeys::Absent || !is_own_key(field.value.of(bytes)))
                     && (self.parts.rules.credential == CredentialUse::Pass
-                        || !same_name(field.name.of(bytes), &self.parts.rules.key_header))
+                        || !self.is_for_credentials(field.name.of(bytes)))
             }
             FieldKind::Authorization => {
                 self.parts.rules.credential == CredentialUse::Pass && !holds_own_key(field.value.of(bytes))
@@ -225,7 +227,7 @@ impl Forward {
                 let name = field.name.of(bytes);
                 self.is_listed(name)
                     && !holds_own_key(field.value.of(bytes))
-                    && !same_name(name, &self.parts.rules.key_header)
+                    && !self.is_for_credentials(name)
             }
             FieldKind::Tracestate => {
                 self.parts.trace.is_some_and(|trace| trace.continuity == Continuity::Continued)
@@ -242,6 +244,14 @@ impl Forward {
             | FieldKind::Traceparent => false,
         };
         by_kind && (self.parts.nominated == Nominated::No || !self.is_nominated(field.name.of(bytes)))
+    }
+
+    /// Whether a field of this name is for a credential: a key of ours, one that the API had before, or the upstream's.
+    fn is_for_credentials(&self, name: &[u8]) -> bool {
+        let rules = &self.parts.rules;
+        same_name(name, &rules.key_header)
+            || rules.existing_keys.as_ref().is_some_and(|existing| existing.takes_header(name))
+            || rules.exchange.as_ref().is_some_and(|exchange| same_name(name, exchange.header.as_bytes()))
     }
 
     fn is_listed(&self, name: &[u8]) -> bool {

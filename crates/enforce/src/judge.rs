@@ -7,21 +7,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{Match, preflight};
-use identity::{AssertionSubject, Identified, NotIdentified, Origin, TooMany, identify};
+use identity::{AssertionSubject, Identified, NotIdentified, Origin, TooMany, identify, with_existing};
 use model::request::BodyShape;
 use model::{
-    CanonicalRequest, Client, CredentialRef, DenyReason, Guessing, Head, Method, Refusal, Strength,
+    CanonicalRequest, Client, CredentialRef, DenyReason, Guessing, Head, Method, Refusal, Secret, Strength,
     Timestamp, Verdict,
 };
 
 use crate::client::ClientAddress;
-use crate::forward::Forward;
+use crate::forward::{Forward, Lent};
 use crate::limit;
 use crate::pass::{Kind, Pending};
 use crate::refused::refused;
 use crate::stopped::{self, Stopped};
 use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
-use crate::{ApiRules, Availability, Closing, Evidence, Refused, Snapshot, Trace, Worker};
+use crate::{ApiRules, Availability, Closing, Evidence, Held, Refused, Snapshot, Trace, Worker};
 
 const TOO_MANY_FAILURES: Refusal = Refusal::of(DenyReason::TooManyFailures);
 
@@ -178,10 +178,21 @@ pub(crate) fn reach_api<'a>(
     let api = found.api().ok_or_else(|| Refusal::of(DenyReason::UnknownHost))?;
     let rules = snapshot.revision.rules(api).ok_or_else(|| Refusal::of(DenyReason::ApiUnavailable))?;
     match rules.availability {
-        Availability::Unusable(_) => Err(Refusal::of(DenyReason::ApiUnavailable)),
-        Availability::Usable => Ok((rules, found)),
+        Availability::Unusable(_) => return Err(Refusal::of(DenyReason::ApiUnavailable)),
+        Availability::Usable => {}
+    }
+    match &rules.exchange {
+        None => Ok((rules, found)),
+        Some(exchange) => match snapshot.secrets.find(&rules.name, &exchange.secret) {
+            Some(Held::Open(_)) => Ok((rules, found)),
+            Some(Held::Closed(_)) | None => Err(NO_UPSTREAM_SECRET),
+        },
     }
 }
+
+/// Which secret it is, and why it is not there, the owner sees in `status`.
+const NO_UPSTREAM_SECRET: Refusal =
+    Refusal::new(DenyReason::ApiUnavailable, "upstream_secret", DenyReason::ApiUnavailable.problem().title);
 
 fn answer_preflight(
     snapshot: &Snapshot,
@@ -203,7 +214,7 @@ fn judge_call(
     let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
     evidence.source_ip = client.address;
     evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
-    let identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
+    let identified = match identify_caller(snapshot, rules, &request, now) {
         Ok(identified) => identified,
         Err(not) => return Outcome::Refuse(refuse_credential(snapshot, evidence, worker, &not, request)),
     };
@@ -255,9 +266,29 @@ fn judge_call(
         let answer = refuse(evidence, refusal, refusal, request);
         return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
     }
+    let exchanged = match exchange_for(snapshot, rules, kind, &identified) {
+        Ok(exchanged) => exchanged,
+        Err(refusal) => return Outcome::Refuse(refuse(evidence, refusal, refusal, request)),
+    };
     let assertion = assertion_for(snapshot, worker, rules, found, &identified, now);
-    let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
+    let lent = Lent { assertion, exchanged };
+    let forward = Forward::new(evidence, Arc::clone(rules), client, lent, request);
     Outcome::Allow(Pending::new(kind, forward, identified.key))
+}
+
+/// Who sent the request, by every kind of credential that its API takes.
+pub(crate) fn identify_caller(
+    snapshot: &Snapshot,
+    rules: &ApiRules,
+    request: &CanonicalRequest,
+    now: Timestamp,
+) -> Result<Identified, Box<NotIdentified>> {
+    let Snapshot { keys, stops, .. } = snapshot;
+    let identified = identify(request, &rules.key_header, keys, stops, now)?;
+    match &rules.existing_keys {
+        None => Ok(identified),
+        Some(existing) => with_existing(identified, existing, request, keys, stops, now),
+    }
 }
 
 /// Never reached: without policies no API is. Denies all the same.
@@ -267,6 +298,7 @@ pub(crate) fn no_policy() -> policy::Ruling {
 
 fn note_identified(evidence: &mut Evidence, identified: &Identified) {
     evidence.caller = identified.caller.clone();
+    evidence.existing = identified.existing;
     if let Some(key) = &identified.key {
         key.usage.touch(evidence.time);
     }
@@ -353,6 +385,25 @@ fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refus
         }
         // A chunked body is measured as it streams.
         (BodyShape::Absent | BodyShape::Chunked | BodyShape::Length(_), _) => None,
+    }
+}
+
+/// The upstream's own credential, in place of the caller's. Where the API is only observed, a caller that nobody vouched
+/// for gets none: it would have been denied, and must not have the gateway's powers instead of its own.
+fn exchange_for(
+    snapshot: &Snapshot,
+    rules: &ApiRules,
+    kind: Kind,
+    identified: &Identified,
+) -> Result<Option<Secret>, Refusal> {
+    let Some(exchange) = &rules.exchange else { return Ok(None) };
+    match kind {
+        Kind::Observed if identified.caller.strength < Strength::SharedSecret => return Ok(None),
+        Kind::Observed | Kind::Permitted => {}
+    }
+    match snapshot.secrets.find(&rules.name, &exchange.secret) {
+        Some(Held::Open(secret)) => Ok(Some(exchange.value(secret))),
+        Some(Held::Closed(_)) | None => Err(NO_UPSTREAM_SECRET),
     }
 }
 

@@ -7,9 +7,11 @@
 //!
 //! What always holds: allow is the one arm that is written out; whatever is not known, not declared, not permitted
 //! or not evaluable is refused with its own reason; a permit is made here and nowhere else. What this crate never
-//! does: wait, read a clock, draw entropy, or look at a query or a body.
+//! does: wait, read a clock, draw entropy, or look at a body, or at a query but for the parameter that an API names for
+//! its keys.
 
 pub mod again;
+pub mod claimed;
 pub mod client;
 pub mod evidence;
 pub mod explain;
@@ -21,6 +23,7 @@ pub mod pass;
 mod problem;
 mod random;
 pub mod refused;
+pub mod secrets;
 pub mod snapshot;
 mod stopped;
 #[cfg(test)]
@@ -31,6 +34,7 @@ mod weigh;
 pub mod worker;
 
 pub use again::{NoLonger, judge_again};
+pub use claimed::{ClaimedLedger, ClaimedUse, Taken};
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain, explain_policy};
@@ -41,6 +45,7 @@ pub use limit::Budgets;
 pub use model::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
+pub use secrets::{Exchange, Held, UpstreamSecrets};
 pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
 pub use trace::Trace;
 pub use weigh::cover;

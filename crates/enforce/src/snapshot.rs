@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
-use identity::{KeyTable, LimitCell, Signer, Stops};
+use identity::{ExistingKeys, KeyTable, LimitCell, Signer, Stops};
 use model::{
     ApiName, Audit, CredentialUse, GuessLimits, Guessing, Mode, Rate, RevisionNumber, Snapshots, Timestamp,
 };
 use policy::Policies;
 
-use crate::Networks;
+use crate::{Exchange, Networks, UpstreamSecrets};
 
 /// A revision, the keys, and what was stopped since. A request uses one of these from start to end.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub revision: Arc<Revision>,
     pub keys: Arc<KeyTable>,
     pub stops: Arc<Stops>,
+    /// The upstreams' own credentials.
+    pub secrets: Arc<UpstreamSecrets>,
     /// Signs assertions; without it upstreams get none.
     pub signer: Option<Arc<Signer>>,
     /// From this point on everything is denied as stale; [`Timestamp::MAX`] where the source cannot be cut off.
@@ -48,6 +50,10 @@ pub struct ApiRules {
     pub mode: Mode,
     pub audit: Audit,
     pub credential: CredentialUse,
+    /// Where the upstream's own credential goes; there exactly where `credential` is `Exchange`.
+    pub exchange: Option<Exchange>,
+    /// The keys that the API had before, where any are recognised.
+    pub existing_keys: Option<ExistingKeys>,
     /// In lower case.
     pub key_header: Box<[u8]>,
     /// Names with `_` that go on, in lower case.
@@ -117,6 +123,7 @@ impl Snapshot {
             revision: Arc::new(Revision::none()),
             keys: Arc::new(KeyTable::empty()),
             stops: Arc::new(Stops::none()),
+            secrets: Arc::default(),
             signer: None,
             stale_at: Timestamp::MAX,
         }

@@ -3,6 +3,7 @@
 mod answers;
 mod decisions;
 mod evidence;
+mod existing;
 mod forwarding;
 mod matrix;
 mod properties;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use catalog::{Catalog, Found, Match, MethodSet, Operation, OperationIndex, ParameterValue, Visibility};
-use model::{Caller, CanonicalRequest, Client, DenyReason, Mode, Refusal, Timestamp};
+use model::{Caller, CanonicalRequest, Client, DenyReason, Mode, Refusal, Strength, Timestamp};
 use policy::{Facts, PolicyRefs, Ruling, RulingKind};
 use smallvec::SmallVec;
 
@@ -54,6 +54,8 @@ pub(crate) enum Weight {
 /// What stands in for the reason in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disguise {
+    /// The caller is only claimed, by a key that nobody vouched for: any path gets the same 401.
+    InvalidCredential,
     /// The caller is anonymous: any path gets the same 401.
     NoCredential,
     None,
@@ -62,6 +64,7 @@ pub(crate) enum Disguise {
 }
 
 pub(crate) const NO_CREDENTIAL: Refusal = Refusal::of(DenyReason::NoCredential);
+const INVALID_CREDENTIAL: Refusal = Refusal::of(DenyReason::InvalidCredential);
 pub(crate) const UNKNOWN_OPERATION: Refusal = Refusal::of(DenyReason::UnknownOperation);
 const OBSERVED_GUARD: Refusal =
     Refusal::new(DenyReason::Guard, "observed_guard", DenyReason::Guard.problem().title);
@@ -85,6 +88,7 @@ impl Weighed {
     /// The refusal as the client is told it.
     pub(crate) fn told(&self, refusal: Refusal) -> Refusal {
         match self.disguise {
+            Disguise::InvalidCredential => INVALID_CREDENTIAL,
             Disguise::NoCredential => NO_CREDENTIAL,
             Disguise::None => refusal,
             Disguise::UnknownOperation => UNKNOWN_OPERATION,
@@ -117,6 +121,9 @@ pub(crate) fn apply_mode(weight: Weight, mode: Mode, now: Timestamp) -> Outcome 
 pub(crate) fn weigh(question: &Question<'_>, rule: impl FnOnce(&Facts<'_>) -> Ruling) -> Weighed {
     let anonymous = match question.caller.client {
         Client::Anonymous => Disguise::NoCredential,
+        Client::Application(_) if question.caller.strength <= Strength::Claimed => {
+            Disguise::InvalidCredential
+        }
         Client::Application(_) | Client::Workload(_) => Disguise::None,
     };
     match question.found {
@@ -133,7 +140,7 @@ pub(crate) fn weigh(question: &Question<'_>, rule: impl FnOnce(&Facts<'_>) -> Ru
 const fn by_caller(disguise: Disguise, known: Refusal, anonymous: Refusal) -> Refusal {
     match disguise {
         Disguise::NoCredential => anonymous,
-        Disguise::None | Disguise::UnknownOperation => known,
+        Disguise::InvalidCredential | Disguise::None | Disguise::UnknownOperation => known,
     }
 }
 
@@ -213,7 +220,9 @@ fn undeclared_method(allow: MethodSet, anonymous: Disguise) -> Weighed {
         // A path of hidden operations alone does not exist.
         Disguise::None if allow.is_empty() => Weighed::refused(refusal, Disguise::UnknownOperation),
         Disguise::None => Weighed { allow: Some(allow), ..Weighed::refused(refusal, Disguise::None) },
-        Disguise::NoCredential | Disguise::UnknownOperation => Weighed::refused(refusal, anonymous),
+        Disguise::InvalidCredential | Disguise::NoCredential | Disguise::UnknownOperation => {
+            Weighed::refused(refusal, anonymous)
+        }
     }
 }
 

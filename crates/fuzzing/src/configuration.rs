@@ -6,6 +6,30 @@ use std::collections::BTreeMap;
 
 use config::Repository;
 
+/// Pieces of lists of existing keys.
+pub(crate) const KEY_LIST: &[&str] = &[
+    "name,key\n",
+    "name,key,team,scopes,expires,app\n",
+    "\u{feff}",
+    "\"",
+    "\"\"",
+    ",",
+    ";",
+    "\r\n",
+    "\n",
+    "ak_0123456789abcdef",
+    "sha256:",
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    "sha256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+    "{\"name\":\"a\",\"key\":\"ak_1\"}\n",
+    "\"scopes\":[\"orders:read\"]",
+    "\"app\":null",
+    "\\u0061",
+    "{",
+    "}",
+    "\0",
+];
+
 /// Loads the repository twice: the same comes out, and faults point into files that are there.
 pub(crate) fn judge(bytes: &[u8]) -> Result<(), String> {
     let files = files(bytes);

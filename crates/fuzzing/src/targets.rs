@@ -443,6 +443,7 @@ pub const TARGETS: &[Target] = &[
         words: TEMPLATE,
     },
     Target { name: "config_edit", judge: |bytes| holds(config::fuzz::edit, bytes), words: CONFIGURATION },
+    Target { name: "config_key_list", judge: |bytes| holds(config::fuzz::key_list, bytes), words: KEY_LIST },
     Target { name: "config_values", judge: |bytes| holds(config::fuzz::values, bytes), words: VALUES },
     Target { name: "configuration", judge: configuration::judge, words: CONFIGURATION },
     Target { name: "differ_request", judge: differ::request, words: HEAD },

@@ -12,6 +12,7 @@ use model::{
     Strength, Timestamp,
 };
 
+use crate::existing::KeyedDigest;
 use crate::key::{self, PresentedKey, looks_like_own_key};
 use crate::{ApplicationState, KeyEntry, KeyState, KeyTable, SecretDigest, Stops};
 
@@ -36,6 +37,8 @@ pub struct Identified {
     pub caller: Caller,
     /// The key that showed it; its scopes narrow what policy allows.
     pub key: Option<Arc<KeyEntry>>,
+    /// The existing key that was recognised, whether anybody vouched for it or not.
+    pub existing: Option<KeyedDigest>,
     pub own: OwnCredential,
     pub foreign: Foreign,
 }
@@ -54,7 +57,7 @@ impl Identified {
     /// Nobody, with or without a foreign credential.
     #[must_use]
     pub const fn anonymous(foreign: Foreign) -> Self {
-        Self { caller: Caller::anonymous(), key: None, own: OwnCredential::Absent, foreign }
+        Self { caller: Caller::anonymous(), key: None, existing: None, own: OwnCredential::Absent, foreign }
     }
 }
 
@@ -117,7 +120,8 @@ fn identify_with(
             key: Some(Arc::clone(entry)),
         }));
     }
-    Ok(Identified { caller: caller_of(entry), key: Some(Arc::clone(entry)), own, foreign: presented.foreign })
+    let (caller, key) = (caller_of(entry), Some(Arc::clone(entry)));
+    Ok(Identified { caller, key, existing: None, own, foreign: presented.foreign })
 }
 
 /// The caller that a key stands for once its secret was right.
@@ -207,14 +211,15 @@ fn check_secret<'a>(
     keys: &'a KeyTable,
     mut digest: impl FnMut(&PresentedKey<'_>) -> SecretDigest,
 ) -> Option<&'a Arc<KeyEntry>> {
-    let entry = keys.find(parsed.id());
-    let stored = entry.map_or(SecretDigest::DUMMY, |entry| entry.digest);
+    // The id of a key that its API had before is no key of ours, and costs what an unknown id costs.
+    let entry = keys.find(parsed.id()).filter(|entry| entry.own().is_some());
+    let stored = entry.and_then(|entry| entry.own()).copied().unwrap_or(SecretDigest::DUMMY);
     let right = digest(parsed).matches(&stored);
     entry.filter(|_| right)
 }
 
 /// Why a key that showed its secret is refused all the same.
-fn fault_of(entry: &KeyEntry, stops: &Stops, now: Timestamp) -> Option<DenyReason> {
+pub(crate) fn fault_of(entry: &KeyEntry, stops: &Stops, now: Timestamp) -> Option<DenyReason> {
     if stops.holds(entry.id) {
         return Some(DenyReason::RevokedCredential);
     }

@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 use model::{Application, KeyId, Timestamp};
 
+use crate::existing::KeyedDigest;
 use crate::{Blocks, SecretDigest};
 
 /// Number of shards. At a million keys each holds about a thousand.
@@ -44,11 +45,20 @@ pub struct KeyUsage(AtomicI64);
 #[derive(Debug, Default)]
 pub struct LimitCell(AtomicU64);
 
+/// By what a key is known when it is presented.
+#[derive(Clone, Copy, Debug)]
+pub enum KeySecret {
+    /// A key that the API had before; found by its keyed hash, whatever id we gave it.
+    Existing(KeyedDigest),
+    /// A key of ours; found by its id.
+    Own(SecretDigest),
+}
+
 /// One key.
 #[derive(Clone, Debug)]
 pub struct KeyEntry {
     pub id: KeyId,
-    pub digest: SecretDigest,
+    pub secret: KeySecret,
     pub application: Arc<Application>,
     /// Ids of operations and names of groups. They only narrow what policy allows; empty covers nothing.
     pub scopes: Box<[String]>,
@@ -68,6 +78,8 @@ pub struct KeyTable {
     version: u64,
     length: usize,
     shards: Arc<[Arc<Shard>]>,
+    /// Existing keys once more, by their keyed hash.
+    existing: Arc<[Arc<Shard>]>,
 }
 
 /// Keys that were revoked since the key table was built, and every block: one revocation rebuilds nothing.
@@ -128,7 +140,8 @@ impl KeyTable {
     #[must_use]
     pub fn empty() -> Self {
         let shard = Arc::new(Shard::new());
-        Self { version: 0, length: 0, shards: (0..SHARDS).map(|_| Arc::clone(&shard)).collect() }
+        let shards: Arc<[Arc<Shard>]> = (0..SHARDS).map(|_| Arc::clone(&shard)).collect();
+        Self { version: 0, length: 0, existing: Arc::clone(&shards), shards }
     }
 
     /// The same table with this entry added or replaced, one version later.
@@ -141,21 +154,22 @@ impl KeyTable {
     #[must_use]
     pub fn with_all(&self, entries: impl IntoIterator<Item = KeyEntry>) -> Self {
         let mut shards: Vec<Arc<Shard>> = self.shards.to_vec();
+        let mut existing: Option<Vec<Arc<Shard>>> = None;
         let mut length = self.length;
         for entry in entries {
-            let hash = HASHER.hash_one(entry.id);
-            let Some(shard) = shards.get_mut(shard_of(hash)) else { continue };
-            let shard = Arc::make_mut(shard);
             let entry = Arc::new(entry);
-            match shard.find_mut(hash, |known| known.id == entry.id) {
-                Some(known) => *known = entry,
-                None => {
-                    shard.insert_unique(hash, entry, |known| HASHER.hash_one(known.id));
-                    length += 1;
-                }
+            if let Some(digest) = entry.existing() {
+                let existing = existing.get_or_insert_with(|| self.existing.to_vec());
+                let hash_of = |known: &KeyEntry| HASHER.hash_one(known.existing().unwrap_or(digest));
+                put(existing, &entry, |known| known.existing() == Some(digest), hash_of);
+            }
+            match put(&mut shards, &entry, |known| known.id == entry.id, |known| HASHER.hash_one(known.id)) {
+                Put::Added => length += 1,
+                Put::Replaced => {}
             }
         }
-        Self { version: self.version + 1, length, shards: shards.into() }
+        let existing = existing.map_or_else(|| Arc::clone(&self.existing), Into::into);
+        Self { version: self.version + 1, length, shards: shards.into(), existing }
     }
 
     /// The same entries under a version that the store knows; versions only grow.
@@ -170,6 +184,15 @@ impl KeyTable {
     pub fn find(&self, id: KeyId) -> Option<&Arc<KeyEntry>> {
         let hash = HASHER.hash_one(id);
         self.shards.get(shard_of(hash))?.find(hash, |known| known.id == id)
+    }
+
+    /// The existing key with this keyed hash.
+    #[must_use]
+    pub fn find_existing(&self, digest: &KeyedDigest) -> Option<&Arc<KeyEntry>> {
+        let hash = HASHER.hash_one(digest);
+        self.existing
+            .get(shard_of(hash))?
+            .find(hash, |known| known.existing().is_some_and(|known| known.matches(digest)))
     }
 
     /// Every key, in no order.
@@ -191,6 +214,55 @@ impl KeyTable {
     #[must_use]
     pub const fn version(&self) -> u64 {
         self.version
+    }
+}
+
+impl KeyEntry {
+    /// The keyed hash of a key that its API had before; none of a key of ours.
+    #[must_use]
+    pub const fn existing(&self) -> Option<&KeyedDigest> {
+        match &self.secret {
+            KeySecret::Existing(digest) => Some(digest),
+            KeySecret::Own(_) => None,
+        }
+    }
+
+    /// The digest of a key of ours; none of a key that its API had before.
+    #[must_use]
+    pub const fn own(&self) -> Option<&SecretDigest> {
+        match &self.secret {
+            KeySecret::Existing(_) => None,
+            KeySecret::Own(digest) => Some(digest),
+        }
+    }
+}
+
+/// What putting an entry into its shard did.
+enum Put {
+    Added,
+    Replaced,
+}
+
+/// Puts an entry into its shard, which is copied where other versions of the table share it.
+fn put(
+    shards: &mut [Arc<Shard>],
+    entry: &Arc<KeyEntry>,
+    is_same: impl Fn(&KeyEntry) -> bool,
+    hash_of: impl Fn(&KeyEntry) -> u64,
+) -> Put {
+    let hash = hash_of(entry);
+    // INVARIANT: there is a shard for every hash.
+    let Some(shard) = shards.get_mut(shard_of(hash)) else { return Put::Replaced };
+    let shard = Arc::make_mut(shard);
+    match shard.find_mut(hash, |known| is_same(known)) {
+        Some(known) => {
+            *known = Arc::clone(entry);
+            Put::Replaced
+        }
+        None => {
+            shard.insert_unique(hash, Arc::clone(entry), |known| hash_of(known));
+            Put::Added
+        }
     }
 }
 

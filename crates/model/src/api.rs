@@ -34,7 +34,11 @@ pub enum Audit {
 /// What happens to a foreign credential. Own keys are never passed on, whatever this says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialUse {
+    /// The caller's credentials are removed and the upstream's own stands in for them.
+    Exchange,
+    /// A foreign credential goes on as it came.
     Pass,
+    /// It is removed.
     Strip,
 }
 
@@ -155,7 +159,7 @@ named!(
     Restricted = "restricted"
 );
 named!(Audit, Counted = "counted", Required = "required");
-named!(CredentialUse, Pass = "pass", Strip = "strip");
+named!(CredentialUse, Exchange = "exchange", Pass = "pass", Strip = "strip");
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ pub mod guessing;
 pub mod head;
 pub mod host;
 pub mod id;
+pub mod key_form;
 pub mod method;
 pub mod name;
 pub mod network;
@@ -36,10 +37,11 @@ pub use guessing::{GuessLimits, Guessing};
 pub use head::{FieldSpan, Head, HeadField, Span};
 pub use host::{HostName, HostNameError};
 pub use id::{DecisionId, Fingerprint, IdError, KeyId, OperationId, PolicyId, RevisionNumber, Snapshots};
+pub use key_form::{KeyAlphabet, KeyForm, KeyPlace, KeyShape, OtherValues};
 pub use method::{Method, VerbClass};
 pub use name::{
-    ApiName, ApplicationName, GroupName, IssuerName, NameError, PersonName, TeamName, WORKLOAD_BYTES_MAX,
-    WorkloadName,
+    ApiName, ApplicationName, GroupName, IssuerName, NameError, PersonName, SecretName, TeamName,
+    WORKLOAD_BYTES_MAX, WorkloadName,
 };
 pub use network::{Network, NetworkError, Networks};
 pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};

@@ -143,6 +143,15 @@ name!(
     |character| alphanumeric(character) || matches!(character, '-' | '_' | '.' | '@' | '+')
 );
 name!(
+    /// The name under which an upstream's credential is kept sealed, one of its API's.
+    SecretName,
+    "name of a secret",
+    NAME_BYTES_MAX,
+    "a-z, 0-9, `-`, `_` and `.`, and begins with a letter or digit",
+    lower,
+    |character| lower(character) || matches!(character, '-' | '_' | '.')
+);
+name!(
     /// A group of operations: `orders`, `orders:read`, `orders:write`, or a further one of the API's own.
     GroupName,
     "name of a group",

@@ -1,6 +1,8 @@
-//! Secrets in memory: a type that cannot be printed.
+//! Secrets in memory: a type that cannot be printed, and that is wiped when it is dropped.
 
 use std::fmt;
+
+use zeroize::Zeroize as _;
 
 /// A secret text. It has no `Display`, its `Debug` prints `redacted`, and it compares in constant time.
 #[derive(Clone)]
@@ -13,10 +15,24 @@ impl Secret {
         Self(bytes.into())
     }
 
+    /// Takes hold of a secret that lies in a buffer, and wipes the buffer.
+    #[must_use]
+    pub fn wiping(mut buffer: Vec<u8>) -> Self {
+        let secret = Self(buffer.as_slice().into());
+        buffer.zeroize();
+        secret
+    }
+
     /// The secret itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

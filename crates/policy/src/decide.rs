@@ -16,7 +16,7 @@ use crate::cache::{DecisionCache, Key, can_be_keyed};
 use crate::compile::Policies;
 use crate::facts::{Facts, Question};
 use crate::reads::{ContextFact, Precision, Reads};
-use crate::rule::{Effect, Force, Rule};
+use crate::rule::{Effect, Force, Principals, Rule};
 use crate::ruling::{PolicyRefs, Ruling, RulingKind};
 use crate::slice::{Observers, OperationEntry, Part, Slice};
 
@@ -196,6 +196,25 @@ pub(crate) fn judge(question: &Question, condition: &cedar_policy::Expression) -
     }
 }
 
+/// Whether a grant counts for a caller that nobody vouched for. Anybody can send a text that looks like one of an API's
+/// keys, so a grant to every application or to a team is not meant for it, whether scope or condition says so. It
+/// counts where it is for anyone at all, names this very key in its scope, or looks at the strength itself.
+pub(crate) fn reaches(rule: &Rule, caller: &model::Caller) -> bool {
+    caller.strength != model::Strength::Claimed
+        || rule.reads.context.contains(&ContextFact::Strength)
+        || match &rule.scope.principals {
+            Principals::Anonymous | Principals::Application(_) => true,
+            Principals::Anyone => !rule.reads.principal,
+            Principals::Applications
+            | Principals::Nobody
+            | Principals::Team(_)
+            | Principals::TeamApplications(_)
+            | Principals::TeamWorkloads(_)
+            | Principals::Workload(_)
+            | Principals::Workloads => false,
+        }
+}
+
 /// A guard about the client's address cannot miss where there is no address: it fails, which denies. Validation
 /// makes guards say `context has sourceIp`, and whoever can spoil what a proxy tells could else switch them off
 /// (security case 28).
@@ -204,7 +223,7 @@ pub(crate) fn settle(rule: &Rule, judged: Judged, facts: &Facts<'_>) -> Judged {
     match (judged, rule.effect) {
         (Judged::Miss, Effect::Forbid) if untold => Judged::Error,
         // `unless { context has sourceIp && … }` holds for want of an address; that is no ground to permit.
-        (Judged::Hit, Effect::Permit) if untold => Judged::Miss,
+        (Judged::Hit, Effect::Permit) if untold || !reaches(rule, facts.caller) => Judged::Miss,
         (Judged::Error | Judged::Hit | Judged::Miss, Effect::Forbid | Effect::Permit) => judged,
     }
 }

@@ -10,10 +10,10 @@ mod unmet;
 
 use std::collections::BTreeSet;
 
-use model::{Client, PolicyId};
+use model::{Client, PolicyId, Strength};
 
 use crate::compile::Policies;
-use crate::decide::{Judged, Tally, judge, settle};
+use crate::decide::{Judged, Tally, judge, reaches, settle};
 use crate::facts::{Facts, Question};
 use crate::rule::{APPLICATION, Effect, Force, Rule, WORKLOAD};
 use crate::ruling::{Ruling, RulingKind};
@@ -249,6 +249,10 @@ fn covered_outcome(rule: &Rule, judged: Judged, question: Option<&Question>, fac
     let expired = rule.annotations.expires.filter(|_| rule.expired(facts.now));
     let first_unmet = match judged {
         Judged::Hit => None,
+        // It holds, and not for a caller that nobody vouched for.
+        Judged::Miss if rule.effect == Effect::Permit && !reaches(rule, facts.caller) => {
+            Some(format!("context.strength > {}", Strength::Claimed.as_long()))
+        }
         Judged::Error | Judged::Miss => unmet::first(rule, question),
     };
     let (outcome, unmet) = match (expired, judged) {

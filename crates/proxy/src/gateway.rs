@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use enforce::{Evidence, Forward, Judgement, NoLonger, Outcome, Pass, Snapshot};
+use enforce::{ClaimedLedger, Evidence, Forward, Judgement, NoLonger, Outcome, Pass, Snapshot};
 use http1::{Field, Framing, RequestHead, RequestMethodClass, Upgrade};
 use model::request::{BodyShape, Scheme};
 use model::{
@@ -50,6 +50,8 @@ pub struct Setup {
     pub log: WorkerLog,
     /// Where what was seen of requests goes, for the inventory.
     pub sightings: RingSender,
+    /// Where existing keys are noted that nobody has vouched for.
+    pub claimed: Arc<ClaimedLedger>,
     /// Under which path parameters are hashed for the record.
     pub param_key: ParamKey,
     pub clock: Clock,
@@ -75,6 +77,7 @@ pub(crate) struct Gateway {
     judge: RefCell<enforce::Worker>,
     log: RefCell<WorkerLog>,
     sightings: RefCell<Sightings>,
+    claimed: Arc<ClaimedLedger>,
     param_key: ParamKey,
     jwks: Arc<ArcSwap<Vec<u8>>>,
 }
@@ -90,7 +93,8 @@ struct Case {
 
 impl Gateway {
     pub(crate) fn new(setup: Setup) -> Self {
-        let Setup { snapshots, judge, log, sightings, param_key, clock, jwks, own, settings } = setup;
+        let Setup { snapshots, judge, log, sightings, claimed, param_key, clock, jwks, own, settings } =
+            setup;
         let worker = Worker::new(&settings, clock, &own);
         let reviewed = RefCell::new(snapshots.load_full());
         Self {
@@ -100,6 +104,7 @@ impl Gateway {
             log: RefCell::new(log),
             sightings: RefCell::new(Sightings::new(sightings, Rc::clone(&worker.texts))),
             worker,
+            claimed,
             param_key,
             jwks,
         }

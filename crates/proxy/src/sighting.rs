@@ -311,7 +311,9 @@ fn verified(evidence: &Evidence) -> Option<&Arc<Application>> {
 /// Whether the request showed that it carried no credential. That of a refused key it did.
 fn is_bare(evidence: &Evidence, request: &CanonicalRequest) -> bool {
     let query = request.query().and_then(|query| std::str::from_utf8(query).ok());
-    evidence.claimed_key.is_none() && traffic::is_bare(request.fields().map(|field| field.name), query)
+    evidence.claimed_key.is_none()
+        && evidence.existing.is_none()
+        && traffic::is_bare(request.fields().map(|field| field.name), query)
 }
 
 fn told(told: Told, texts: &Texts) -> Exchange<'_> {

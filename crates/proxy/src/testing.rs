@@ -429,6 +429,7 @@ fn setup(upstream: &str, own: SocketAddr, choices: &Choices, mut log: Vec<record
         judge: enforce::Worker::new([7; 32]),
         log: log.pop().unwrap(),
         sightings: traffic::ring(1 << 16).0,
+        claimed: Default::default(),
         param_key: record::ParamKey::new([7; 16]),
         clock: Arc::new(|| NOW),
         jwks: Arc::new(ArcSwap::from_pointee(b"{\"keys\":[]}".to_vec())),

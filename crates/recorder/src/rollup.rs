@@ -100,6 +100,15 @@ impl RowKey {
     }
 }
 
+/// What follows an API's name in those of callers that showed one of its keys and that nobody vouched for.
+const CLAIMED: &str = ":key-";
+
+/// Whether nobody vouched for a caller. Anybody can send what looks like a key, and each text has a name of its own: they
+/// are counted together, so that they push no row of a caller that is known out.
+fn is_claimed(api: &str, name: &str) -> bool {
+    name.strip_prefix(api).is_some_and(|rest| rest.starts_with(CLAIMED))
+}
+
 /// The counters behind [`Rollups`].
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -126,8 +135,13 @@ impl Tally {
                 }
             }
         }
-        if let Some((_, counts)) = self.apis.get_mut(self.last) {
-            counts.count(seen);
+        let Some((_, counts)) = self.apis.get_mut(self.last) else { return };
+        match seen.client {
+            ClientRef::Application(name) if is_claimed(seen.api, name) => {
+                let together = format!("{}{CLAIMED}*", seen.api);
+                counts.count(&Seen { client: ClientRef::Application(&together), ..*seen });
+            }
+            ClientRef::Anonymous | ClientRef::Application(_) | ClientRef::Workload(_) => counts.count(seen),
         }
     }
 
@@ -244,6 +258,20 @@ mod tests {
                 ("workload:shop", "would_deny", "no_grant", 1)
             ]
         );
+    }
+
+    #[test]
+    fn keys_that_nobody_vouched_for_are_one_row() {
+        let mut tally = Tally::default();
+        for number in 0..2 * ROWS_MAX {
+            let name = format!("orders:key-{number:016x}");
+            tally.count(&seen("orders:GET /", ClientRef::Application(&name), Verdict::WouldDeny));
+        }
+        tally.count(&seen("orders:GET /", ClientRef::Application("billing:key-1"), Verdict::WouldDeny));
+        let api = tally.rollups().apis.remove(0);
+        let rows: Vec<_> = api.rows.iter().map(|row| (row.caller.as_str(), row.count)).collect();
+        assert_eq!(rows, [("app:orders:key-*", 2 * ROWS_MAX as u64), ("app:billing:key-1", 1)]);
+        assert_eq!(api.overflow, 0);
     }
 
     #[test]

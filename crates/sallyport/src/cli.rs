@@ -13,12 +13,14 @@ mod audit;
 mod block;
 mod discover;
 mod inventory;
+mod key;
 mod policy;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation};
+pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
 pub(crate) use policy::{PolicyCommand, TestArguments};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
@@ -109,12 +111,15 @@ the document of what was seen and grants that are switched off.")]
     /// Applications: the clients that own keys
     #[command(subcommand)]
     App(AppCommand),
-    /// Keys: create, rotate, revoke
+    /// Keys: create, import, promote, rotate, revoke
     #[command(subcommand)]
     Key(KeyCommand),
     /// Stop now: block applications, keys, users, tokens, workloads, networks, operations, APIs
     #[command(subcommand)]
     Block(BlockCommand),
+    /// The upstreams' own credentials, which `credential: exchange` puts in place of the callers'
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Administrators of Sallyport itself
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -315,60 +320,6 @@ pub(crate) enum AppCommand {
     #[command(after_help = "Example:\n  sallyport app enable web --reason \"contract renewed\"")]
     Enable {
         name: String,
-        #[command(flatten)]
-        why: Why,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a key; it is shown this once
-    #[command(after_help = "\
-Examples:
-  sallyport key create --app web --scope orders:read
-  sallyport key create --app web --scope \"orders:GET /orders/{id}\" --expires 30d
-
-A scope is an operation or a group. Without --expires a key lives 90 days.")]
-    Create {
-        #[arg(long, value_name = "NAME")]
-        app: String,
-        /// An operation or a group; may be repeated
-        #[arg(long = "scope", value_name = "S", required = true)]
-        scopes: Vec<String>,
-        /// A lifetime such as 30d, a date or an RFC 3339 time; 366 days at most
-        #[arg(long, value_name = "D")]
-        expires: Option<String>,
-        /// Make this many
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        count: u32,
-        #[command(flatten)]
-        why: Why,
-    },
-    /// List keys; secrets are never shown
-    #[command(after_help = "Example:\n  sallyport key list --app web")]
-    List {
-        #[arg(long, value_name = "NAME")]
-        app: Option<String>,
-    },
-    /// Show one key
-    #[command(after_help = "Example:\n  sallyport key show 7Q2mX9aBcD3f")]
-    Show { id: String },
-    /// Refuse a key from the next request on, for good
-    #[command(
-        after_help = "Example:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\""
-    )]
-    Revoke {
-        id: String,
-        #[command(flatten)]
-        why: Why,
-    },
-    /// Make a successor; the old key still works for the overlap
-    #[command(after_help = "Example:\n  sallyport key rotate 7Q2mX9aBcD3f --overlap 24h")]
-    Rotate {
-        id: String,
-        /// How long the old key still works, for example 24h or 0s
-        #[arg(long, value_name = "D", default_value = "24h", value_parser = parse_duration)]
-        overlap: Duration,
         #[command(flatten)]
         why: Why,
     },

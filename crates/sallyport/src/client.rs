@@ -121,7 +121,7 @@ impl Client {
 }
 
 /// A finding about a file, as the other commands print it.
-fn finding(error: &Value) -> String {
+pub(crate) fn finding(error: &Value) -> String {
     let text = |name: &str| match error.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),

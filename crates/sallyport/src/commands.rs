@@ -8,7 +8,9 @@ mod explain;
 mod files;
 mod init;
 mod inventory;
+mod key;
 mod policy;
+mod secret;
 mod status;
 
 use axum::http::Method;
@@ -44,7 +46,8 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Api(command) => apis::run(&reach::client(global).await?, command, output).await,
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,
         Command::App(command) => access::app(&reach::client(global).await?, command, output).await,
-        Command::Key(command) => access::key(&reach::client(global).await?, command, output).await,
+        Command::Key(command) => key::run(&reach::client(global).await?, command, output).await,
+        Command::Secret(command) => secret::run(&reach::client(global).await?, command, output).await,
         Command::Block(command) => block::run(&reach::client(global).await?, command, output).await,
         Command::Admin(command) => access::admin(&reach::client(global).await?, command, output).await,
         Command::Status => status::run(&reach::client(global).await?, output).await,

@@ -305,6 +305,7 @@ fn start_workers(
             sightings,
             clock: Arc::new(system::now),
             jwks: Arc::clone(&jwks),
+            claimed: control.claimed_ledger(),
             own: own.to_vec(),
             settings,
         };

@@ -45,26 +45,7 @@ const COLUMNS: &str = "name, team, attributes, state, version, created, created_
 impl Store {
     /// Adds an enabled application. Names are never used twice, since records name applications by them.
     pub fn add_application(&mut self, new: &NewApplication) -> Result<ApplicationRow, StoreError> {
-        self.change(|transaction| {
-            if find(transaction, &new.name)?.is_some() {
-                return Err(StoreError::Exists { what: "application", name: new.name.to_string() });
-            }
-            let version = counters::advance(transaction, Counter::Keys)?;
-            transaction
-                .prepare_cached(
-                    "INSERT INTO applications (name, team, attributes, state, version, created, created_by) \
-                     VALUES (?1, ?2, ?3, 'enabled', ?4, ?5, ?6)",
-                )?
-                .execute((
-                    new.name.as_str(),
-                    new.team.as_str(),
-                    value::write_attributes(&new.attributes),
-                    value::integer(version),
-                    value::micros(new.created),
-                    &new.created_by,
-                ))?;
-            found(transaction, &new.name)
-        })
+        self.change(|transaction| add(transaction, new))
     }
 
     /// Enables or disables an application, and with it all its keys.
@@ -113,6 +94,28 @@ impl Store {
         }
         Ok(applications)
     }
+}
+
+/// Adds an application inside a change of the caller's.
+pub(crate) fn add(transaction: &Transaction<'_>, new: &NewApplication) -> Result<ApplicationRow, StoreError> {
+    if find(transaction, &new.name)?.is_some() {
+        return Err(StoreError::Exists { what: "application", name: new.name.to_string() });
+    }
+    let version = counters::advance(transaction, Counter::Keys)?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO applications (name, team, attributes, state, version, created, created_by) \
+             VALUES (?1, ?2, ?3, 'enabled', ?4, ?5, ?6)",
+        )?
+        .execute((
+            new.name.as_str(),
+            new.team.as_str(),
+            value::write_attributes(&new.attributes),
+            value::integer(version),
+            value::micros(new.created),
+            &new.created_by,
+        ))?;
+    found(transaction, &new.name)
 }
 
 fn find(

@@ -1,8 +1,10 @@
-//! Own keys, by digest.
+//! Keys, by digest: our own, and those that an API had before.
 
-use model::{ApplicationName, KeyId, Timestamp};
+use model::{ApiName, ApplicationName, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
+use crate::applications::{self, NewApplication};
+use crate::claimed;
 use crate::counters::{self, Counter};
 use crate::value::{self, Act, Digest, states};
 use crate::{Store, StoreError};
@@ -21,6 +23,15 @@ states! {
     }
 }
 
+/// Whose key it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A key that an API gave out before. Its digest is keyed; the label is what its owner called it, or empty.
+    Existing { api: ApiName, label: String },
+    /// A key of ours.
+    Own,
+}
+
 /// What happens to a key's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange {
@@ -34,6 +45,7 @@ pub enum KeyChange {
 #[derive(Clone, Debug)]
 pub struct NewKey {
     pub id: KeyId,
+    pub kind: KeyKind,
     pub application: ApplicationName,
     pub digest: Digest,
     /// Operations and groups that the key is narrowed to; as written.
@@ -48,6 +60,7 @@ pub struct NewKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
     pub id: KeyId,
+    pub kind: KeyKind,
     pub application: ApplicationName,
     pub digest: Digest,
     pub scopes: Vec<String>,
@@ -78,7 +91,7 @@ impl KeyRow {
 }
 
 const COLUMNS: &str = "id, application, digest, scopes, environment, created, created_by, expires, state, \
-                       state_at, state_by, state_reason, stop, rotated_from, overlap_end, last_used";
+                       state_at, state_by, state_reason, stop, rotated_from, overlap_end, last_used, api, label";
 
 impl Store {
     /// Adds active keys, all of them or none. Their applications must exist.
@@ -90,6 +103,31 @@ impl Store {
         self.change(|transaction| {
             counters::advance(transaction, Counter::Keys)?;
             keys.iter().try_for_each(|key| insert(transaction, key, None))
+        })
+    }
+
+    /// Adds applications and existing keys, all of them or none. What was seen of these keys before is forgotten: from
+    /// now on they are somebody's.
+    pub fn add_existing_keys(
+        &mut self,
+        applications: &[NewApplication],
+        keys: &[NewKey],
+    ) -> Result<(), StoreError> {
+        if KEYS_ADDED_MAX < keys.len() {
+            let name = keys.len().to_string();
+            return Err(StoreError::Refused { what: "count", name, why: "is more than 100000 keys at once" });
+        }
+        self.change(|transaction| {
+            applications.iter().try_for_each(|new| applications::add(transaction, new).map(|_| ()))?;
+            counters::advance(transaction, Counter::Keys)?;
+            for key in keys {
+                insert(transaction, key, None)?;
+                match &key.kind {
+                    KeyKind::Existing { api, .. } => claimed::remove(transaction, api, &key.digest)?,
+                    KeyKind::Own => {}
+                }
+            }
+            Ok(())
         })
     }
 
@@ -181,6 +219,11 @@ impl Store {
         find(&self.connection, id)
     }
 
+    /// The key with this digest.
+    pub fn key_by_digest(&self, digest: &Digest) -> Result<Option<KeyRow>, StoreError> {
+        by_digest(&self.connection, digest)
+    }
+
     /// All keys, newest first.
     pub fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         let query = format!("SELECT {COLUMNS} FROM keys ORDER BY created DESC, id");
@@ -206,6 +249,9 @@ fn insert(
     if find(transaction, key.id)?.is_some() {
         return Err(StoreError::Exists { what: "key", name: key.id.to_string() });
     }
+    if let Some(same) = by_digest(transaction, &key.digest)? {
+        return Err(StoreError::Exists { what: "key", name: same.id.to_string() });
+    }
     let application = transaction
         .prepare_cached("SELECT 1 FROM applications WHERE name = ?1")?
         .query_row((key.application.as_str(),), |_| Ok(()))
@@ -213,10 +259,14 @@ fn insert(
     if application.is_none() {
         return Err(StoreError::Absent { what: "application", name: key.application.to_string() });
     }
+    let (api, label) = match &key.kind {
+        KeyKind::Existing { api, label } => (Some(api.as_str()), Some(label.as_str())),
+        KeyKind::Own => (None, None),
+    };
     transaction
         .prepare_cached(
             "INSERT INTO keys (id, application, digest, scopes, environment, created, created_by, expires, \
-             state, rotated_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9)",
+             state, rotated_from, api, label) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9, ?10, ?11)",
         )?
         .execute((
             key.id.as_str(),
@@ -228,6 +278,8 @@ fn insert(
             &key.created_by,
             value::micros(key.expires),
             rotated_from.as_ref().map(KeyId::as_str),
+            api,
+            label,
         ))?;
     Ok(())
 }
@@ -236,6 +288,14 @@ fn find(connection: &Connection, id: KeyId) -> Result<Option<KeyRow>, StoreError
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE id = ?1"))?
         .query_row((id.as_str(),), |row| Ok(read(row)))
+        .optional()?
+        .transpose()
+}
+
+fn by_digest(connection: &Connection, digest: &Digest) -> Result<Option<KeyRow>, StoreError> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE digest = ?1"))?
+        .query_row((digest.as_bytes(),), |row| Ok(read(row)))
         .optional()?
         .transpose()
 }
@@ -260,8 +320,17 @@ fn read(row: &Row<'_>) -> Result<KeyRow, StoreError> {
         _ => None,
     };
     let stop: Option<i64> = row.get(12)?;
+    let api: Option<String> = row.get(16)?;
+    let kind = match api {
+        None => KeyKind::Own,
+        Some(api) => KeyKind::Existing {
+            api: value::name(ApiName::parse(&api))?,
+            label: row.get::<_, Option<String>>(17)?.unwrap_or_default(),
+        },
+    };
     Ok(KeyRow {
         id: key_id(text(0)?)?,
+        kind,
         application: value::name(ApplicationName::parse(text(1)?))?,
         digest: Digest::read(row.get_ref(2)?.as_blob().map_err(value::column)?)?,
         scopes: value::read_texts(text(3)?)?,

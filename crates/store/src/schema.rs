@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED, EXISTING_KEYS];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -150,6 +150,23 @@ CREATE TABLE blocks_head (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     note TEXT NOT NULL
 ) STRICT;
+";
+
+/// Keys that an API had before: in `keys` once somebody vouches for them, `digest` then being a keyed hash; in
+/// `claimed_keys` while they were only seen.
+const EXISTING_KEYS: &str = "
+ALTER TABLE keys ADD COLUMN api TEXT;
+ALTER TABLE keys ADD COLUMN label TEXT;
+CREATE TABLE claimed_keys (
+    api        TEXT NOT NULL,
+    digest     BLOB NOT NULL CHECK (length(digest) = 32),
+    first      INTEGER NOT NULL,
+    last       INTEGER NOT NULL,
+    count      INTEGER NOT NULL CHECK (count > 0),
+    succeeded  INTEGER NOT NULL CHECK (succeeded >= 0),
+    operations TEXT NOT NULL,
+    PRIMARY KEY (api, digest)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What a file holds.

@@ -1,6 +1,7 @@
 //! The store as its callers see it.
 
 mod blocks;
+mod existing;
 mod files;
 mod people;
 mod texts;
@@ -43,6 +44,7 @@ fn key(number: u32) -> NewKey {
     digest[..4].copy_from_slice(&number.to_be_bytes());
     NewKey {
         id: key_id(number),
+        kind: KeyKind::Own,
         application: ApplicationName::parse("shop").unwrap(),
         digest: Digest::new(digest),
         scopes: vec!["orders:read".to_owned(), "orders:GET /orders/{id}".to_owned()],

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::{ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
+use model::{ApiName, Audit, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
 
 use super::headers;
-use super::{ApiConfig, HostHeader, Hosts, Limits, Timeouts, Upstream, cors};
+use super::{ApiConfig, HostHeader, Hosts, Limits, Timeouts, Upstream, cors, existing};
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
 use crate::quantity::{parse_duration, parse_size};
@@ -17,6 +17,8 @@ const FIELDS: &[&str] = &[
     "cors",
     "credential",
     "data_class",
+    "exchange",
+    "existing_keys",
     "exposure",
     "hide_existence",
     "hosts",
@@ -71,7 +73,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let key_header = fields.or("key_header", "x-api-key".to_owned(), faults, |node, faults| {
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
-    let credential = fields.or("credential", CredentialUse::Strip, faults, credential);
+    let credentials = existing::read(&fields, faults);
     let limits = fields.or("limits", Limits { per_key: None, per_api: None, body: None }, faults, limits);
     let cors = fields.or("cors", None, faults, |node, faults| {
         cors::read(node, key_header.as_deref().unwrap_or("x-api-key"), faults).map(Some)
@@ -83,6 +85,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let lists = lists(&fields, faults);
     let timeouts = fields.or("timeouts", TIMEOUTS, faults, timeouts);
     let (spanning, hide_existence, underscore_headers) = lists?;
+    let (credential, exchange, existing_keys) = credentials?;
     Some(Written {
         api: ApiConfig {
             name: name.clone(),
@@ -97,7 +100,9 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             mode_place: (mode_place.line, mode_place.column),
             audit: audit?,
             key_header: key_header?,
-            credential: credential?,
+            credential,
+            exchange,
+            existing_keys,
             limits: limits?,
             cors: cors?,
             data_class: data_class?,
@@ -250,21 +255,6 @@ fn mode(fields: &Fields<'_>, faults: &mut Faults) -> (Option<Mode>, Place) {
         (None, _) => None,
     };
     (mode, place)
-}
-
-fn credential(node: &Node, faults: &mut Faults) -> Option<CredentialUse> {
-    if let yaml::Value::Text(text) = &node.value
-        && text == "exchange"
-    {
-        let reason = "`credential: exchange` is not supported yet";
-        faults.add(
-            node.place,
-            reason,
-            "write `strip`, or `pass` so that foreign credentials reach the upstream",
-        );
-        return None;
-    }
-    fields::chosen(node, "credential", &["strip", "pass"], faults, CredentialUse::parse)
 }
 
 fn limits(node: &Node, faults: &mut Faults) -> Option<Limits> {

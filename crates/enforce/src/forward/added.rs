@@ -48,7 +48,7 @@ impl Forward {
             put(fields, "traceparent", &trace.text());
         }
         put(fields, "Sallyport-Decision-Id", self.id_text());
-        if let Some(assertion) = &self.parts.assertion {
+        if let Some(assertion) = &self.parts.lent.assertion {
             put(fields, "Sallyport-Assertion", assertion.as_bytes());
         }
     }

@@ -61,6 +61,10 @@ pub(super) struct Setup {
     pub(super) stale_at: Timestamp,
     pub(super) guessing: Guessing,
     pub(super) blocks: Vec<Block>,
+    /// The upstream's own credential, where the API exchanges; `None` where it exchanges and there is none.
+    pub(super) exchanged: Option<&'static str>,
+    /// What the API's own keys look like.
+    pub(super) forms: Vec<model::KeyForm>,
 }
 
 pub(super) fn enforced() -> Setup {
@@ -76,7 +80,30 @@ pub(super) fn enforced() -> Setup {
         stale_at: Timestamp::MAX,
         guessing: Guessing::Limited(GuessLimits::STANDARD),
         blocks: Vec::new(),
+        exchanged: None,
+        forms: Vec::new(),
     }
+}
+
+/// A key of the API's own that is `shop`'s.
+pub(super) const VOUCHED: &str = "ak_0123456789abcdef";
+/// One that nobody has vouched for.
+pub(super) const UNKNOWN: &str = "ak_fedcba9876543210";
+
+/// An API whose keys stand in `X-Company-Key`.
+pub(super) fn with_existing(setup: Setup) -> Setup {
+    let place = model::KeyPlace::Header { name: "x-company-key".into(), scheme: None };
+    let shape = model::KeyShape::new("ak_", (19, 19), model::KeyAlphabet::Hex).unwrap();
+    Setup { forms: vec![model::KeyForm { place, shape, others: model::OtherValues::Foreign }], ..setup }
+}
+
+fn fingerprint_key() -> identity::FingerprintKey {
+    let api = ApiName::parse("orders").unwrap();
+    identity::FingerprintKey::derive(&model::Secret::new([7; 32]), &api)
+}
+
+fn secret_name() -> model::SecretName {
+    model::SecretName::parse("upstream").unwrap()
 }
 
 pub(super) fn observed() -> Setup {
@@ -142,6 +169,17 @@ fn rules(name: &ApiName, setup: &Setup) -> Arc<ApiRules> {
         mode: setup.mode,
         audit: Audit::Counted,
         credential: setup.credential,
+        exchange: (setup.credential == CredentialUse::Exchange).then(|| crate::Exchange {
+            header: "authorization".into(),
+            scheme: Some("Bearer".into()),
+            secret: secret_name(),
+        }),
+        existing_keys: identity::ExistingKeys::new(
+            name.clone(),
+            TeamName::parse("partners").unwrap(),
+            &setup.forms,
+            fingerprint_key(),
+        ),
         key_header: b"x-api-key".as_slice().into(),
         underscore_headers: Box::new([b"x_listed".as_slice().into()]),
         per_key: rate(setup.per_key),
@@ -189,6 +227,10 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
         stops: Arc::new(
             Stops::none().with_key(made("stopped").id).with_blocks(Blocks::of(&setup.blocks).unwrap()),
         ),
+        secrets: Arc::new(crate::UpstreamSecrets::of(setup.exchanged.iter().map(|secret| {
+            let held = crate::Held::Open(Arc::new(model::Secret::new(secret.as_bytes())));
+            ((ApiName::parse("orders").unwrap(), secret_name()), held)
+        }))),
         signer: setup.signer.clone(),
         stale_at: setup.stale_at,
     })
@@ -210,7 +252,7 @@ pub(super) fn key(name: &str) -> String {
 fn keys() -> KeyTable {
     let entry = |name: &str, application: &str, scopes: &[&str]| KeyEntry {
         id: made(name).id,
-        digest: made(name).digest,
+        secret: identity::KeySecret::Own(made(name).digest),
         application: Arc::new(Application {
             name: ApplicationName::parse(application).unwrap(),
             team: TeamName::parse("partners").unwrap(),
@@ -234,6 +276,9 @@ fn keys() -> KeyTable {
     quarantined.state = KeyState::Quarantined;
     let mut disabled = entry("disabled", "shop", whole);
     disabled.application_state = ApplicationState::Disabled;
+    let mut existing = entry("existing", "shop", &["orders"]);
+    let digest = identity::WholeDigest::of(VOUCHED.as_bytes());
+    existing.secret = identity::KeySecret::Existing(fingerprint_key().keyed(&digest));
     KeyTable::empty().with_all([
         entry("whole", "shop", whole),
         entry("readonly", "shop", &["orders:read"]),
@@ -241,6 +286,7 @@ fn keys() -> KeyTable {
         entry("empty", "shop", &[]),
         entry("stranger", "stranger", whole),
         entry("stopped", "shop", whole),
+        existing,
         expired,
         quarantined,
         disabled,

@@ -21,7 +21,7 @@ fn entry(id: usize) -> Arc<KeyEntry> {
     };
     Arc::new(KeyEntry {
         id: KeyId::parse(format!("{id:012}").as_bytes()).unwrap(),
-        digest: SecretDigest::from_bytes([0; 32]),
+        secret: crate::KeySecret::Own(SecretDigest::from_bytes([0; 32])),
         application: Arc::new(application),
         scopes: Box::new(["orders:read".into()]),
         expires: Timestamp::MAX,

@@ -33,7 +33,7 @@ fn entry(seed: u8) -> KeyEntry {
     };
     KeyEntry {
         id: made(seed).id,
-        digest: made(seed).digest,
+        secret: crate::KeySecret::Own(made(seed).digest),
         application: Arc::new(application),
         scopes: Box::new(["orders".into()]),
         expires: Timestamp::MAX,
@@ -218,7 +218,7 @@ fn checksum_of(covered: &str) -> String {
 fn an_unknown_id_costs_what_a_wrong_secret_costs() {
     // The same id with another secret: its entry holds the digest of key 9.
     let mut wrong = entry(1);
-    wrong.digest = made(9).digest;
+    wrong.secret = crate::KeySecret::Own(made(9).digest);
     let known = KeyTable::empty().with(wrong);
     let unknown = KeyTable::empty();
     let key = text(1);
@@ -299,7 +299,7 @@ fn a_stopped_key_is_refused_on_the_next_request() {
     check(
         &|entry| {
             entry.state = KeyState::Revoked;
-            entry.digest = made(9).digest;
+            entry.secret = crate::KeySecret::Own(made(9).digest);
         },
         &stopped,
         "invalid_credential invalid_credential",

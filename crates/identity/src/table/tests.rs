@@ -16,7 +16,7 @@ fn entry(number: usize) -> KeyEntry {
     };
     KeyEntry {
         id: KeyId::parse(format!("{number:012}").as_bytes()).unwrap(),
-        digest: SecretDigest::from_bytes([0; 32]),
+        secret: KeySecret::Own(SecretDigest::from_bytes([0; 32])),
         application: Arc::new(application),
         scopes: Box::new([]),
         expires: Timestamp::MAX,

@@ -423,3 +423,48 @@ fn a_ruling_says_until_when_time_changes_nothing() {
         assert_eq!(until, Timestamp::MAX, "{ask:?}");
     }
 }
+
+/// Anybody can send what looks like a key, so who is only claimed has what anyone has, and what names its very key.
+#[test]
+fn a_grant_to_many_is_none_to_a_caller_that_nobody_vouched_for() {
+    let claimed = |operation| {
+        let mut ask = Ask::new("shop", operation);
+        ask.caller.strength = Strength::Claimed;
+        ask
+    };
+    for (grant, known, unknown) in [
+        ("permit (principal, action, resource);", "permit g", "permit g"),
+        (r#"permit (principal == Application::"shop", action, resource);"#, "permit g", "permit g"),
+        (r#"permit (principal in Application::"shop", action, resource);"#, "permit g", "permit g"),
+        ("permit (principal is Application, action, resource);", "permit g", "no_grant"),
+        (r#"permit (principal in Team::"partners", action, resource);"#, "permit g", "no_grant"),
+        (
+            r#"permit (principal is Application in Team::"partners", action, resource);"#,
+            "permit g",
+            "no_grant",
+        ),
+        (
+            "permit (principal is Application, action, resource) when { context.strength >= 1 };",
+            "permit g",
+            "permit g",
+        ),
+        (
+            "permit (principal is Application, action, resource) when { context.strength >= 2 };",
+            "permit g",
+            "no_grant",
+        ),
+        (
+            r#"permit (principal, action, resource) when { principal in Team::"partners" };"#,
+            "permit g",
+            "no_grant",
+        ),
+        (r#"permit (principal, action, resource) when { context.params has id };"#, "permit g", "permit g"),
+        ("forbid (principal is Application, action, resource);", "forbid g", "forbid g"),
+    ] {
+        let text = format!("@id(\"g\") {grant}");
+        check(
+            &text,
+            &[(Ask::new("shop", READ), known), (claimed(READ), unknown), (Ask::new("shop", READ), known)],
+        );
+    }
+}

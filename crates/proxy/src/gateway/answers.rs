@@ -1,6 +1,6 @@
 //! What the gateway itself answers, and the two entries of every request.
 
-use enforce::{Closing as Doubt, Evidence, Forward, PreflightAnswer, Refused};
+use enforce::{Closing as Doubt, Evidence, Forward, PreflightAnswer, Refused, Taken};
 use http1::{Framing, RequestHead, RequestMethodClass};
 use model::{Audit, CanonicalRequest, UpstreamFailure};
 use record::{Completed, Outcome as End};
@@ -279,6 +279,10 @@ impl Gateway {
 
     /// Tells the inventory.
     pub(super) fn sight(&self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen) {
+        if evidence.existing.is_some() {
+            let taken = if (200..400).contains(&seen.status) { Taken::Yes } else { Taken::No };
+            self.claimed.note(evidence, taken);
+        }
         self.sightings.borrow_mut().note(evidence, request, seen);
     }
 

@@ -63,7 +63,7 @@ fn keys() -> identity::KeyTable {
     let key = key();
     identity::KeyTable::empty().with(identity::KeyEntry {
         id: key.id,
-        digest: key.digest,
+        secret: identity::KeySecret::Own(key.digest),
         application: Arc::new(model::Application {
             name: model::ApplicationName::parse("shop").unwrap(),
             team: model::TeamName::parse("partners").unwrap(),
@@ -102,6 +102,8 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         mode: choices.mode,
         audit: choices.audit,
         credential: model::CredentialUse::Pass,
+        exchange: None,
+        existing_keys: None,
         key_header: b"x-api-key".as_slice().into(),
         underscore_headers: Box::default(),
         per_key: None,

@@ -3,10 +3,10 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, escape, list, minute, print_list, print_one, show_list, text};
-use crate::cli::{AdminCommand, AppCommand, KeyCommand, TeamCommand};
+use super::{Verdict, escape, list, minute, print_one, show_list, text};
+use crate::cli::{AdminCommand, AppCommand, TeamCommand};
 use crate::client::Client;
-use crate::output::{Format, Output, Tone};
+use crate::output::{Format, Output};
 
 pub(super) async fn team(client: &Client, command: &TeamCommand, output: Output) -> anyhow::Result<Verdict> {
     let row = |team: &Value| {
@@ -109,112 +109,6 @@ pub(super) async fn app(client: &Client, command: &AppCommand, output: Output) -
         }
     }
     Ok(Verdict::Done)
-}
-
-pub(super) async fn key(client: &Client, command: &KeyCommand, output: Output) -> anyhow::Result<Verdict> {
-    match command {
-        KeyCommand::List { app } => {
-            let filter = app.as_ref().map(|app| format!("?app={}", escape(app))).unwrap_or_default();
-            let head = ["key", "application", "state", "scopes", "expires", "last used"];
-            return show_list(client, &format!("/v1/keys{filter}"), output, &head, "no keys", |key| {
-                vec![
-                    text(key, "id"),
-                    text(key, "app"),
-                    text(key, "state"),
-                    list(key, "scopes", ", "),
-                    minute(&text(key, "expires")),
-                    minute(&text(key, "last_used")),
-                ]
-            })
-            .await;
-        }
-        KeyCommand::Create { app, scopes, expires, count, why } => {
-            let body = json!({
-                "app": app, "scopes": scopes, "expires": expires, "count": count, "reason": why.reason,
-            });
-            print_issued(output, &client.ask(Method::POST, "/v1/keys", Some(&body)).await?)?;
-        }
-        KeyCommand::Show { id } => {
-            let key = client.ask(Method::GET, &format!("/v1/keys/{}", escape(id)), None).await?;
-            print_one(output, &key, describe_key)?;
-        }
-        KeyCommand::Revoke { id, why } => {
-            let body = json!({ "reason": why.reason });
-            let key =
-                client.ask(Method::POST, &format!("/v1/keys/{}/revoke", escape(id)), Some(&body)).await?;
-            print_one(output, &key, |key| format!("key {} is {}", text(key, "id"), text(key, "state")))?;
-        }
-        KeyCommand::Rotate { id, overlap, why } => {
-            let body = json!({ "overlap_seconds": overlap.as_secs(), "reason": why.reason });
-            let key =
-                client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
-            print_issued(output, &Value::Array(vec![key]))?;
-        }
-    }
-    Ok(Verdict::Done)
-}
-
-/// Keys as they were just made. On a terminal the secret stands alone on its line, to be copied whole.
-fn print_issued(output: Output, keys: &Value) -> anyhow::Result<()> {
-    if output.format == Format::Json {
-        return print_list(output, keys, &[], "", |_| Vec::new());
-    }
-    for key in keys.as_array().map(Vec::as_slice).unwrap_or_default() {
-        output.line(&output.tone(Tone::Strong, &text(key, "key")))?;
-        output.note(&format!(
-            "  key {} of {}, scopes {}, expires {}; send it as {}. It is shown this once.",
-            text(key, "id"),
-            text(key, "app"),
-            list(key, "scopes", ", "),
-            minute(&text(key, "expires")),
-            how_to_send(key)
-        ));
-    }
-    Ok(())
-}
-
-/// One field where all APIs of the key take the same; else each with its API.
-fn how_to_send(key: &Value) -> String {
-    let header = text(key, "header");
-    let headers = key.get("headers").and_then(Value::as_object);
-    let mut differing = headers.into_iter().flatten().filter_map(|(api, name)| Some((api, name.as_str()?)));
-    if differing.clone().all(|(_, name)| name == header) {
-        return format!("`{header}: KEY`");
-    }
-    let each: Vec<String> = differing.by_ref().map(|(api, name)| format!("`{name}: KEY` to {api}")).collect();
-    each.join(", ")
-}
-
-fn describe_key(key: &Value) -> String {
-    let changed = key.get("changed").filter(|changed| changed.is_object());
-    let changed = changed.map(|changed| {
-        format!(
-            "\nchanged      {} by {}: {}",
-            minute(&text(changed, "at")),
-            text(changed, "by"),
-            text(changed, "reason")
-        )
-    });
-    let rotated = match text(key, "rotated_from") {
-        from if from.is_empty() => String::new(),
-        from => format!("\nreplaces     {from}"),
-    };
-    format!(
-        "key          {}\napplication  {} (team {})\nstate        {}\nscopes       {}\ncreated      {} by {}\nexpires      {}\nlast used    {}{rotated}{}",
-        text(key, "id"),
-        text(key, "app"),
-        text(key, "team"),
-        text(key, "state"),
-        list(key, "scopes", ", "),
-        minute(&text(key, "created")),
-        text(key, "created_by"),
-        minute(&text(key, "expires")),
-        match text(key, "last_used") {
-            never if never.is_empty() => "never".to_owned(),
-            time => minute(&time),
-        },
-        changed.unwrap_or_default()
-    )
 }
 
 pub(super) async fn admin(

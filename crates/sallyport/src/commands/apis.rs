@@ -66,7 +66,7 @@ fn mode(api: &Value) -> String {
 
 fn describe(api: &Value) -> String {
     let mut lines = format!(
-        "api         {}\nhosts       {}\nupstream    {}\nbase path   {}\nowner       {}\nexposure    {}\nmode        {}\naudit       {}\ndata class  {}\n\n",
+        "api         {}\nhosts       {}\nupstream    {}\nbase path   {}\nowner       {}\nexposure    {}\nmode        {}\naudit       {}\ndata class  {}\ncredential  {}\n{}\n",
         text(api, "name"),
         list(api, "hosts", ", "),
         text(api, "upstream"),
@@ -75,7 +75,9 @@ fn describe(api: &Value) -> String {
         text(api, "exposure"),
         mode(api),
         text(api, "audit"),
-        text(api, "data_class")
+        text(api, "data_class"),
+        text(api, "credential"),
+        existing_keys(api)
     );
     let rows = items(api, "operations").iter().map(|operation| {
         let mark = if operation.get("deprecated") == Some(&Value::Bool(true)) { "deprecated" } else { "" };
@@ -83,6 +85,21 @@ fn describe(api: &Value) -> String {
     });
     lines.push_str(&render_table(&["operation", "groups", ""], rows.collect()));
     lines
+}
+
+/// What the keys look like that the API had before, a line each.
+fn existing_keys(api: &Value) -> String {
+    let line = |form: &Value| {
+        format!(
+            "its keys    {}, {}…, {} to {} characters, {}\n",
+            text(form, "place"),
+            text(form, "prefix"),
+            text(form, "shortest"),
+            text(form, "longest"),
+            text(form, "alphabet")
+        )
+    };
+    items(api, "existing_keys").iter().map(line).collect()
 }
 
 pub(super) fn describe_regroup(regrouped: &Value) -> String {

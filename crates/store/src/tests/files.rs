@@ -9,10 +9,10 @@ use rusqlite::Connection;
 use super::*;
 
 /// A folder that is removed with the value.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("sallyport-store-{}-{number}", std::process::id()));
@@ -20,7 +20,7 @@ impl Folder {
         Self(path)
     }
 
-    fn store(&self) -> PathBuf {
+    pub(super) fn store(&self) -> PathBuf {
         self.0.join("sallyport.db")
     }
 }
@@ -31,7 +31,7 @@ impl Drop for Folder {
     }
 }
 
-fn open(path: &Path) -> Store {
+pub(super) fn open(path: &Path) -> Store {
     Store::open(path).unwrap().0
 }
 

@@ -51,7 +51,7 @@ const ROWS: &[Row] = &[
         name: "model",
         kind: Kind::Pure,
         ours: &[],
-        foreign: &["jiff", "smallvec", "thiserror"],
+        foreign: &["jiff", "smallvec", "thiserror", "zeroize"],
         why: "the words of the domain stand on nothing",
     },
     Row {
@@ -133,7 +133,7 @@ const ROWS: &[Row] = &[
         name: "config",
         kind: Kind::Rim,
         ours: &["model"],
-        foreign: &["ipnet", "serde", "serde-saphyr", "thiserror"],
+        foreign: &["base64", "ipnet", "serde", "serde-saphyr", "serde_json", "thiserror"],
         why: "the files people write; errors point into them",
     },
     Row {

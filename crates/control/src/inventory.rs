@@ -14,16 +14,18 @@ use inventory::{
     classify,
 };
 use model::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use traffic::RingReceiver;
 
 use crate::actor::{Actor, Needs};
 use crate::{Control, ControlError, chain, files};
 
+mod said;
+
+pub use said::{Ignored, PlaceOrder, PlaceView, Reading};
+
 /// The file of what is kept, in the folder of state.
 const KEPT: &str = "inventory.json";
-/// The file of what is ignored.
-const IGNORED: &str = "inventory-ignored.json";
 /// How often what was seen is written down.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// Distinct undeclared paths that are held before they are folded together.
@@ -41,17 +43,6 @@ pub(crate) struct Watched {
     /// Exchanges that found no room in a ring, by worker.
     lost: Vec<u64>,
     seen: u64,
-}
-
-/// An operation that somebody has looked at and does not want to see again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ignored {
-    pub host: String,
-    pub method: String,
-    pub path: String,
-    pub by: String,
-    pub reason: String,
-    pub at: String,
 }
 
 /// Which operations are asked for; what is absent does not narrow.
@@ -110,8 +101,9 @@ impl Watched {
     /// Goes on from what the folder of state keeps. What cannot be read is put aside and told; the gateway serves without it.
     pub(crate) fn open(folder: &Path, now: Timestamp) -> Self {
         let kept = read(folder, KEPT, |bytes| Kept::from_bytes(bytes).map_err(|error| chain(&error)));
-        let ignored =
-            read(folder, IGNORED, |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()));
+        let ignored = read(folder, said::IGNORED, |bytes| {
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        });
         let mut settings = Settings::default();
         settings.limits.pending = PENDING;
         Self {
@@ -125,7 +117,7 @@ impl Watched {
         }
     }
 
-    /// Writes down what may be.
+    /// Writes down what may be, if anything was seen since.
     fn save(&mut self, catalog: &Catalog, now: Timestamp) -> Result<(), ControlError> {
         if self.since_saved == 0 {
             return Ok(());
@@ -206,60 +198,18 @@ impl Control {
         Ok(views.filter(|(view, _)| order.wants(view)).collect())
     }
 
-    /// Marks an operation as looked at: it is listed no longer, and is counted all the same.
-    pub fn ignore_operation(
-        &self,
-        actor: &Actor,
-        order: &InventoryOrder,
-        reason: &str,
-    ) -> Result<FoundView, ControlError> {
-        self.demand(actor, Needs::Owner)?;
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid(
-                "ignoring an operation needs a reason",
-                "say why with --reason",
-            ));
-        }
-        let (mut found, _) = self.only_one(actor, order)?;
-        let ignored = Ignored {
-            host: found.host.clone(),
-            method: found.method.clone(),
-            path: found.path.clone(),
-            by: actor.label(),
-            reason: reason.to_owned(),
-            at: self.now().to_string(),
-        };
-        let object = format!("operation {} {}{}", found.method, found.host, found.path);
-        self.record(actor, "inventory.ignore", &object, reason)?;
-        let mut watched = self.watched();
-        let mut list = watched.ignored.clone();
-        list.retain(|known| !known.is(&found.host, &found.method, &found.path));
-        list.push(ignored.clone());
-        let bytes = serde_json::to_vec(&list).unwrap_or_default();
-        let written = files::replace(&watched.folder, IGNORED, &bytes);
-        self.carried(actor, "inventory.ignore", &object, written)?;
-        watched.ignored = list;
-        found.ignored = Some(ignored);
-        Ok(found)
-    }
-
     /// The one operation that `order` means.
     pub(crate) fn only_one(
         &self,
         actor: &Actor,
         order: &InventoryOrder,
     ) -> Result<(FoundView, Stated), ControlError> {
-        let name = || {
-            let host = order.host.as_deref().unwrap_or_default();
-            let path = order.path.as_deref().unwrap_or_default();
-            format!("{} {host}{path}", order.method.as_deref().unwrap_or_default())
-        };
         let mut found = self.found(actor, &InventoryOrder { ignored: true, ..order.clone() })?;
         match (found.pop(), found.len()) {
             (Some(one), 0) => Ok(one),
-            (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: name() }),
+            (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: order.name() }),
             (Some((one, _)), more) => Err(ControlError::invalid(
-                format!("`{}` means {} operations, of {} and other hosts", name(), more + 1, one.host),
+                format!("`{}` means {} operations, of {} and other hosts", order.name(), more + 1, one.host),
                 "name the host with --host",
             )),
         }
@@ -301,13 +251,14 @@ impl Control {
     }
 }
 
-impl Ignored {
-    fn is(&self, host: &str, method: &str, path: &str) -> bool {
-        self.host == host && self.method == method && self.path == path
-    }
-}
-
 impl InventoryOrder {
+    /// The operation that is meant, as people write it.
+    fn name(&self) -> String {
+        let host = self.host.as_deref().unwrap_or_default();
+        let path = self.path.as_deref().unwrap_or_default();
+        format!("{} {host}{path}", self.method.as_deref().unwrap_or_default())
+    }
+
     fn wants(&self, view: &FoundView) -> bool {
         let narrow = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         narrow(&self.api, &view.api)

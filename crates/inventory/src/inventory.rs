@@ -151,6 +151,12 @@ impl Inventory {
         self.settings.overrides.sort();
     }
 
+    /// Takes the place of what people said before.
+    pub(crate) fn set_overrides(&mut self, overrides: Vec<Override>) {
+        self.settings.overrides.clear();
+        self.add_overrides(overrides);
+    }
+
     /// Joins what another inventory saw. Both must have been made with the same limits; priors are those of `self`.
     pub fn merge(&mut self, mut other: Self) {
         self.fold();

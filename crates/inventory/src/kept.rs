@@ -11,10 +11,12 @@ use crate::inventory::HostSummary;
 use crate::method::Method;
 use crate::operation::{Callers, DataField, DataPlace, Operation, Parameter, StatusCount, ValueKind};
 use crate::save::LoadInventoryError;
-use crate::settings::Prior;
+use crate::settings::{Force, OVERRIDES_MAX, Override, Prior};
 use crate::states::{absorb, canonical, fits};
 use crate::tally::least;
 use crate::words;
+
+mod said;
 
 const FORMAT: &str = "sallyport-kept-inventory";
 const VERSION: u32 = 1;
@@ -31,6 +33,7 @@ pub(crate) const OPERATIONS_MAX: usize = 100_000;
 pub struct Kept {
     operations: Vec<Operation>,
     hosts: Vec<HostSummary>,
+    overrides: Vec<Override>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +42,9 @@ struct Saved {
     version: u32,
     hosts: Vec<SavedHost>,
     operations: Vec<SavedOperation>,
+    /// Host, prefix, and whether it is a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<(Option<String>, String, bool)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,9 +84,9 @@ struct SavedOperation {
 }
 
 impl Kept {
-    /// What may be kept of these.
+    /// What may be kept of these, and what people said of places, who know that it is kept.
     #[must_use]
-    pub fn of(operations: Vec<Operation>, hosts: Vec<HostSummary>) -> Self {
+    pub fn of(operations: Vec<Operation>, hosts: Vec<HostSummary>, overrides: Vec<Override>) -> Self {
         let mut operations = join(Vec::new(), operations.into_iter().map(without_values).collect());
         if OPERATIONS_MAX < operations.len() {
             operations.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
@@ -91,7 +97,20 @@ impl Kept {
         let known: std::collections::BTreeSet<&str> =
             operations.iter().map(|one| one.host.as_str()).collect();
         let hosts = hosts.into_iter().filter(|one| known.contains(one.host.as_str())).collect();
-        Self { operations, hosts }
+        Self { operations, hosts, overrides }
+    }
+
+    /// What people said of places.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// Brings what is kept under what people say of places.
+    pub(crate) fn apply(&mut self, said: &[Override]) {
+        let operations = std::mem::take(&mut self.operations);
+        let operations = operations.into_iter().map(|one| said::apply(one, said)).collect();
+        self.operations = join(Vec::new(), operations);
     }
 
     /// The operations, by host, path and method.
@@ -138,6 +157,11 @@ impl Kept {
             version: VERSION,
             hosts: hosts.collect(),
             operations: self.operations.iter().map(save).collect(),
+            overrides: self
+                .overrides
+                .iter()
+                .map(|one| (one.host.clone(), one.prefix.clone(), one.force == Force::Literal))
+                .collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -156,6 +180,13 @@ impl Kept {
         if VERSION < saved.version {
             return Err(LoadInventoryError::Newer { found: saved.version });
         }
+        if OVERRIDES_MAX < saved.overrides.len() {
+            return Err(LoadInventoryError::Damaged("more overrides than a person writes"));
+        }
+        let overrides = saved.overrides.into_iter().map(|(host, prefix, is_literal)| {
+            let force = if is_literal { Force::Literal } else { Force::Parameter };
+            Override { host, prefix, force }
+        });
         let hosts = saved.hosts.into_iter().map(|one| HostSummary {
             host: one.host,
             count: one.count,
@@ -166,7 +197,7 @@ impl Kept {
             saved.operations.into_iter().map(load).collect();
         let mut operations = operations?;
         sort(&mut operations);
-        Ok(Self { operations, hosts: hosts.collect() })
+        Ok(Self { operations, hosts: hosts.collect(), overrides: overrides.collect() })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::kept::{Kept, join};
 use crate::method::Method;
 use crate::noise::NoiseReport;
 use crate::operation::{Callers, Operation, StatusCount};
-use crate::settings::{Prior, Settings};
+use crate::settings::{Override, Prior, Settings};
 use crate::sketch;
 use crate::tally::{Tally, least};
 
@@ -81,7 +81,8 @@ impl Live {
     /// Goes on from what was kept.
     #[must_use]
     pub fn new(before: Kept, settings: Settings) -> Self {
-        let (found, declared, forgotten) = (Inventory::new(settings), HashMap::new(), HashMap::new());
+        let (mut found, declared, forgotten) = (Inventory::new(settings), HashMap::new(), HashMap::new());
+        found.add_overrides(before.overrides().to_vec());
         Self { before, found, declared, uncounted: 0, forgotten }
     }
 
@@ -116,6 +117,19 @@ impl Live {
         } else {
             self.uncounted = self.uncounted.saturating_add(u64::from(alike.count));
         }
+    }
+
+    /// What people said of places.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.found.settings.overrides
+    }
+
+    /// Takes what people say of places in the place of what they said before. What was kept from before under names that are values comes
+    /// under the parameter, and stays there if that is taken back.
+    pub fn set_overrides(&mut self, overrides: Vec<Override>) {
+        self.before.apply(&overrides);
+        self.found.set_overrides(overrides);
     }
 
     /// All operations that answered with success, from before and since, by host, path and method. `declared` are the templates that
@@ -180,7 +194,7 @@ impl Live {
 
     /// What may be written down: operations without any value that was seen.
     pub fn kept(&mut self, declared: &[Prior]) -> Kept {
-        Kept::of(self.operations(declared), self.hosts())
+        Kept::of(self.operations(declared), self.hosts(), self.overrides().to_vec())
     }
 
     /// Failed calls to declared operations that never succeeded, and calls that there was no room for.

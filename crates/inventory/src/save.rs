@@ -11,7 +11,7 @@ use crate::inventory::{Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
-use crate::settings::{Force, Limits, Override, Settings};
+use crate::settings::{Force, Limits, OVERRIDES_MAX, Override, Settings};
 use crate::sketch;
 use crate::tally::{DataSeen, Tally};
 use crate::tree::{self, EndKey, Kid, Node};
@@ -38,8 +38,6 @@ pub enum LoadInventoryError {
 
 const FORMAT: &str = "sallyport-inventory";
 const VERSION: u32 = 1;
-/// More overrides than a person writes.
-const OVERRIDES_MAX: usize = 10_000;
 /// More hours than several merged states may have.
 const HOURS_MAX: u64 = 1_000_000;
 

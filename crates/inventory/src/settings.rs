@@ -49,6 +49,9 @@ pub enum Force {
     Parameter,
 }
 
+/// More overrides than a person writes: the most that a state has.
+pub const OVERRIDES_MAX: usize = 10_000;
+
 /// An override by a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Override {

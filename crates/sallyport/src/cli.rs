@@ -15,7 +15,7 @@ mod inventory;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
-pub(crate) use inventory::{InventoryCommand, NamedOperation};
+pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]

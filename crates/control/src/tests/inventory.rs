@@ -3,7 +3,7 @@
 use traffic::{Alike, Credential, Exchange, RingReceiver, ring};
 
 use super::{API, DOCUMENT, Fixture, Open, ann, error};
-use crate::inventory::{FoundView, InventoryOrder};
+use crate::inventory::{FoundView, InventoryOrder, PlaceOrder, Reading};
 use crate::{AdoptOrder, AdoptView, ControlError};
 
 /// Counts calls of an application, each answered with success.
@@ -156,4 +156,88 @@ fn what_was_counted_before_an_erasure_and_arrives_after_it_names_nobody() {
     open.control.close().unwrap();
     let kept = fixture.read(".state/inventory.json");
     assert!(kept.contains("/carts") && !kept.contains("\"shop\""), "{kept}");
+}
+
+#[test]
+fn what_is_ignored_can_be_listed_again_even_where_it_is_seen_no_longer() {
+    let fixture = Fixture::new("unignore");
+    let open = fixture.up();
+    feed(&open, &[(HOST, "GET", "/carts"), ("other.example.com", "GET", "/carts")]);
+    let on = |host: Option<&str>, path: &str| InventoryOrder {
+        host: host.map(str::to_owned),
+        ..order("GET", path).operation
+    };
+    let all = || open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+    let count = all().len();
+    for host in [HOST, "other.example.com"] {
+        open.control.ignore_operation(&ann(), &on(Some(host), "/carts"), "known").unwrap();
+    }
+    assert_eq!(all().len(), count - 2);
+    let back = |order: &InventoryOrder| open.control.unignore_operation(&ann(), order, "looked again");
+    let several = error(back(&on(None, "/carts")));
+    assert!(several.contains("means 2 ignored operations") && several.contains("--host"), "{several}");
+    assert!(error(back(&on(Some(HOST), "/orders"))).contains("there is no ignored operation `GET"));
+    assert_eq!(back(&on(Some(HOST), "/carts")).unwrap().reason, "known");
+    assert!(error(back(&on(Some(HOST), "/carts"))).contains("there is no ignored operation"));
+    assert_eq!(all().len(), count - 1);
+    open.control.close().unwrap();
+    // Nothing was seen since, and the mark of the other is there.
+    std::fs::remove_file(fixture.folder.join(".state/inventory.json")).unwrap();
+    let open = fixture.up();
+    let mark = open.control.unignore_operation(&ann(), &on(None, "/carts"), "").unwrap();
+    assert_eq!(mark.host, "other.example.com");
+    assert_eq!(fixture.read(".state/inventory-ignored.json"), "[]");
+}
+
+#[test]
+fn what_is_said_of_a_place_outweighs_what_is_seen_and_stays() {
+    let fixture = Fixture::new("places");
+    let open = fixture.up();
+    let calls =
+        [(HOST, "GET", "/v2/status/open"), (HOST, "GET", "/v2/status/closed"), (HOST, "GET", "/v2/users/me")];
+    feed(&open, &calls);
+    let say = |open: &Open, host: Option<&str>, path: &str, reading| {
+        let order = PlaceOrder { host: host.map(str::to_owned), path: path.to_owned(), reading };
+        open.control.say_place(&ann(), &order, "r")
+    };
+    let paths = |open: &Open| -> Vec<String> {
+        let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+        found
+            .into_iter()
+            .filter(|one| 0 < one.count)
+            .map(|one| format!("{} {}", one.path, one.count))
+            .collect()
+    };
+    let apart = ["/v2/status/closed 1", "/v2/status/open 1", "/v2/users/me 1"];
+    assert_eq!(paths(&open), apart);
+    // Nothing is said of another host's.
+    say(&open, Some("Other.example.com"), "/v2/status/{}", Reading::Parameter).unwrap();
+    assert_eq!(paths(&open), apart);
+    say(&open, None, "/v2/status/{}", Reading::Parameter).unwrap();
+    say(&open, None, "/v2/users/me", Reading::Parameter).unwrap();
+    let joined = ["/v2/status/{status} 2", "/v2/users/{user} 1"];
+    assert_eq!(paths(&open), joined);
+    for (path, reason) in [
+        ("", "is no place of a path"),
+        ("/", "is no place of a path"),
+        ("users", "is no place of a path"),
+        ("/a\n", "is no place of a path"),
+        (&"/a".repeat(2_000), "is no place of a path"),
+    ] {
+        assert!(error(say(&open, None, path, Reading::Literal)).contains(reason), "{path}");
+    }
+    assert!(
+        error(say(&open, None, "/v2/absent", Reading::Inferred)).contains("there is no word on the place")
+    );
+    open.control.close().unwrap();
+    let open = fixture.up();
+    assert_eq!(paths(&open), joined);
+    feed(&open, &calls);
+    assert_eq!(paths(&open), ["/v2/status/{status} 4", "/v2/users/{user} 2"]);
+    // Said anew it takes the place of what was said, and it can be taken back.
+    say(&open, None, "/v2/users/me", Reading::Literal).unwrap();
+    say(&open, Some("other.example.com"), "/v2/status/{}", Reading::Inferred).unwrap();
+    let places = open.control.inventory_places(&ann()).unwrap();
+    let places: Vec<String> = places.iter().map(|one| format!("{} {}", one.path, one.is)).collect();
+    assert_eq!(places, ["/v2/status/{} parameter", "/v2/users/me literal"]);
 }

@@ -199,12 +199,42 @@ fn so_many_operations_are_kept_and_those_seen_last_stay() {
         ..one.clone()
     };
     let most = crate::kept::OPERATIONS_MAX;
-    let kept = |count: usize| Kept::of((0..count).map(operation).collect(), Vec::new());
+    let kept = |count: usize| Kept::of((0..count).map(operation).collect(), Vec::new(), Vec::new());
     assert_eq!(kept(most).operations().len(), most);
     let more = kept(most + 1);
     assert_eq!(more.operations().len(), most);
     assert_eq!(more.operations().iter().filter_map(|one| one.last_seen).min(), Some(1));
     assert!(more.operations().is_sorted_by_key(|one| one.path.as_str()));
+}
+
+#[test]
+fn what_people_say_of_places_stays_over_restarts_and_joins_what_was_kept() {
+    use crate::settings::Force;
+    let said = |prefix: &str, force| Override { host: None, prefix: prefix.to_owned(), force };
+    let mut live = live(Kept::default());
+    let feed = |live: &mut Live| {
+        for path in ["/status/open", "/status/closed", "/users/1", "/users/2", "/users/me"] {
+            live.observe(&Alike::one(call("GET", path, 200)));
+        }
+    };
+    feed(&mut live);
+    let before =
+        ["GET /status/closed 1/1", "GET /status/open 1/1", "GET /users/me 1/1", "GET /users/{userId} 2/2"];
+    assert_eq!(found(&mut live), before);
+    let mut again = restart(&mut live);
+    again.set_overrides(vec![said("/status/{}", Force::Parameter), said("/users/2", Force::Literal)]);
+    feed(&mut again);
+    let after =
+        ["GET /status/{status} 4/4", "GET /users/2 1/1", "GET /users/me 2/2", "GET /users/{userId} 3/3"];
+    assert_eq!(found(&mut again), after);
+    let mut third = restart(&mut again);
+    assert_eq!(found(&mut third), after);
+    assert_eq!(third.overrides(), again.overrides());
+    feed(&mut third);
+    assert_eq!(found(&mut third)[0], "GET /status/{status} 6/6");
+    // Taken back, what comes is judged by what is seen alone, beside what was joined.
+    third.set_overrides(Vec::new());
+    assert!(restart(&mut third).overrides().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Verdict, escape, items, list, minute, print_list, print_one, text};
 use crate::UsageError;
-use crate::cli::{InventoryCommand, NamedOperation};
+use crate::cli::{InventoryCommand, NamedOperation, NamedPlace};
 use crate::client::Client;
 use crate::output::{Format, Output, printable};
 
@@ -77,8 +77,47 @@ pub(super) async fn run(
                 )
             })?;
         }
+        InventoryCommand::Unignore { operation, why } => {
+            let body = json!({ "operation": named(operation)?, "reason": why.reason });
+            let mark = client.ask(Method::POST, "/v1/inventory/unignore", Some(&body)).await?;
+            print_one(output, &mark, |row| {
+                format!("{} {}{} is listed again", text(row, "method"), text(row, "host"), text(row, "path"))
+            })?;
+        }
+        InventoryCommand::Literal { place } => say(client, place, "literal", output).await?,
+        InventoryCommand::Parameter { place } => say(client, place, "parameter", output).await?,
+        InventoryCommand::Places => {
+            let places = client.ask(Method::GET, "/v1/inventory/places", None).await?;
+            print_list(output, &places, &["place", "is"], "nothing was said of any place", |row| {
+                vec![format!("{}{}", text(row, "host"), text(row, "path")), text(row, "is")]
+            })?;
+        }
     }
     Ok(Verdict::Done)
+}
+
+async fn say(client: &Client, place: &NamedPlace, is: &str, output: Output) -> anyhow::Result<()> {
+    let (host, path) = place_of(&place.place)?;
+    let is = if place.undo { "inferred" } else { is };
+    let body = json!({ "host": host, "path": path, "is": is, "reason": place.why.reason });
+    let said = client.ask(Method::POST, "/v1/inventory/places", Some(&body)).await?;
+    print_one(output, &said, |row| {
+        let place = format!("{}{}", text(row, "host"), text(row, "path"));
+        match text(row, "is").as_str() {
+            "literal" => format!("the last part of {place} is a name"),
+            "parameter" => format!("the last part of {place} is a parameter"),
+            _ => format!("the last part of {place} is again what is inferred"),
+        }
+    })
+}
+
+/// `[HOST]/PATH`, taken apart.
+pub(crate) fn place_of(text: &str) -> Result<(Option<String>, String), UsageError> {
+    let at = text.find('/').filter(|at| at + 1 < text.len()).ok_or_else(|| {
+        UsageError(format!("`{text}` is no place of a path; write it as /users/{{}}/me or HOST/users/{{}}"))
+    })?;
+    let (host, path) = text.split_at(at);
+    Ok(((!host.is_empty()).then(|| host.to_ascii_lowercase()), path.to_owned()))
 }
 
 async fn one(client: &Client, operation: &NamedOperation) -> anyhow::Result<Value> {

@@ -25,8 +25,8 @@ pub mod template;
 mod yaml;
 
 pub use api::{
-    ApiConfig, Cors, CorsCredentials, Document, HeaderNameError, HostHeader, Hosts, Limits, LockText,
-    Timeouts, Upstream, UpstreamError,
+    ApiConfig, Cors, CorsCredentials, Document, Examples, HeaderNameError, HostHeader, Hosts, Limits,
+    LockText, Timeouts, Upstream, UpstreamError,
 };
 pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};

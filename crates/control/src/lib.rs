@@ -59,7 +59,9 @@ pub use applications::{ApplicationView, TeamView};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
 pub use explain::{ExplanationView, RuleView};
-pub use inventory::{FeedCounts, FoundView, Ignored, InventoryOrder, PlaceOrder, PlaceView, Reading};
+pub use inventory::{
+    DriftView, FeedCounts, FoundView, Ignored, InventoryOrder, PlaceOrder, PlaceView, Reading,
+};
 pub use keys::{IssuedKey, KeyOrder, KeyView};
 pub use live::Live;
 pub use observe::Readiness;

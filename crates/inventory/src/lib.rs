@@ -32,7 +32,7 @@ mod words;
 
 pub use classes::DataClass;
 pub use inventory::{HostSummary, Inventory};
-pub use kept::Kept;
+pub use kept::{Examples, Kept};
 pub use live::Live;
 pub use noise::{NoiseKind, NoiseReport};
 pub use operation::{Callers, DataField, DataPlace, Operation, Parameter, Reason, StatusCount, ValueKind};

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use traffic::{Alike, Exchange};
 
 use crate::inventory::{HostSummary, Inventory};
-use crate::kept::{Kept, join};
+use crate::kept::{Examples, Kept, join};
 use crate::method::Method;
 use crate::noise::NoiseReport;
 use crate::operation::{Callers, Operation, StatusCount};
@@ -132,6 +132,11 @@ impl Live {
         self.found.set_overrides(overrides);
     }
 
+    /// Brings everything that was kept from before under one host.
+    pub fn gather_hosts(&mut self, host: &str) {
+        self.before.gather_hosts(host);
+    }
+
     /// All operations that answered with success, from before and since, by host, path and method. `declared` are the templates that
     /// are declared now, which outweigh what is inferred.
     pub fn operations(&mut self, declared: &[Prior]) -> Vec<Operation> {
@@ -169,8 +174,14 @@ impl Live {
 
     /// Forgets who called, of calls up to a moment in milliseconds since 1970, those included that are counted later. That somebody
     /// called stays counted. Everything goes on as after a restart, since what is in memory tells callers apart by their names.
-    pub fn forget_caller(&mut self, name: &str, until: i64, declared: &[Prior]) {
-        self.before = self.kept(declared);
+    pub fn forget_caller(
+        &mut self,
+        name: &str,
+        until: i64,
+        declared: &[Prior],
+        examples: &dyn Fn(&Operation) -> Examples,
+    ) {
+        self.before = self.kept(declared, examples);
         self.before.forget_caller(name);
         self.found = Inventory::new(self.found.settings.clone());
         self.declared.clear();
@@ -192,9 +203,9 @@ impl Live {
         until.is_some_and(|until| alike.until.is_none_or(|last| last <= *until))
     }
 
-    /// What may be written down: operations without any value that was seen.
-    pub fn kept(&mut self, declared: &[Prior]) -> Kept {
-        Kept::of(self.operations(declared), self.hosts(), self.overrides().to_vec())
+    /// What may be written down: operations without any value that was seen, but for examples where `examples` allows them.
+    pub fn kept(&mut self, declared: &[Prior], examples: &dyn Fn(&Operation) -> Examples) -> Kept {
+        Kept::of(self.operations(declared), self.hosts(), self.overrides().to_vec(), examples)
     }
 
     /// Failed calls to declared operations that never succeeded, and calls that there was no room for.
@@ -242,6 +253,8 @@ impl Live {
             deprecated: succeeded.deprecated,
             sunset: succeeded.sunset,
             from_route: true,
+            own_statuses: all.own_statuses(),
+            request_types: succeeded.request_types(),
             query: succeeded.query_names(),
             data: all.data_fields(),
         }

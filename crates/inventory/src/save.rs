@@ -121,6 +121,8 @@ struct SavedEnd {
     deprecated: u64,
     sunset: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_types: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     queries: Vec<(String, u64)>,
     /// Class, place, field, in how many exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -281,6 +283,7 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
         named: tally.named,
         deprecated: tally.deprecated,
         sunset: tally.sunset,
+        request_types: tally.request_types(),
         queries: tally
             .queries
             .iter()
@@ -399,6 +402,9 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     }
     for text in saved.routes {
         tally.keep_route(&text);
+    }
+    for text in saved.request_types {
+        tally.keep_request_type(&text);
     }
     for (name, count) in saved.queries {
         tally.keep_query(&name, count);

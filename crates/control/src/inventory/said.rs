@@ -140,7 +140,7 @@ impl Control {
         }
         let host = order.host.as_ref().filter(|host| !host.is_empty()).map(|host| host.to_ascii_lowercase());
         let place = format!("{}{path}", host.as_deref().unwrap_or_default());
-        let snapshot = self.live().load();
+        let looked = self.looked();
         let now = self.now();
         let mut watched = self.watched();
         let mut said = watched.live.overrides().to_vec();
@@ -170,7 +170,7 @@ impl Control {
         self.record(actor, &action, &object, reason)?;
         watched.live.set_overrides(said);
         watched.since_saved = watched.since_saved.saturating_add(1);
-        let written = watched.save(snapshot.catalog(), now);
+        let written = watched.save(&looked, now);
         self.carried(actor, &action, &object, written)?;
         Ok(PlaceView { host, path, is })
     }

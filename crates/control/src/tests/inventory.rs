@@ -241,3 +241,138 @@ fn what_is_said_of_a_place_outweighs_what_is_seen_and_stays() {
     let places: Vec<String> = places.iter().map(|one| format!("{} {}", one.path, one.is)).collect();
     assert_eq!(places, ["/v2/status/{} parameter", "/v2/users/me literal"]);
 }
+
+/// Counts calls to a declared operation, with the names of queries and the answers that the document is compared with.
+fn feed_declared(
+    open: &Open,
+    template: &str,
+    query: Option<&str>,
+    status: u16,
+    own_answer: bool,
+    types: [&str; 2],
+) {
+    let (mut sender, receiver) = ring(65_536);
+    sender.send(&Alike::one(Exchange {
+        at: Some(1_764_000_000_000),
+        host: Some(HOST),
+        method: "GET",
+        path: template,
+        route: Some(template),
+        query,
+        status: Some(status),
+        own_answer,
+        request_type: Some(types[0]),
+        response_type: Some(types[1]),
+        ..Exchange::default()
+    }));
+    open.control.feed_inventory(&mut [receiver]);
+}
+
+#[test]
+fn the_gateway_s_own_traffic_is_compared_with_documents() {
+    let fixture = Fixture::new("own-drift");
+    fixture.write("apis/orders/api.yaml", &format!("{API}base_path: /v1\n"));
+    let moved = |file: &str, from: &str| {
+        fixture.write(file, &fixture.read(file).replace(from, &format!("{from}v1/")))
+    };
+    moved("apis/orders/groups.lock", " /");
+    moved("policies/orders.cedar", " /");
+    let document = "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths:\n";
+    let told = "    get:\n      parameters: [{in: query, name: page}, {in: query, name: tenant, required: true}]\n\
+        \x20     requestBody: {content: {application/json: {}}}\n      responses: {200: {content: {application/json: {}}}}\n";
+    let paths: String = DOCUMENT
+        .lines()
+        .filter(|line| line.starts_with("  /"))
+        .map(|path| format!("{path}\n{told}    post: {{}}\n"))
+        .collect();
+    let kept = fixture.read("apis/orders/openapi.yaml");
+    fixture.write("apis/orders/openapi.yaml", &format!("{document}{paths}"));
+    let open = fixture.up();
+    assert!(open.refused.is_none(), "{kept} {:?}", open.refused);
+    let template = "/v1/orders";
+    let json = ["application/json"; 2];
+    feed_declared(&open, template, Some("page=&debug="), 200, false, json);
+    feed_declared(&open, template, None, 500, false, json);
+    feed_declared(&open, template, None, 403, true, json);
+    feed_declared(&open, template, Some("page="), 200, false, ["text/csv", "text/html"]);
+    let one = || {
+        let order = InventoryOrder {
+            path: Some(template.to_owned()),
+            method: Some("GET".to_owned()),
+            ..InventoryOrder::default()
+        };
+        open.control.inventory(&ann(), &order).unwrap().remove(0)
+    };
+    let found = one();
+    assert_eq!(found.state, "documented");
+    let drift = found.drift;
+    assert_eq!(
+        (drift.undeclared_query, drift.unsent_query),
+        (vec!["debug".to_owned()], vec!["tenant".to_owned()])
+    );
+    assert_eq!(drift.undeclared_statuses, [500]);
+    assert_eq!(
+        (drift.undeclared_request_types, drift.undeclared_answer_types),
+        (vec!["text/csv".to_owned()], vec!["text/html".to_owned()])
+    );
+    assert_eq!(found.query, [("debug".to_owned(), 1), ("page".to_owned(), 2)].into());
+    open.control.close().unwrap();
+    let again = fixture.up();
+    let order = InventoryOrder {
+        path: Some(template.to_owned()),
+        method: Some("GET".to_owned()),
+        ..InventoryOrder::default()
+    };
+    let found = again.control.inventory(&ann(), &order).unwrap().remove(0);
+    assert_eq!(
+        (found.drift.undeclared_statuses, found.drift.undeclared_query),
+        (vec![500], vec!["debug".to_owned()])
+    );
+    assert_eq!(found.drift.undeclared_request_types, ["text/csv"]);
+}
+
+#[test]
+fn values_of_paths_reach_the_disk_of_apis_that_allow_them_until_they_do_not() {
+    let fixture = Fixture::new("examples");
+    let api = |allowed: &str| fixture.write("apis/orders/api.yaml", &format!("{API}{allowed}"));
+    let calls: Vec<String> = (0..6).map(|number| format!("/carts/canary{number}7")).collect();
+    let kept = |allowed: &str| {
+        api(allowed);
+        let open = fixture.up();
+        for path in &calls {
+            feed(&open, &[(HOST, "GET", path), ("other.example.com", "GET", path)]);
+        }
+        let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+        let shown: usize = found.iter().map(|one| one.examples.len()).sum();
+        open.control.close().unwrap();
+        (shown, fixture.read(".state/inventory.json").matches("canary").count())
+    };
+    assert_eq!(kept(""), (0, 0));
+    assert_eq!(kept("inventory: { examples: values }\n"), (5, 5));
+    assert_eq!(kept("inventory: { examples: redacted }\n"), (0, 0));
+    // Withdrawn, they go from the disk even where nobody calls any more.
+    assert_eq!(kept("inventory: { examples: values }\n"), (5, 5));
+    api("");
+    let open = fixture.up();
+    open.control.close().unwrap();
+    assert!(!fixture.read(".state/inventory.json").contains("canary"));
+}
+
+#[test]
+fn an_api_that_answers_to_any_host_is_seen_under_one() {
+    let fixture = Fixture::new("any-host");
+    let open = fixture.up();
+    feed(&open, &[("a.example", "GET", "/carts"), ("b.example", "GET", "/carts")]);
+    open.control.close().unwrap();
+    assert!(fixture.read(".state/inventory.json").contains("b.example"));
+    fixture.write("apis/orders/api.yaml", &API.replace("[orders.example.com]", "['*']"));
+    let open = fixture.up();
+    assert!(open.refused.is_none(), "{:?}", open.refused);
+    feed(&open, &[("*", "GET", "/carts")]);
+    assert_eq!(seen(&open), ["orders GET /carts shadow"]);
+    assert_eq!(adopt(&open, "GET", "/carts").unwrap().operation, "orders:GET /carts");
+    open.control.close().unwrap();
+    let kept = fixture.read(".state/inventory.json");
+    assert!(!kept.contains("example\""), "{kept}");
+    assert_eq!(kept.matches("\"host\":\"*\"").count(), 2, "{kept}");
+}

@@ -102,7 +102,7 @@ mod tests {
             ("/users/{p0}/red", &[("/users/{}/{}", Parameter)], "/users/{p0}/{user}"),
             ("/tags/red", &[("h/tags/{}", Parameter)], "/tags/{tag}"),
             ("/tags/red", &[("/tags/red", Parameter)], "/tags/{tag}"),
-            ("/m%C3%B6bel/rot", &[("/möbel/{}", Parameter)], "/m%C3%B6bel/{bel}"),
+            ("/m%C3%B6bel/rot", &[("/möbel/{}", Parameter)], "/m%C3%B6bel/{möbel}"),
             // The nearest that stay: another place, host or name, what is a parameter, and what is said to be a name.
             ("/tags", &[("/tags/{}", Parameter)], "/tags"),
             ("/tags/red", &[("other/tags/{}", Parameter)], "/tags/red"),

@@ -81,6 +81,7 @@ Examples:
         place: NamedPlace,
     },
     /// List what was said with `literal` and `parameter`
+    #[command(after_help = "Example:\n  sallyport inventory places --json")]
     Places,
 }
 

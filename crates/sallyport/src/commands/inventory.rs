@@ -207,6 +207,21 @@ fn describe(row: &Value) -> String {
         text(row, "exposure"),
         text(row, "confidence"),
     );
+    for (name, words) in [
+        ("undeclared_query", "sent and not declared"),
+        ("unsent_query", "required and never sent"),
+        ("undeclared_statuses", "answered and not declared"),
+        ("undeclared_request_types", "media types sent and not declared"),
+        ("undeclared_answer_types", "media types answered and not declared"),
+    ] {
+        let names = row.get("drift").map(|drift| list(drift, name, ", ")).unwrap_or_default();
+        if !names.is_empty() {
+            lines.push_str(&format!("\ndrift       {words}: {names}"));
+        }
+    }
+    for example in items(row, "examples") {
+        lines.push_str(&format!("\nexample     {}", example.as_str().unwrap_or_default()));
+    }
     for reason in items(row, "reasons") {
         lines.push_str(&format!("\n            {}", reason.as_str().unwrap_or_default()));
     }

@@ -29,8 +29,6 @@ pub use said::{Ignored, PlaceOrder, PlaceView, Reading};
 const KEPT: &str = "inventory.json";
 /// How often what was seen is written down.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Distinct undeclared paths that are held before they are folded together.
-const PENDING: usize = 2_048;
 
 /// The inventory as the process holds it.
 #[derive(Debug)]
@@ -118,7 +116,6 @@ impl Watched {
             serde_json::from_slice(bytes).map_err(|error| error.to_string())
         });
         let mut settings = Settings::default();
-        settings.limits.pending = PENDING;
         let kept = kept.unwrap_or_default();
         // Whether they may still be there is judged at the next writing, which must then come.
         let has_values = kept.operations().iter().any(|one| !one.examples.is_empty());

@@ -140,7 +140,6 @@ impl Live {
     /// All operations that answered with success, from before and since, by host, path and method. `declared` are the templates that
     /// are declared now, which outweigh what is inferred.
     pub fn operations(&mut self, declared: &[Prior]) -> Vec<Operation> {
-        self.found.fold();
         let mut priors = self.before.priors();
         priors.extend(declared.iter().cloned());
         self.found.set_priors(priors);
@@ -151,13 +150,11 @@ impl Live {
 
     /// What is no operation, since this value was made.
     pub fn noise(&mut self) -> Vec<NoiseReport> {
-        self.found.fold();
         self.found.noise()
     }
 
     /// The hosts and the time over which there is evidence of each, from before and since.
     pub fn hosts(&mut self) -> Vec<HostSummary> {
-        self.found.fold();
         let mut hosts = self.found.hosts();
         hosts.extend(self.before.hosts().iter().cloned());
         for (key, counted) in &self.declared {

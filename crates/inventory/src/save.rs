@@ -14,7 +14,7 @@ use crate::operation::DataPlace;
 use crate::settings::{Force, Limits, OVERRIDES_MAX, Override, Settings};
 use crate::sketch;
 use crate::tally::{DataSeen, Tally};
-use crate::tree::{self, EndKey, Kid, Node};
+use crate::tree::{EndKey, Kid, Node};
 
 /// Why bytes are no state.
 #[derive(Debug, thiserror::Error)]
@@ -132,21 +132,20 @@ struct SavedEnd {
 impl Inventory {
     /// The state as bytes. Equal states give equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let folded = self.folded();
         let saved = Saved {
             format: FORMAT.into(),
             version: VERSION,
-            limits: limits(&folded.settings.limits),
-            other_hosts: folded.other_hosts,
-            hours: runs(&folded.hours),
-            overrides: folded
+            limits: limits(&self.settings.limits),
+            other_hosts: self.other_hosts,
+            hours: runs(&self.hours),
+            overrides: self
                 .settings
                 .overrides
                 .iter()
                 .map(|said| (said.host.clone(), said.prefix.clone(), said.force == Force::Literal))
                 .collect(),
-            callers: folded.callers.iter().map(|(_, text)| text.to_string()).collect(),
-            hosts: folded.hosts.iter().map(|((_, name), host)| save_host(name, host)).collect(),
+            callers: self.callers.iter().map(|(_, text)| text.to_string()).collect(),
+            hosts: self.hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -192,9 +191,10 @@ impl Inventory {
             return Err(LoadInventoryError::Damaged("more hosts than the limit"));
         }
         for host in saved.hosts {
-            let key = (sketch::hash(host.name.as_bytes()), host.name.as_str().into());
+            let (name, count) = (host.name.clone(), inventory.hosts.len());
             let host = load_host(host, &inventory.settings.limits)?;
-            if inventory.hosts.insert(key, host).is_some() {
+            inventory.hosts.with(&name, |own| *own = host);
+            if inventory.hosts.len() == count {
                 return Err(LoadInventoryError::Damaged("a host twice"));
             }
         }
@@ -361,7 +361,7 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 if text.len() > limits.segment_bytes.saturating_add(1) {
                     return Err(LoadInventoryError::Damaged("a segment longer than the limit"));
                 }
-                above.adopt(Kid { order: tree::order(&text), text: text.into(), node })
+                above.adopt(Kid::new(text.into(), node))
             }
             SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
             SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),

@@ -166,8 +166,7 @@ fn show(
     if selection.output_dir.is_some() && selection.output != DiscoverFormat::Openapi {
         return Err(crate::UsageError("--output-dir goes with --output openapi".to_owned()).into());
     }
-    let mut inventory = with_documents(inventory, contracts);
-    inventory.fold();
+    let inventory = with_documents(inventory, contracts);
     let hosts = inventory.hosts();
     let noise = inventory.noise();
     let end = hosts.iter().filter_map(|host| host.last_seen).max();

@@ -171,6 +171,9 @@ impl Tally {
         if exchange.request_body.is_some() || exchange.response_body.is_some() {
             self.observe_bodies(exchange);
         }
+        if let Some(query) = exchange.query {
+            self.observe_values(query, count);
+        }
     }
 
     /// Counts the names in a query; one that stands twice counts twice. What has no `=` may be a value.
@@ -217,12 +220,14 @@ impl Tally {
                 self.keep_data(DataSeen { class, place, field, count: 1 });
             }
         }
-        if let Some(query) = exchange.query {
-            let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
-            classes::form(query, &mut |class, field| drop(fields.replace((class, field.into()))));
-            for (class, field) in fields.into_iter().take(DATA_MAX) {
-                self.keep_data(DataSeen { class, place: DataPlace::Query, field, count: 1 });
-            }
+    }
+
+    /// Counts classes of data in a query; of the values nothing is kept.
+    fn observe_values(&mut self, query: &str, count: u64) {
+        let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
+        classes::query(query, &mut |class, field| drop(fields.replace((class, field.into()))));
+        for (class, field) in fields.into_iter().take(DATA_MAX) {
+            self.keep_data(DataSeen { class, place: DataPlace::Query, field, count });
         }
     }
 
@@ -324,7 +329,7 @@ fn add(statuses: &mut Vec<(u16, u64)>, status: u16, count: u64) {
                 entry.1 = entry.1.saturating_add(count);
             }
         }
-        Err(place) => statuses.insert(place, (status, count)),
+        Err(place) => sketch::insert(statuses, place, (status, count)),
     }
 }
 

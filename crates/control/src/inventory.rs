@@ -115,7 +115,7 @@ impl Watched {
         let ignored = read(folder, said::IGNORED, |bytes| {
             serde_json::from_slice(bytes).map_err(|error| error.to_string())
         });
-        let mut settings = Settings::default();
+        let settings = Settings::default();
         let kept = kept.unwrap_or_default();
         // Whether they may still be there is judged at the next writing, which must then come.
         let has_values = kept.operations().iter().any(|one| !one.examples.is_empty());

@@ -233,7 +233,7 @@ fn what_is_ignored_is_listed_no_longer_and_stays_so() {
 #[test]
 fn what_a_person_says_of_a_place_holds_over_a_restart_until_it_is_taken_back() {
     let mut world = observing();
-    for target in ["GET /reports/daily", "GET /reports/weekly"] {
+    for target in ["GET /reports/orders", "GET /reports/users"] {
         assert_eq!(world.call(target).key(&world.keys.reader).send().status, 200);
     }
     until("both are seen", || (listed(&world, &[]).len() == 2).then_some(()));
@@ -243,12 +243,12 @@ fn what_a_person_says_of_a_place_holds_over_a_restart_until_it_is_taken_back() {
     world.restart();
     assert_eq!(listed(&world, &[]), ["shadow GET /reports/{report} 2/2"]);
     assert_eq!(world.cli().run(&["inventory", "places"]).lines().len(), 1);
-    world.cli().run(&["inventory", "literal", "/reports/daily"]);
-    assert_eq!(world.call("GET /reports/daily").key(&world.keys.reader).send().status, 200);
-    let apart = "shadow GET /reports/daily 1/1".to_owned();
+    world.cli().run(&["inventory", "literal", "/reports/orders"]);
+    assert_eq!(world.call("GET /reports/orders").key(&world.keys.reader).send().status, 200);
+    let apart = "shadow GET /reports/orders 1/1".to_owned();
     until("it is apart", || listed(&world, &[]).contains(&apart).then_some(()));
-    world.cli().run(&["inventory", "literal", "/reports/daily", "--undo"]);
-    let again = world.cli().try_run(&["inventory", "literal", "/reports/daily", "--undo"]);
+    world.cli().run(&["inventory", "literal", "/reports/orders", "--undo"]);
+    let again = world.cli().try_run(&["inventory", "literal", "/reports/orders", "--undo"]);
     assert_eq!(again.code, 2, "{again:?}");
     let wrong = world.cli().try_run(&["inventory", "literal", "reports"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");

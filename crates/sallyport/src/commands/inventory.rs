@@ -23,36 +23,7 @@ pub(super) async fn run(
             if *ignored {
                 query.push("ignored=true".to_owned());
             }
-            let mut found =
-                client.ask(Method::GET, &format!("/v1/inventory?{}", query.join("&")), None).await?;
-            if let Value::Array(rows) = &mut found {
-                // What needs a person first comes first.
-                rows.sort_by_key(|row| (attention(&text(row, "state")), std::cmp::Reverse(count(row))));
-            }
-            let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
-            let hosts: std::collections::BTreeSet<String> =
-                rows.iter().map(|row| text(row, "host")).collect();
-            let is_one = hosts.len() == 1;
-            let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure", "auth"];
-            if let (true, Some(host)) = (is_one && output.format == Format::Human, hosts.first()) {
-                output.note(&printable(&format!("all on {host}")));
-            }
-            print_list(output, &found, &head, "nothing was seen and nothing is declared", |row| {
-                vec![
-                    state_of(row),
-                    text(row, "method"),
-                    if is_one {
-                        text(row, "path")
-                    } else {
-                        format!("{}{}", text(row, "host"), text(row, "path"))
-                    },
-                    text(row, "count"),
-                    text(row, "callers"),
-                    minute(&text(row, "last_seen")),
-                    text(row, "confidence"),
-                    text(row, "auth"),
-                ]
-            })?;
+            list_all(client, &query.join("&"), output).await?;
         }
         InventoryCommand::Show { operation } => {
             let found = one(client, operation).await?;
@@ -94,6 +65,34 @@ pub(super) async fn run(
         }
     }
     Ok(Verdict::Done)
+}
+
+/// Prints the operations that a query asks for.
+async fn list_all(client: &Client, query: &str, output: Output) -> anyhow::Result<()> {
+    let mut found = client.ask(Method::GET, &format!("/v1/inventory?{query}"), None).await?;
+    if let Value::Array(rows) = &mut found {
+        // What needs a person first comes first.
+        rows.sort_by_key(|row| (attention(&text(row, "state")), std::cmp::Reverse(count(row))));
+    }
+    let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
+    let hosts: std::collections::BTreeSet<String> = rows.iter().map(|row| text(row, "host")).collect();
+    let is_one = hosts.len() == 1;
+    let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure", "auth"];
+    if let (true, Some(host)) = (is_one && output.format == Format::Human, hosts.first()) {
+        output.note(&printable(&format!("all on {host}")));
+    }
+    print_list(output, &found, &head, "nothing was seen and nothing is declared", |row| {
+        vec![
+            state_of(row),
+            text(row, "method"),
+            if is_one { text(row, "path") } else { format!("{}{}", text(row, "host"), text(row, "path")) },
+            text(row, "count"),
+            text(row, "callers"),
+            minute(&text(row, "last_seen")),
+            text(row, "confidence"),
+            text(row, "auth"),
+        ]
+    })
 }
 
 async fn say(client: &Client, place: &NamedPlace, is: &str, output: Output) -> anyhow::Result<()> {

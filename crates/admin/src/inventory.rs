@@ -1,7 +1,7 @@
-//! The inventory: list, adopt, ignore.
+//! The inventory: list, adopt, ignore, and what people say of places.
 
 use axum::http::StatusCode;
-use control::{AdoptOrder, InventoryOrder};
+use control::{AdoptOrder, InventoryOrder, PlaceOrder, Reading};
 use serde::Deserialize;
 
 use crate::answer::{Answer, Problem, ok};
@@ -69,4 +69,46 @@ pub(crate) fn ignore(input: Input) -> Answer {
     }
     let Body { operation, reason } = input.read()?;
     ok(&input.control.ignore_operation(input.actor()?, &operation.into(), &reason)?)
+}
+
+pub(crate) fn unignore(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        operation: Named,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { operation, reason } = input.read()?;
+    ok(&input.control.unignore_operation(input.actor()?, &operation.into(), &reason)?)
+}
+
+pub(crate) fn places(input: Input) -> Answer {
+    ok(&input.control.inventory_places(input.actor()?)?)
+}
+
+pub(crate) fn say(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Is {
+        Inferred,
+        Literal,
+        Parameter,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        host: Option<String>,
+        path: String,
+        is: Is,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { host, path, is, reason } = input.read()?;
+    let reading = match is {
+        Is::Inferred => Reading::Inferred,
+        Is::Literal => Reading::Literal,
+        Is::Parameter => Reading::Parameter,
+    };
+    ok(&input.control.say_place(input.actor()?, &PlaceOrder { host, path, reading }, &reason)?)
 }

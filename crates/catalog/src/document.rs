@@ -4,6 +4,7 @@
 //! of real APIs are seldom whole. It is not lenient about what could be read twice (duplicate keys) or never
 //! ends (aliases, references, depth, size): such documents are refused or the place is reported.
 
+mod media;
 mod read;
 mod reference;
 
@@ -47,6 +48,10 @@ pub struct DeclaredOperation {
     pub query: Vec<QueryParameter>,
     /// The keys of `responses`: statuses, classes such as `2XX`, `default`.
     pub answers: Vec<String>,
+    /// Media types of the request's body, in lower case and without parameters, ranges such as `*/*` included. Empty where it does not tell.
+    pub request_types: Vec<String>,
+    /// The same of answers that are no errors.
+    pub answer_types: Vec<String>,
     /// Where in the document it stands.
     pub pointer: String,
 }
@@ -85,7 +90,12 @@ pub fn read_document(bytes: &[u8]) -> Result<Document, ReadDocumentError> {
         return Err(ReadDocumentError::TooLong { length: bytes.len() });
     }
     let tree = tree::read_document(bytes).map_err(ReadDocumentError::Syntax)?;
-    read::read(&tree)
+    let mut document = read::read(&tree)?;
+    // Read as a number, `2.10` would be older than `2.9`.
+    if let Some(version) = tree::written_version(bytes, &tree) {
+        document.api_version = read::short(&version);
+    }
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The most values that one file may make us keep.
 const VALUES_MAX: usize = 1_000_000;
@@ -67,6 +68,25 @@ impl Tree {
 /// Reads an API document, dropping what the reader never looks at.
 pub(crate) fn read_document(bytes: &[u8]) -> Result<Tree, SyntaxError> {
     read::<Document>(bytes).map(|Document(tree)| tree)
+}
+
+/// `info.version` as it is written, where a tree has a number with a point and so has lost zeros at its end. In YAML alone: a number
+/// of JSON is one.
+pub(crate) fn written_version(bytes: &[u8], tree: &Tree) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Root {
+        info: Info,
+    }
+    #[derive(Deserialize)]
+    struct Info {
+        version: String,
+    }
+    let is_lossy = matches!(tree.get("info")?.get("version")?, Tree::Number(text) if text.contains('.'));
+    if !is_lossy || bytes.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let root: Root = read(bytes).ok()?;
+    Some(root.info.version)
 }
 
 /// Reads a small file whole.
@@ -139,6 +159,9 @@ enum Place {
     Document,
     /// Of a map the keys are kept.
     Keys,
+    /// A request's body or an answer.
+    Message,
+    Messages,
     Operation,
     PathItem,
     PathItems,
@@ -155,11 +178,17 @@ impl Place {
             (Self::Document, "paths") | (Self::Components, "pathItems") => Self::PathItems,
             (Self::Document, "components") => Self::Components,
             (Self::Document, "definitions") | (Self::Components, "schemas") => Self::Schemas,
-            (Self::Operation, "responses") => Self::Keys,
+            (Self::Operation | Self::Components, "responses") | (Self::Components, "requestBodies") => {
+                Self::Messages
+            }
+            (Self::Messages, _) | (Self::Operation, "requestBody") => Self::Message,
+            (Self::Message, "content") => Self::Keys,
             (Self::Document, "swagger" | "openapi" | "info" | "host" | "basePath" | "servers")
             | (Self::Document | Self::Components | Self::PathItem | Self::Operation, "parameters")
             | (Self::PathItem, "$ref" | "servers")
             | (Self::Operation, "operationId" | "summary" | "deprecated" | "servers")
+            | (Self::Document | Self::Operation, "consumes" | "produces")
+            | (Self::Message, "$ref")
             | (Self::Schema, "$ref" | "type")
             | (Self::Whole, _) => Self::Whole,
             (Self::PathItems, _) => Self::PathItem,
@@ -171,6 +200,7 @@ impl Place {
                 Self::Components
                 | Self::Document
                 | Self::Keys
+                | Self::Message
                 | Self::Operation
                 | Self::PathItem
                 | Self::Schema

@@ -49,6 +49,8 @@ pub struct ApiConfig {
     pub cors: Option<Cors>,
     /// `restricted` when absent: data that nobody classified counts as the most sensitive.
     pub data_class: DataClass,
+    /// Whether the inventory shows and keeps paths that were called; it does not when absent.
+    pub examples: Examples,
     /// Templates whose last parameter spans segments, as written in the document.
     pub spanning: Vec<String>,
     /// `METHOD /template` whose denials look like 404.
@@ -95,6 +97,15 @@ pub struct Exchange {
     pub scheme: Option<String>,
     /// The name under which `sallyport secret set` keeps it.
     pub secret: SecretName,
+}
+
+/// What the inventory shows and keeps of the paths that were called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Examples {
+    /// Nothing: templates stand for them.
+    Redacted,
+    /// Some paths of operations that are not declared, as they were called, with the values in them.
+    Values,
 }
 
 /// Limits that are written; what is not written is not limited.

@@ -27,8 +27,8 @@ pub mod template;
 mod yaml;
 
 pub use api::{
-    ApiConfig, Cors, CorsCredentials, Document, Exchange, HeaderNameError, HostHeader, Hosts, Limits,
-    LockText, Timeouts, Upstream, UpstreamError,
+    ApiConfig, Cors, CorsCredentials, Document, Examples, Exchange, HeaderNameError, HostHeader, Hosts,
+    Limits, LockText, Timeouts, Upstream, UpstreamError,
 };
 pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;

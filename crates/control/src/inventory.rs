@@ -5,29 +5,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use catalog::{Api, Catalog, Hosts, Lifecycle};
-use inventory::{
-    Contract, Declared, Exposure, HostSummary, Kept, Live, Prior, Settings, State, Stated, canonical,
-    classify,
-};
-use model::Timestamp;
-use serde::{Deserialize, Serialize};
+use catalog::{Api, Catalog, Hosts};
+use config::ApiConfig;
+use inventory::{Examples, Exposure, Kept, Live, Prior, Settings, State, Stated, canonical, classify};
+use model::{RevisionNumber, Timestamp};
+use serde::Serialize;
 use traffic::RingReceiver;
 
 use crate::actor::{Actor, Needs};
 use crate::{Control, ControlError, chain, files};
 
+mod compared;
+mod said;
+
+pub use compared::DriftView;
+use compared::{Compared, Looked, contracts};
+pub use said::{Ignored, PlaceOrder, PlaceView, Reading};
+
 /// The file of what is kept, in the folder of state.
 const KEPT: &str = "inventory.json";
-/// The file of what is ignored.
-const IGNORED: &str = "inventory-ignored.json";
 /// How often what was seen is written down.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Distinct undeclared paths that are held before they are folded together.
-const PENDING: usize = 2_048;
 
 /// The inventory as the process holds it.
 #[derive(Debug)]
@@ -37,21 +38,14 @@ pub(crate) struct Watched {
     folder: PathBuf,
     /// Exchanges since what was seen was last written down.
     since_saved: u64,
+    /// The APIs of which values could be written down then.
+    shown: BTreeSet<String>,
+    /// What documents declare, of the revision that was asked for last.
+    compared: Option<(RevisionNumber, Arc<Compared>)>,
     saved: Timestamp,
     /// Exchanges that found no room in a ring, by worker.
     lost: Vec<u64>,
     seen: u64,
-}
-
-/// An operation that somebody has looked at and does not want to see again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ignored {
-    pub host: String,
-    pub method: String,
-    pub path: String,
-    pub by: String,
-    pub reason: String,
-    pub at: String,
 }
 
 /// Which operations are asked for; what is absent does not narrow.
@@ -92,6 +86,14 @@ pub struct FoundView {
     pub caller_names: Vec<String>,
     pub statuses: BTreeMap<String, u64>,
     pub content_types: Vec<String>,
+    /// Media types of requests, where they were looked at.
+    pub request_types: Vec<String>,
+    /// Names of query parameters, with how many requests had them. What reads like a value is `{}`.
+    pub query: BTreeMap<String, u64>,
+    /// How what was seen differs from the document.
+    pub drift: DriftView,
+    /// Paths as they were called, where the API allows values; else none.
+    pub examples: Vec<String>,
     /// `open`, `verified only`, or `not tested`: proved by answers, never inferred.
     pub auth: &'static str,
     pub ignored: Option<Ignored>,
@@ -110,29 +112,44 @@ impl Watched {
     /// Goes on from what the folder of state keeps. What cannot be read is put aside and told; the gateway serves without it.
     pub(crate) fn open(folder: &Path, now: Timestamp) -> Self {
         let kept = read(folder, KEPT, |bytes| Kept::from_bytes(bytes).map_err(|error| chain(&error)));
-        let ignored =
-            read(folder, IGNORED, |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()));
-        let mut settings = Settings::default();
-        settings.limits.pending = PENDING;
+        let ignored = read(folder, said::IGNORED, |bytes| {
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        });
+        let settings = Settings::default();
+        let kept = kept.unwrap_or_default();
+        // Whether they may still be there is judged at the next writing, which must then come.
+        let has_values = kept.operations().iter().any(|one| !one.examples.is_empty());
         Self {
-            live: Live::new(kept.unwrap_or_default(), settings),
+            live: Live::new(kept, settings),
             ignored: ignored.unwrap_or_default(),
             folder: folder.to_owned(),
-            since_saved: 0,
+            since_saved: u64::from(has_values),
+            shown: BTreeSet::new(),
+            compared: None,
             saved: now,
             lost: Vec::new(),
             seen: 0,
         }
     }
 
-    /// Writes down what may be.
-    fn save(&mut self, catalog: &Catalog, now: Timestamp) -> Result<(), ControlError> {
-        if self.since_saved == 0 {
+    /// What older versions kept under hosts that callers had chosen comes under one.
+    fn gather(&mut self, looked: &Looked) {
+        if looked.is_any_host() {
+            self.live.gather_hosts(compared::ANY_HOST);
+        }
+    }
+
+    /// Writes down what may be, if anything was seen since or something else may be kept than before.
+    fn save(&mut self, looked: &Looked, now: Timestamp) -> Result<(), ControlError> {
+        if self.since_saved == 0 && self.shown == looked.shown {
             return Ok(());
         }
-        let bytes = self.live.kept(&priors(catalog)).to_bytes();
+        self.gather(looked);
+        let catalog = looked.catalog();
+        let bytes = self.live.kept(&priors(catalog), &|one| looked.examples(&one.host, &one.path)).to_bytes();
         files::replace(&self.folder, KEPT, &bytes)?;
         self.since_saved = 0;
+        self.shown.clone_from(&looked.shown);
         self.saved = now;
         Ok(())
     }
@@ -188,59 +205,23 @@ impl Control {
     /// The same, each with all that is known of it.
     fn found(&self, actor: &Actor, order: &InventoryOrder) -> Result<Vec<(FoundView, Stated)>, ControlError> {
         self.demand(actor, Needs::Viewer)?;
-        let snapshot = self.live().load();
-        let stated = self.stated(snapshot.catalog());
+        let looked = self.looked();
+        let stated = self.stated(&looked);
         let ignored = self.watched().ignored.clone();
-        let exposures: BTreeMap<String, &'static str> = match self.state().repository() {
-            Ok(repository) => {
-                repository.apis.iter().map(|api| (api.name.to_string(), api.exposure.as_str())).collect()
-            }
-            // Without a revision in force there is no API either.
-            Err(_) => BTreeMap::new(),
-        };
-        let exposed = |found: FoundView| match exposures.get(&found.api) {
-            Some(exposure) => FoundView { exposure, ..found },
-            None => found,
-        };
-        let views = stated.into_iter().map(|one| (exposed(view(&one, snapshot.catalog(), &ignored)), one));
+        let views = stated.into_iter().map(|one| (view(&one, &looked, &ignored), one));
         Ok(views.filter(|(view, _)| order.wants(view)).collect())
     }
 
-    /// Marks an operation as looked at: it is listed no longer, and is counted all the same.
-    pub fn ignore_operation(
-        &self,
-        actor: &Actor,
-        order: &InventoryOrder,
-        reason: &str,
-    ) -> Result<FoundView, ControlError> {
-        self.demand(actor, Needs::Owner)?;
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid(
-                "ignoring an operation needs a reason",
-                "say why with --reason",
-            ));
-        }
-        let (mut found, _) = self.only_one(actor, order)?;
-        let ignored = Ignored {
-            host: found.host.clone(),
-            method: found.method.clone(),
-            path: found.path.clone(),
-            by: actor.label(),
-            reason: reason.to_owned(),
-            at: self.now().to_string(),
-        };
-        let object = format!("operation {} {}{}", found.method, found.host, found.path);
-        self.record(actor, "inventory.ignore", &object, reason)?;
-        let mut watched = self.watched();
-        let mut list = watched.ignored.clone();
-        list.retain(|known| !known.is(&found.host, &found.method, &found.path));
-        list.push(ignored.clone());
-        let bytes = serde_json::to_vec(&list).unwrap_or_default();
-        let written = files::replace(&watched.folder, IGNORED, &bytes);
-        self.carried(actor, "inventory.ignore", &object, written)?;
-        watched.ignored = list;
-        found.ignored = Some(ignored);
-        Ok(found)
+    /// What is in force now, as the inventory needs it. Takes `state` for a moment, so it comes before `watched`.
+    fn looked(&self) -> Looked {
+        let snapshot = self.live().load();
+        let state = self.state();
+        // Without a revision in force there is no API either.
+        let apis = state.repository().map(|repository| repository.apis.as_slice()).unwrap_or_default();
+        let name = |api: &ApiConfig| api.name.to_string();
+        let exposures = apis.iter().map(|api| (name(api), api.exposure.as_str())).collect();
+        let shown = apis.iter().filter(|api| api.examples == config::Examples::Values).map(name).collect();
+        Looked { snapshot, exposures, shown }
     }
 
     /// The one operation that `order` means.
@@ -249,17 +230,12 @@ impl Control {
         actor: &Actor,
         order: &InventoryOrder,
     ) -> Result<(FoundView, Stated), ControlError> {
-        let name = || {
-            let host = order.host.as_deref().unwrap_or_default();
-            let path = order.path.as_deref().unwrap_or_default();
-            format!("{} {host}{path}", order.method.as_deref().unwrap_or_default())
-        };
         let mut found = self.found(actor, &InventoryOrder { ignored: true, ..order.clone() })?;
         match (found.pop(), found.len()) {
             (Some(one), 0) => Ok(one),
-            (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: name() }),
+            (None, _) => Err(ControlError::Absent { what: "operation in the inventory", name: order.name() }),
             (Some((one, _)), more) => Err(ControlError::invalid(
-                format!("`{}` means {} operations, of {} and other hosts", name(), more + 1, one.host),
+                format!("`{}` means {} operations, of {} and other hosts", order.name(), more + 1, one.host),
                 "name the host with --host",
             )),
         }
@@ -268,46 +244,74 @@ impl Control {
     /// Forgets the name of an erased application, in memory and on disk.
     pub(crate) fn forget_caller(&self, name: &str) -> Result<(), ControlError> {
         let now = self.now();
-        let snapshot = self.live().load();
+        let looked = self.looked();
         let mut watched = self.watched();
-        watched.live.forget_caller(name, millis(now), &priors(snapshot.catalog()));
+        let declared = priors(looked.catalog());
+        watched
+            .live
+            .forget_caller(name, millis(now), &declared, &|one| looked.examples(&one.host, &one.path));
         watched.since_saved = watched.since_saved.saturating_add(1);
-        watched.save(snapshot.catalog(), now)
+        watched.save(&looked, now)
     }
 
     /// Writes down what was seen, once a minute.
     pub(crate) fn keep_inventory(&self) -> Result<(), ControlError> {
         let now = self.now();
+        let looked = self.looked();
         let mut watched = self.watched();
         if now.since(watched.saved) < SAVE_EVERY {
             return Ok(());
         }
-        watched.save(self.live().load().catalog(), now)
+        watched.save(&looked, now)
     }
 
     /// Writes down what was seen, at the end.
     pub(crate) fn close_inventory(&self) -> Result<(), ControlError> {
-        self.watched().save(self.live().load().catalog(), self.now())
+        let looked = self.looked();
+        self.watched().save(&looked, self.now())
     }
 
-    fn stated(&self, catalog: &Catalog) -> Vec<Stated> {
+    fn stated(&self, looked: &Looked) -> Vec<Stated> {
+        let catalog = looked.catalog();
+        let compared = self.compared(looked.snapshot.names().revision);
         let mut watched = self.watched();
+        watched.gather(looked);
         let operations = watched.live.operations(&priors(catalog));
-        let hosts = watched.live.hosts();
         drop(watched);
-        let contracts = contracts(catalog, &hosts);
+        let contracts = contracts(catalog, &compared);
         let stated = classify(operations, &contracts, Some(millis(self.now())));
         one_orphan_per_api(stated, catalog)
     }
-}
 
-impl Ignored {
-    fn is(&self, host: &str, method: &str, path: &str) -> bool {
-        self.host == host && self.method == method && self.path == path
+    /// What documents declare of queries, answers and media types. They are read once for a revision, and only if somebody asks.
+    fn compared(&self, revision: RevisionNumber) -> Arc<Compared> {
+        if let Some((known, compared)) = &self.watched().compared
+            && *known == revision
+        {
+            return Arc::clone(compared);
+        }
+        // Copied, since reading takes a while and nobody should wait for the state meanwhile.
+        let documents: Vec<(ApiConfig, Vec<u8>)> = match self.state().repository() {
+            Ok(repository) => {
+                let apis = repository.apis.iter();
+                apis.filter_map(|api| Some((api.clone(), api.document.as_ref()?.bytes.clone()))).collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        let compared = Arc::new(Compared::read(documents));
+        self.watched().compared = Some((revision, Arc::clone(&compared)));
+        compared
     }
 }
 
 impl InventoryOrder {
+    /// The operation that is meant, as people write it.
+    fn name(&self) -> String {
+        let host = self.host.as_deref().unwrap_or_default();
+        let path = self.path.as_deref().unwrap_or_default();
+        format!("{} {host}{path}", self.method.as_deref().unwrap_or_default())
+    }
+
     fn wants(&self, view: &FoundView) -> bool {
         let narrow = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         narrow(&self.api, &view.api)
@@ -351,39 +355,6 @@ fn priors(catalog: &Catalog) -> Vec<Prior> {
     priors
 }
 
-/// What each API declares on each of its hosts.
-fn contracts(catalog: &Catalog, seen: &[HostSummary]) -> Vec<Contract> {
-    let mut contracts = Vec::new();
-    for api in catalog.apis() {
-        let declared = catalog.operations().iter().skip(place(api.operations.start));
-        let operations: Vec<Declared> = declared
-            .take(place(api.operations.end.saturating_sub(api.operations.start)))
-            .map(|operation| Declared {
-                method: operation.method.as_str().to_owned(),
-                path: operation.template.to_string(),
-                is_deprecated: operation.lifecycle == Lifecycle::Deprecated,
-                ..Declared::default()
-            })
-            .collect();
-        let hosts: Vec<String> = match &api.hosts {
-            Hosts::Listed(hosts) => hosts.iter().map(ToString::to_string).collect(),
-            Hosts::Any if seen.is_empty() => vec!["*".to_owned()],
-            Hosts::Any => seen.iter().map(|host| host.host.clone()).collect(),
-        };
-        contracts.extend(hosts.into_iter().map(|host| Contract {
-            name: api.name.to_string(),
-            host: Some(host),
-            operations: operations.clone(),
-            ..Contract::default()
-        }));
-    }
-    contracts
-}
-
-fn place(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 /// An operation that is called on one host of its API is no orphan, and one that is called on none is one and not several.
 fn one_orphan_per_api(stated: Vec<Stated>, catalog: &Catalog) -> Vec<Stated> {
     let key = |one: &Stated| {
@@ -394,17 +365,24 @@ fn one_orphan_per_api(stated: Vec<Stated>, catalog: &Catalog) -> Vec<Stated> {
     stated.into_iter().filter(|one| one.state != State::Orphan || known.insert(key(one))).collect()
 }
 
-fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
+fn view(one: &Stated, looked: &Looked, ignored: &[Ignored]) -> FoundView {
     let seen = one.seen.as_ref();
+    let api =
+        api_of(looked.catalog(), &one.host, &one.path).map(|api| api.name.to_string()).unwrap_or_default();
+    let exposure = looked.exposures.get(&api).copied().unwrap_or(Exposure::Unknown.as_str());
+    let examples = match looked.examples(&one.host, &one.path) {
+        Examples::Redacted => Vec::new(),
+        Examples::Values => seen.map(|seen| seen.examples.clone()).unwrap_or_default(),
+    };
     let ignored = ignored.iter().find(|known| known.is(&one.host, &one.method, &one.path));
     FoundView {
-        api: api_of(catalog, &one.host, &one.path).map(|api| api.name.to_string()).unwrap_or_default(),
+        api,
         host: one.host.clone(),
         method: one.method.clone(),
         path: one.path.clone(),
         state: one.state.as_str(),
         why: one.why.clone(),
-        exposure: Exposure::Unknown.as_str(),
+        exposure,
         count: seen.map_or(0, |seen| seen.count),
         succeeded: seen.map_or(0, |seen| seen.succeeded),
         first_seen: seen.and_then(|seen| seen.first_seen).map(moment),
@@ -417,6 +395,10 @@ fn view(one: &Stated, catalog: &Catalog, ignored: &[Ignored]) -> FoundView {
             .map(|seen| seen.statuses.iter().map(|one| (one.status.to_string(), one.count)).collect())
             .unwrap_or_default(),
         content_types: seen.map(|seen| seen.content_types.clone()).unwrap_or_default(),
+        request_types: seen.map(|seen| seen.request_types.clone()).unwrap_or_default(),
+        query: seen.map(|seen| seen.query.iter().cloned().collect()).unwrap_or_default(),
+        drift: DriftView::of(&one.drift),
+        examples,
         auth: seen.map_or("not tested", inventory::Operation::auth),
         ignored: ignored.cloned(),
     }

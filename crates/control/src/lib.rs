@@ -66,7 +66,9 @@ pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
 pub use existing::{ImportAct, ImportLine, ImportOrder, ImportView, KnownLine, PromoteOrder, SeenKeyView};
 pub use explain::{ExplanationView, RuleView};
-pub use inventory::{FeedCounts, FoundView, Ignored, InventoryOrder};
+pub use inventory::{
+    DriftView, FeedCounts, FoundView, Ignored, InventoryOrder, PlaceOrder, PlaceView, Reading,
+};
 pub use keys::{IssuedKey, KeyOrder, KeyView};
 pub use live::Live;
 pub use observe::Readiness;

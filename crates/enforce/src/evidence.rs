@@ -109,6 +109,13 @@ impl Evidence {
         self.rules().map_or("", |rules| rules.name.as_str())
     }
 
+    /// Whether the API that the request belongs to answers to any host.
+    #[must_use]
+    pub fn is_of_any_host(&self) -> bool {
+        let api = self.api.and_then(|api| self.snapshot.revision.catalog.api(api));
+        api.is_some_and(|api| matches!(api.hosts, catalog::Hosts::Any))
+    }
+
     /// The operation that the request means.
     #[must_use]
     pub fn operation(&self) -> Option<&Operation> {

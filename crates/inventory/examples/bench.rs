@@ -50,7 +50,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             text.clear();
         }
     }
-    inventory.fold();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if noise {
         for report in inventory.noise() {

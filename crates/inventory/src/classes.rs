@@ -81,6 +81,53 @@ pub(crate) fn form(text: &str, found: &mut impl FnMut(DataClass, &str)) {
     }
 }
 
+/// The fewest digits that a phone number, a card or an account has.
+const DIGITS_MIN: usize = 7;
+/// The shortest value that is a key or a token of a known form.
+const SECRET_BYTES_MIN: usize = 16;
+/// Each part of a query that may hold anything of a class, told so fast that every line of a log can be asked. Most hold none of an
+/// address, so many digits, a long value with a digit, or a telling name, and need no closer look.
+pub(crate) fn query(text: &str, found: &mut impl FnMut(DataClass, &str)) {
+    for part in head(text, BODY_BYTES_MAX).split('&') {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        if !value.is_empty() && (may_be_told(value) || may_be_credential(name)) {
+            form(part, found);
+        }
+    }
+}
+
+fn may_be_told(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let is_date = matches!(bytes, [_, _, _, _, b'-', _, _, b'-', _, _, ..]);
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_long = SECRET_BYTES_MIN <= bytes.len() && 0 < digits;
+    (!is_date && (is_long || DIGITS_MIN <= digits)) || bytes.contains(&b'@') || value.contains("%40")
+}
+
+/// Whether a name ends as those of credentials do (`field::CREDENTIALS`, `field::PAIRS`), told from its last letter first.
+fn may_be_credential(name: &str) -> bool {
+    let name = name.trim_end_matches("[]").as_bytes();
+    let endings: &[&[u8]] = match name.last().map(u8::to_ascii_lowercase) {
+        Some(b'c') => &[b"cvc", b"csc"],
+        Some(b'd') => &[b"password", b"passwd", b"pwd", b"sessionid", b"session_id", b"session-id", b"%5d"],
+        Some(b'e') => &[b"passphrase", b"code"],
+        Some(b'g') => &[b"string"],
+        Some(b'h') => &[b"hash"],
+        Some(b'l') => &[b"credential"],
+        Some(b'n') => &[b"pin", b"token", b"authorization"],
+        Some(b'p') => &[b"otp"],
+        Some(b's') => &[b"credentials", b"access"],
+        Some(b't') => &[b"passwort", b"secret", b"jwt"],
+        Some(b'v') => &[b"cvv"],
+        Some(b'y') => &[b"key"],
+        Some(_) | None => &[],
+    };
+    endings.iter().any(|ending| {
+        let start = name.len().checked_sub(ending.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    })
+}
+
 /// The name of a query parameter as it may be shown.
 pub(crate) fn shown_name(name: &str) -> String {
     field::shown(decoded(name).trim_end_matches("[]"))

@@ -40,7 +40,7 @@ pub fn bodies(bytes: &[u8]) {
 pub fn paths(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().take(500).collect();
-    let limits = Limits { words: [6, 3, 2, 1], typed: [4, 2, 1, 1], pending: 5, ..Limits::default() };
+    let limits = Limits { words: [6, 3, 2, 1], typed: [4, 2, 1, 1], ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };
     let mut whole = Inventory::new(settings.clone());
     let mut parts = [Inventory::new(settings.clone()), Inventory::new(settings)];

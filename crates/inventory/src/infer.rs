@@ -25,6 +25,7 @@ mod weigh;
 
 pub(crate) use frame::Frame;
 use known::Known;
+pub(crate) use naming::parameter_name;
 
 /// A place in the inferred structure.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,9 @@
 //! The state: what was seen, per host.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher;
+mod hosts;
 
-use hashbrown::{HashMap, HashTable};
+use std::collections::{BTreeMap, BTreeSet};
+
 use traffic::Exchange;
 
 use crate::infer;
@@ -13,8 +13,10 @@ use crate::operation::Operation;
 use crate::service;
 use crate::settings::{Limits, Override, Prior, Settings};
 use crate::sketch::{self, LeastMap};
-use crate::tally::{Tally, least};
-use crate::tree::{self, EndKey, Node, Reading, Segment};
+use crate::tally::least;
+use crate::tree::{EndKey, Node, Readings, Way};
+
+pub(crate) use hosts::Hosts;
 
 const HOUR_MS: i64 = 3_600_000;
 /// Hours that are remembered: eleven years.
@@ -26,8 +28,7 @@ const GAP_HOURS: i64 = 3;
 #[derive(Debug, Clone)]
 pub struct Inventory {
     pub(crate) settings: Settings,
-    /// By hash and name, so that the greatest is the one to give up when there are too many.
-    pub(crate) hosts: BTreeMap<(u64, Box<str>), Host>,
+    pub(crate) hosts: Hosts,
     /// Exchanges of hosts that were given up.
     pub(crate) other_hosts: u64,
     /// Names of callers by hash, for samples.
@@ -36,7 +37,7 @@ pub struct Inventory {
     pub(crate) hours: BTreeSet<i64>,
     /// The hour of the exchange before, which is most often the same.
     hour: Option<i64>,
-    pending: HashTable<Pending>,
+    readings: Readings,
 }
 
 /// What was seen of one host.
@@ -67,21 +68,8 @@ pub struct HostSummary {
     pub last_seen: Option<i64>,
 }
 
-/// One path that was seen since the last folding into the tree.
-#[derive(Debug, Clone)]
-struct Pending {
-    hash: u64,
-    host: Box<str>,
-    path: Box<str>,
-    sort: Sort,
-    tally: Tally,
-}
-
-/// Texts that were read during one folding, which bounds them.
-type Readings = HashMap<String, Reading, foldhash::fast::FixedState>;
-
 /// What an exchange is evidence of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Succeeded(EndKey),
     Failed(EndKey),
@@ -94,44 +82,32 @@ impl Inventory {
         let callers = LeastMap::new(settings.limits.callers);
         Self {
             settings,
-            hosts: BTreeMap::new(),
+            hosts: Hosts::default(),
             other_hosts: 0,
             callers,
             hours: BTreeSet::new(),
             hour: None,
-            pending: HashTable::new(),
+            readings: Readings::default(),
         }
     }
 
-    /// Counts one exchange. A path that was seen shortly before costs one look-up and no allocation.
+    /// Counts one exchange.
     pub fn observe(&mut self, exchange: &Exchange<'_>) {
         let hour = exchange.at.map(|at| at.div_euclid(HOUR_MS));
         if hour != self.hour {
             self.hour = hour;
             self.hours.extend(hour.filter(|_| self.hours.len() < HOURS_MAX));
         }
-        let host = exchange.host.unwrap_or_default();
-        let sort = sort(exchange);
         let caller = exchange.caller.or(exchange.client).map(|text| {
             let hash = sketch::hash(text.as_bytes());
             self.callers.upsert(hash, || text.into(), |_| {});
             hash
         });
-        let hash = foldhash::fast::FixedState::default().hash_one((host, exchange.path, sort));
-        let known = self.pending.find_mut(hash, |entry| {
-            entry.hash == hash && entry.sort == sort && *entry.path == *exchange.path && *entry.host == *host
+        let Self { hosts, readings, settings, .. } = self;
+        hosts.with(exchange.host.unwrap_or_default(), |host| {
+            host.count(exchange, caller, readings, &settings.limits);
         });
-        if let Some(entry) = known {
-            entry.tally.observe(exchange, caller);
-            return;
-        }
-        if self.pending.len() >= self.settings.limits.pending {
-            self.fold();
-        }
-        let mut tally = Tally::default();
-        tally.observe(exchange, caller);
-        let entry = Pending { hash, host: host.into(), path: exchange.path.into(), sort, tally };
-        self.pending.insert_unique(hash, entry, |entry| entry.hash);
+        self.trim_hosts();
     }
 
     /// Replaces the templates that are known beforehand.
@@ -151,18 +127,23 @@ impl Inventory {
         self.settings.overrides.sort();
     }
 
+    /// Takes the place of what people said before.
+    pub(crate) fn set_overrides(&mut self, overrides: Vec<Override>) {
+        self.settings.overrides.clear();
+        self.add_overrides(overrides);
+    }
+
     /// Joins what another inventory saw. Both must have been made with the same limits; priors are those of `self`.
     pub fn merge(&mut self, mut other: Self) {
-        self.fold();
-        other.fold();
         self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
         self.hours.append(&mut other.hours);
         self.add_overrides(std::mem::take(&mut other.settings.overrides));
         for (hash, text) in other.callers.into_entries() {
             self.callers.upsert(hash, || text, |_| {});
         }
-        for (name, host) in other.hosts {
-            self.hosts.entry(name).or_default().merge(host, &self.settings.limits);
+        for (name, host) in other.hosts.into_all() {
+            let limits = &self.settings.limits;
+            self.hosts.with(&name, |own| own.merge(host, limits));
         }
         self.trim_hosts();
     }
@@ -174,12 +155,8 @@ impl Inventory {
 
     /// What answered with success, by host, path and method.
     fn found(&self) -> Vec<Operation> {
-        let folded = self.folded();
-        let mut found: Vec<Operation> = folded
-            .hosts
-            .iter()
-            .flat_map(|((_, name), host)| infer::operations(&folded, name, host))
-            .collect();
+        let mut found: Vec<Operation> =
+            self.hosts.iter().flat_map(|(name, host)| infer::operations(self, name, host)).collect();
         found.sort_by(|one, other| {
             (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
         });
@@ -188,9 +165,8 @@ impl Inventory {
 
     /// What was seen and is no operation, by host and kind.
     pub fn noise(&self) -> Vec<NoiseReport> {
-        let folded = self.folded();
         let mut found: Vec<NoiseReport> =
-            folded.hosts.iter().flat_map(|((_, name), host)| noise::reports(&folded, name, host)).collect();
+            self.hosts.iter().flat_map(|(name, host)| noise::reports(self, name, host)).collect();
         for service in self.found().into_iter().filter(|operation| service::is_service(self, operation)) {
             let known = found
                 .iter_mut()
@@ -208,11 +184,11 @@ impl Inventory {
                 }),
             }
         }
-        if folded.other_hosts > 0 {
+        if self.other_hosts > 0 {
             found.push(NoiseReport {
                 host: String::new(),
                 kind: NoiseKind::TooManyHosts,
-                count: folded.other_hosts,
+                count: self.other_hosts,
                 samples: Vec::new(),
             });
         }
@@ -222,11 +198,10 @@ impl Inventory {
 
     /// The hosts and the time over which there is evidence of each, by host.
     pub fn hosts(&self) -> Vec<HostSummary> {
-        let folded = self.folded();
-        let mut found: Vec<HostSummary> = folded
+        let mut found: Vec<HostSummary> = self
             .hosts
             .iter()
-            .map(|((_, name), host)| HostSummary {
+            .map(|(name, host)| HostSummary {
                 host: name.to_string(),
                 count: host.total,
                 first_seen: host.first,
@@ -251,58 +226,36 @@ impl Inventory {
         long.map(|(from, to)| (from.saturating_mul(HOUR_MS), to.saturating_mul(HOUR_MS))).collect()
     }
 
-    /// Folds what is pending into the trees. Reading does this on a copy; call it once before reading several things.
-    pub fn fold(&mut self) {
-        // Most segments recur, and reading one costs more than finding it.
-        let mut readings: Readings = Readings::default();
-        for entry in self.pending.drain() {
-            let key = (sketch::hash(entry.host.as_bytes()), entry.host.clone());
-            self.hosts.entry(key).or_default().count(&entry, &mut readings, &self.settings.limits);
-        }
-        self.trim_hosts();
-    }
-
-    pub(crate) fn folded(&self) -> std::borrow::Cow<'_, Self> {
-        if self.pending.is_empty() {
-            return std::borrow::Cow::Borrowed(self);
-        }
-        let mut copy = self.clone();
-        copy.fold();
-        std::borrow::Cow::Owned(copy)
-    }
-
     fn trim_hosts(&mut self) {
         while self.hosts.len() > self.settings.limits.hosts {
-            let Some((_, host)) = self.hosts.pop_last() else { return };
+            let Some(host) = self.hosts.pop() else { return };
             self.other_hosts = self.other_hosts.saturating_add(host.total);
         }
     }
 }
 
 impl Host {
-    fn count(&mut self, entry: &Pending, readings: &mut Readings, limits: &Limits) {
-        let tally = &entry.tally;
-        self.total = self.total.saturating_add(tally.count);
-        self.first = least(self.first, tally.first);
-        self.last = self.last.max(tally.last);
-        let (node, key) = match entry.sort {
+    fn count(
+        &mut self,
+        exchange: &Exchange<'_>,
+        caller: Option<u64>,
+        readings: &mut Readings,
+        limits: &Limits,
+    ) {
+        self.total = self.total.saturating_add(1);
+        self.first = least(self.first, exchange.at);
+        self.last = self.last.max(exchange.at);
+        let (node, key) = match sort(exchange) {
             Sort::Succeeded(key) if key.page => (&mut self.pages, key),
             Sort::Succeeded(key) => (&mut self.succeeded, key),
             Sort::Failed(key) => (&mut self.failed, key),
             Sort::Noise(kind) => {
-                self.noise.entry(kind).or_default().count(tally.count, &entry.path);
+                self.noise.entry(kind).or_default().count(1, exchange.path);
                 return;
             }
         };
-        let segments = tree::segments(&entry.path, limits);
-        let segments: Vec<Segment<'_>> = segments
-            .iter()
-            .map(|text| {
-                let reading = *readings.entry_ref(text.as_str()).or_insert_with(|| Reading::of(text));
-                Segment { text, reading }
-            })
-            .collect();
-        node.insert(&segments, key, tally, limits);
+        let mut way = Way::new(exchange.path, limits, readings);
+        node.insert(&mut way, key, |tally| tally.observe(exchange, caller));
     }
 
     fn merge(&mut self, other: Self, limits: &Limits) {

@@ -11,10 +11,12 @@ use crate::inventory::HostSummary;
 use crate::method::Method;
 use crate::operation::{Callers, DataField, DataPlace, Operation, Parameter, StatusCount, ValueKind};
 use crate::save::LoadInventoryError;
-use crate::settings::Prior;
+use crate::settings::{Force, OVERRIDES_MAX, Override, Prior};
 use crate::states::{absorb, canonical, fits};
 use crate::tally::least;
 use crate::words;
+
+mod said;
 
 const FORMAT: &str = "sallyport-kept-inventory";
 const VERSION: u32 = 1;
@@ -26,11 +28,26 @@ const NAMELIKE: f64 = 0.5;
 /// Beyond so many operations those that were seen least recently are left out; 100,000 take some 50 MB.
 pub(crate) const OPERATIONS_MAX: usize = 100_000;
 
-/// Operations with their evidence, without values.
+/// Paths that are kept as examples of an operation, where they may be.
+const EXAMPLES_MAX: usize = 5;
+/// The longest of them; an address of 8 KiB is none that helps anybody.
+const EXAMPLE_BYTES_MAX: usize = 2_048;
+
+/// What is kept of the paths of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examples {
+    /// Nothing: the template stands for them.
+    Redacted,
+    /// Some, as they were called.
+    Values,
+}
+
+/// Operations with their evidence, without values unless somebody allows examples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Kept {
     operations: Vec<Operation>,
     hosts: Vec<HostSummary>,
+    overrides: Vec<Override>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +56,9 @@ struct Saved {
     version: u32,
     hosts: Vec<SavedHost>,
     operations: Vec<SavedOperation>,
+    /// Host, prefix, and whether it is a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<(Option<String>, String, bool)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,6 +91,12 @@ struct SavedOperation {
     sunset: Option<i64>,
     declared: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    examples: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    own_statuses: Vec<(u16, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_types: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     query: Vec<(String, u64)>,
     /// Class, place, field, in how many exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,10 +104,28 @@ struct SavedOperation {
 }
 
 impl Kept {
-    /// What may be kept of these.
+    /// What may be kept of these, and what people said of places, who know that it is kept. Values are kept as `examples` says of each.
     #[must_use]
-    pub fn of(operations: Vec<Operation>, hosts: Vec<HostSummary>) -> Self {
-        let mut operations = join(Vec::new(), operations.into_iter().map(without_values).collect());
+    pub fn of(
+        operations: Vec<Operation>,
+        hosts: Vec<HostSummary>,
+        overrides: Vec<Override>,
+        examples: &dyn Fn(&Operation) -> Examples,
+    ) -> Self {
+        let told = |one: Operation| {
+            let shown = match examples(&one) {
+                Examples::Redacted => Vec::new(),
+                Examples::Values => one
+                    .examples
+                    .iter()
+                    .filter(|path| path.len() <= EXAMPLE_BYTES_MAX)
+                    .take(EXAMPLES_MAX)
+                    .cloned()
+                    .collect(),
+            };
+            Operation { examples: shown, ..without_values(one) }
+        };
+        let mut operations = join(Vec::new(), operations.into_iter().map(told).collect());
         if OPERATIONS_MAX < operations.len() {
             operations.sort_by_key(|one| std::cmp::Reverse(one.last_seen));
             operations.truncate(OPERATIONS_MAX);
@@ -91,7 +135,34 @@ impl Kept {
         let known: std::collections::BTreeSet<&str> =
             operations.iter().map(|one| one.host.as_str()).collect();
         let hosts = hosts.into_iter().filter(|one| known.contains(one.host.as_str())).collect();
-        Self { operations, hosts }
+        Self { operations, hosts, overrides }
+    }
+
+    /// What people said of places.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// Brings everything under one host.
+    pub(crate) fn gather_hosts(&mut self, host: &str) {
+        if self.operations.iter().all(|one| one.host == host) && self.hosts.iter().all(|one| one.host == host)
+        {
+            return;
+        }
+        let operations = std::mem::take(&mut self.operations);
+        let named = operations.into_iter().map(|one| Operation { host: host.to_owned(), ..one });
+        self.operations = join(Vec::new(), named.collect());
+        let hosts = std::mem::take(&mut self.hosts);
+        let named = hosts.into_iter().map(|one| HostSummary { host: host.to_owned(), ..one });
+        self.hosts = join_hosts(named.collect());
+    }
+
+    /// Brings what is kept under what people say of places.
+    pub(crate) fn apply(&mut self, said: &[Override]) {
+        let operations = std::mem::take(&mut self.operations);
+        let operations = operations.into_iter().map(|one| said::apply(one, said)).collect();
+        self.operations = join(Vec::new(), operations);
     }
 
     /// The operations, by host, path and method.
@@ -138,6 +209,11 @@ impl Kept {
             version: VERSION,
             hosts: hosts.collect(),
             operations: self.operations.iter().map(save).collect(),
+            overrides: self
+                .overrides
+                .iter()
+                .map(|one| (one.host.clone(), one.prefix.clone(), one.force == Force::Literal))
+                .collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -156,6 +232,13 @@ impl Kept {
         if VERSION < saved.version {
             return Err(LoadInventoryError::Newer { found: saved.version });
         }
+        if OVERRIDES_MAX < saved.overrides.len() {
+            return Err(LoadInventoryError::Damaged("more overrides than a person writes"));
+        }
+        let overrides = saved.overrides.into_iter().map(|(host, prefix, is_literal)| {
+            let force = if is_literal { Force::Literal } else { Force::Parameter };
+            Override { host, prefix, force }
+        });
         let hosts = saved.hosts.into_iter().map(|one| HostSummary {
             host: one.host,
             count: one.count,
@@ -166,7 +249,7 @@ impl Kept {
             saved.operations.into_iter().map(load).collect();
         let mut operations = operations?;
         sort(&mut operations);
-        Ok(Self { operations, hosts: hosts.collect() })
+        Ok(Self { operations, hosts: hosts.collect(), overrides: overrides.collect() })
     }
 }
 
@@ -189,6 +272,9 @@ fn save(one: &Operation) -> SavedOperation {
         deprecated: one.deprecated,
         sunset: one.sunset,
         declared: one.from_route,
+        examples: one.examples.clone(),
+        own_statuses: one.own_statuses.iter().map(|one| (one.status, one.count)).collect(),
+        request_types: one.request_types.clone(),
         query: one.query.clone(),
         data: one
             .data
@@ -213,6 +299,9 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
     if !saved.path.starts_with('/') || 1.0 < confidence {
         return Err(damaged("an operation without a path or with an impossible confidence"));
     }
+    if EXAMPLES_MAX < saved.examples.len() {
+        return Err(damaged("more examples than are kept"));
+    }
     let mut data = Vec::with_capacity(saved.data.len());
     for (class, place, field, count) in saved.data {
         let (class, place) = (DataClass::parse(&class), DataPlace::parse(&place));
@@ -229,14 +318,16 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
         parameters: parameters?,
         count: saved.count,
         succeeded: saved.succeeded,
-        statuses: saved.statuses.into_iter().map(|(status, count)| StatusCount { status, count }).collect(),
+        statuses: statuses(saved.statuses),
+        own_statuses: statuses(saved.own_statuses),
         first_seen: saved.first_seen,
         last_seen: saved.last_seen,
         callers: Callers { estimate, sample, named },
         confidence,
         reasons: Vec::new(),
-        examples: Vec::new(),
+        examples: saved.examples,
         content_types: saved.content_types,
+        request_types: saved.request_types,
         open_successes,
         verified_successes,
         untold_successes,
@@ -249,6 +340,10 @@ fn load(saved: SavedOperation) -> Result<Operation, LoadInventoryError> {
     })
 }
 
+fn statuses(saved: Vec<(u16, u64)>) -> Vec<StatusCount> {
+    saved.into_iter().map(|(status, count)| StatusCount { status, count }).collect()
+}
+
 /// The nearest number of ten-thousandths; a share is from 0 to 1.
 fn ten_thousandths(share: f64) -> u16 {
     format!("{:.0}", share * 10_000.0).parse().unwrap_or(0)
@@ -256,7 +351,6 @@ fn ten_thousandths(share: f64) -> u16 {
 
 /// An operation without examples, and with parameters where a literal may be a value.
 fn without_values(mut one: Operation) -> Operation {
-    one.examples.clear();
     one.reasons.clear();
     if one.from_route || SURE <= one.confidence {
         return one;

@@ -32,12 +32,12 @@ mod words;
 
 pub use classes::DataClass;
 pub use inventory::{HostSummary, Inventory};
-pub use kept::Kept;
+pub use kept::{Examples, Kept};
 pub use live::Live;
 pub use noise::{NoiseKind, NoiseReport};
 pub use operation::{Callers, DataField, DataPlace, Operation, Parameter, Reason, StatusCount, ValueKind};
 pub use save::LoadInventoryError;
-pub use settings::{Force, Limits, Override, Prior, Settings, Thresholds, Weights};
+pub use settings::{Force, Limits, OVERRIDES_MAX, Override, Prior, Settings, Thresholds, Weights};
 pub use states::{
     Contract, Declared, Drift, Exposure, Said, State, Stated, canonical, classify, exposure, hosts,
 };

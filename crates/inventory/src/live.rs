@@ -7,11 +7,11 @@ use hashbrown::HashMap;
 use traffic::{Alike, Exchange};
 
 use crate::inventory::{HostSummary, Inventory};
-use crate::kept::{Kept, join};
+use crate::kept::{Examples, Kept, join};
 use crate::method::Method;
 use crate::noise::NoiseReport;
 use crate::operation::{Callers, Operation, StatusCount};
-use crate::settings::{Prior, Settings};
+use crate::settings::{Override, Prior, Settings};
 use crate::sketch;
 use crate::tally::{Tally, least};
 
@@ -81,7 +81,8 @@ impl Live {
     /// Goes on from what was kept.
     #[must_use]
     pub fn new(before: Kept, settings: Settings) -> Self {
-        let (found, declared, forgotten) = (Inventory::new(settings), HashMap::new(), HashMap::new());
+        let (mut found, declared, forgotten) = (Inventory::new(settings), HashMap::new(), HashMap::new());
+        found.add_overrides(before.overrides().to_vec());
         Self { before, found, declared, uncounted: 0, forgotten }
     }
 
@@ -118,10 +119,27 @@ impl Live {
         }
     }
 
+    /// What people said of places.
+    #[must_use]
+    pub fn overrides(&self) -> &[Override] {
+        &self.found.settings.overrides
+    }
+
+    /// Takes what people say of places in the place of what they said before. What was kept from before under names that are values comes
+    /// under the parameter, and stays there if that is taken back.
+    pub fn set_overrides(&mut self, overrides: Vec<Override>) {
+        self.before.apply(&overrides);
+        self.found.set_overrides(overrides);
+    }
+
+    /// Brings everything that was kept from before under one host.
+    pub fn gather_hosts(&mut self, host: &str) {
+        self.before.gather_hosts(host);
+    }
+
     /// All operations that answered with success, from before and since, by host, path and method. `declared` are the templates that
     /// are declared now, which outweigh what is inferred.
     pub fn operations(&mut self, declared: &[Prior]) -> Vec<Operation> {
-        self.found.fold();
         let mut priors = self.before.priors();
         priors.extend(declared.iter().cloned());
         self.found.set_priors(priors);
@@ -132,13 +150,11 @@ impl Live {
 
     /// What is no operation, since this value was made.
     pub fn noise(&mut self) -> Vec<NoiseReport> {
-        self.found.fold();
         self.found.noise()
     }
 
     /// The hosts and the time over which there is evidence of each, from before and since.
     pub fn hosts(&mut self) -> Vec<HostSummary> {
-        self.found.fold();
         let mut hosts = self.found.hosts();
         hosts.extend(self.before.hosts().iter().cloned());
         for (key, counted) in &self.declared {
@@ -155,8 +171,14 @@ impl Live {
 
     /// Forgets who called, of calls up to a moment in milliseconds since 1970, those included that are counted later. That somebody
     /// called stays counted. Everything goes on as after a restart, since what is in memory tells callers apart by their names.
-    pub fn forget_caller(&mut self, name: &str, until: i64, declared: &[Prior]) {
-        self.before = self.kept(declared);
+    pub fn forget_caller(
+        &mut self,
+        name: &str,
+        until: i64,
+        declared: &[Prior],
+        examples: &dyn Fn(&Operation) -> Examples,
+    ) {
+        self.before = self.kept(declared, examples);
         self.before.forget_caller(name);
         self.found = Inventory::new(self.found.settings.clone());
         self.declared.clear();
@@ -178,9 +200,9 @@ impl Live {
         until.is_some_and(|until| alike.until.is_none_or(|last| last <= *until))
     }
 
-    /// What may be written down: operations without any value that was seen.
-    pub fn kept(&mut self, declared: &[Prior]) -> Kept {
-        Kept::of(self.operations(declared), self.hosts())
+    /// What may be written down: operations without any value that was seen, but for examples where `examples` allows them.
+    pub fn kept(&mut self, declared: &[Prior], examples: &dyn Fn(&Operation) -> Examples) -> Kept {
+        Kept::of(self.operations(declared), self.hosts(), self.overrides().to_vec(), examples)
     }
 
     /// Failed calls to declared operations that never succeeded, and calls that there was no room for.
@@ -228,6 +250,8 @@ impl Live {
             deprecated: succeeded.deprecated,
             sunset: succeeded.sunset,
             from_route: true,
+            own_statuses: all.own_statuses(),
+            request_types: succeeded.request_types(),
             query: succeeded.query_names(),
             data: all.data_fields(),
         }

@@ -122,6 +122,10 @@ pub(crate) fn is_static(path: &str) -> bool {
     const PLACES: &[&str] = &["/static/", "/assets/", "/dist/", "/_next/"];
     const NAMES: &[&str] =
         &["/robots.txt", "/manifest.json", "/sitemap.xml", "/site.webmanifest", "/browserconfig.xml"];
+    let icon = |name: &str| path.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    if !path.contains('.') {
+        return icon("/apple-touch-icon") || icon("/favicon");
+    }
     let lower = path.to_ascii_lowercase();
     let file = lower.rsplit('/').next().is_some_and(|name| name.contains('.'));
     NAMES.contains(&lower.as_str())

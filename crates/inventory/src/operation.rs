@@ -270,6 +270,10 @@ pub struct Operation {
     pub sunset: Option<i64>,
     /// Whether `http.route` gave the template.
     pub from_route: bool,
+    /// Of `statuses` those that the source itself answered, such as the refusals of a gateway, and not the service.
+    pub own_statuses: Vec<StatusCount>,
+    /// Media types of requests that were answered with success, at most four. Empty where the source does not tell them, too.
+    pub request_types: Vec<String>,
     /// Names of query parameters of requests that succeeded, with how many had them; ascending. What reads like a value is `{}`.
     pub query: Vec<(String, u64)>,
     /// Classes of data in bodies, ascending. Empty where no body was seen, too.

@@ -11,10 +11,10 @@ use crate::inventory::{Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
-use crate::settings::{Force, Limits, Override, Settings};
+use crate::settings::{Force, Limits, OVERRIDES_MAX, Override, Settings};
 use crate::sketch;
 use crate::tally::{DataSeen, Tally};
-use crate::tree::{self, EndKey, Kid, Node};
+use crate::tree::{EndKey, Kid, Node};
 
 /// Why bytes are no state.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +38,6 @@ pub enum LoadInventoryError {
 
 const FORMAT: &str = "sallyport-inventory";
 const VERSION: u32 = 1;
-/// More overrides than a person writes.
-const OVERRIDES_MAX: usize = 10_000;
 /// More hours than several merged states may have.
 const HOURS_MAX: u64 = 1_000_000;
 
@@ -123,6 +121,8 @@ struct SavedEnd {
     deprecated: u64,
     sunset: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_types: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     queries: Vec<(String, u64)>,
     /// Class, place, field, in how many exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -132,21 +132,20 @@ struct SavedEnd {
 impl Inventory {
     /// The state as bytes. Equal states give equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let folded = self.folded();
         let saved = Saved {
             format: FORMAT.into(),
             version: VERSION,
-            limits: limits(&folded.settings.limits),
-            other_hosts: folded.other_hosts,
-            hours: runs(&folded.hours),
-            overrides: folded
+            limits: limits(&self.settings.limits),
+            other_hosts: self.other_hosts,
+            hours: runs(&self.hours),
+            overrides: self
                 .settings
                 .overrides
                 .iter()
                 .map(|said| (said.host.clone(), said.prefix.clone(), said.force == Force::Literal))
                 .collect(),
-            callers: folded.callers.iter().map(|(_, text)| text.to_string()).collect(),
-            hosts: folded.hosts.iter().map(|((_, name), host)| save_host(name, host)).collect(),
+            callers: self.callers.iter().map(|(_, text)| text.to_string()).collect(),
+            hosts: self.hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -192,9 +191,10 @@ impl Inventory {
             return Err(LoadInventoryError::Damaged("more hosts than the limit"));
         }
         for host in saved.hosts {
-            let key = (sketch::hash(host.name.as_bytes()), host.name.as_str().into());
+            let (name, count) = (host.name.clone(), inventory.hosts.len());
             let host = load_host(host, &inventory.settings.limits)?;
-            if inventory.hosts.insert(key, host).is_some() {
+            inventory.hosts.with(&name, |own| *own = host);
+            if inventory.hosts.len() == count {
                 return Err(LoadInventoryError::Damaged("a host twice"));
             }
         }
@@ -283,6 +283,7 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
         named: tally.named,
         deprecated: tally.deprecated,
         sunset: tally.sunset,
+        request_types: tally.request_types(),
         queries: tally
             .queries
             .iter()
@@ -360,7 +361,7 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 if text.len() > limits.segment_bytes.saturating_add(1) {
                     return Err(LoadInventoryError::Damaged("a segment longer than the limit"));
                 }
-                above.adopt(Kid { order: tree::order(&text), text: text.into(), node })
+                above.adopt(Kid::new(text.into(), node))
             }
             SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
             SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),
@@ -401,6 +402,9 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     }
     for text in saved.routes {
         tally.keep_route(&text);
+    }
+    for text in saved.request_types {
+        tally.keep_request_type(&text);
     }
     for (name, count) in saved.queries {
         tally.keep_query(&name, count);

@@ -18,8 +18,6 @@ pub struct Limits {
     pub callers: usize,
     /// Sizes of HTML answers told apart per host, to find hosts that answer anything with one page.
     pub pages: usize,
-    /// Distinct paths that are counted before they are folded into the tree: bounds the cost of a known path to one look-up.
-    pub pending: usize,
     /// Examples and samples given per operation and per kind of noise.
     pub examples: usize,
 }
@@ -34,7 +32,6 @@ impl Default for Limits {
             hosts: 1_000,
             callers: 2_000,
             pages: 500,
-            pending: 16_384,
             examples: 5,
         }
     }
@@ -48,6 +45,9 @@ pub enum Force {
     /// What stands in the place of the last segment is a parameter.
     Parameter,
 }
+
+/// More overrides than a person writes: the most that a state has.
+pub const OVERRIDES_MAX: usize = 10_000;
 
 /// An override by a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

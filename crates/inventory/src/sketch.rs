@@ -13,6 +13,14 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// Puts an element in its place. Most lists have one or two, so room is made for no more than are there at first.
+pub(crate) fn insert<T>(list: &mut Vec<T>, place: usize, element: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().clamp(1, 64));
+    }
+    list.insert(place.min(list.len()), element);
+}
+
 /// The least hashes of a set, which give an estimate of its size (Bar-Yossef and others, 2002) and a uniform sample of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Least {
@@ -29,8 +37,10 @@ impl Least {
             return;
         }
         if let Err(place) = self.hashes.binary_search(&hash) {
-            self.hashes.insert(place, hash);
-            self.hashes.truncate(LEAST);
+            if self.hashes.len() == LEAST {
+                self.hashes.pop();
+            }
+            insert(&mut self.hashes, place, hash);
         }
     }
 
@@ -72,6 +82,9 @@ impl<V> LeastMap<V> {
 
     /// Makes the entry, or joins it with the one that is there.
     pub(crate) fn upsert(&mut self, hash: u64, make: impl FnOnce() -> V, join: impl FnOnce(&mut V)) {
+        if self.entries.len() == self.limit && self.entries.last().is_some_and(|last| last.0 < hash) {
+            return;
+        }
         match self.entries.binary_search_by(|entry| entry.0.cmp(&hash)) {
             Ok(place) => {
                 if let Some(entry) = self.entries.get_mut(place) {
@@ -79,8 +92,10 @@ impl<V> LeastMap<V> {
                 }
             }
             Err(place) if place < self.limit => {
-                self.entries.insert(place, (hash, make()));
-                self.entries.truncate(self.limit);
+                if self.entries.len() == self.limit {
+                    self.entries.pop();
+                }
+                insert(&mut self.entries, place, (hash, make()));
             }
             Err(_) => {}
         }

@@ -5,7 +5,7 @@ mod exposure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::operation::{DataField, Operation};
+use crate::operation::{DataField, Operation, StatusCount};
 use crate::tree;
 
 pub use drift::Drift;
@@ -50,6 +50,10 @@ pub struct Declared {
     pub query: Option<Vec<(String, bool)>>,
     /// Statuses that are declared: `200`, `2XX`, `default`. Empty where the source does not tell.
     pub answers: Vec<String>,
+    /// Media types of the request's body, ranges such as `*/*` included. Empty where the source does not tell.
+    pub request_types: Vec<String>,
+    /// The same of answers that are no errors.
+    pub answer_types: Vec<String>,
 }
 
 /// A document, as far as states need it.
@@ -167,13 +171,8 @@ pub(crate) fn absorb(into: &mut Operation, other: Operation) {
     into.first_seen = earlier(into.first_seen, other.first_seen);
     into.last_seen = into.last_seen.max(other.last_seen);
     into.sunset = earlier(into.sunset, other.sunset);
-    for status in other.statuses {
-        match into.statuses.iter_mut().find(|known| known.status == status.status) {
-            Some(known) => known.count = known.count.saturating_add(status.count),
-            None => into.statuses.push(status),
-        }
-    }
-    into.statuses.sort_by_key(|status| status.status);
+    add_statuses(&mut into.statuses, other.statuses);
+    add_statuses(&mut into.own_statuses, other.own_statuses);
     // Who called both is not known: at least as many as called the one that more called.
     into.callers.estimate = into.callers.estimate.max(other.callers.estimate);
     into.callers.named = into.callers.named.saturating_add(other.callers.named);
@@ -203,9 +202,24 @@ pub(crate) fn absorb(into: &mut Operation, other: Operation) {
         }
     }
     into.query.sort();
-    for media_type in other.content_types {
-        if !into.content_types.contains(&media_type) {
-            into.content_types.push(media_type);
+    add_texts(&mut into.content_types, other.content_types);
+    add_texts(&mut into.request_types, other.request_types);
+}
+
+fn add_statuses(into: &mut Vec<StatusCount>, other: Vec<StatusCount>) {
+    for status in other {
+        match into.iter_mut().find(|known| known.status == status.status) {
+            Some(known) => known.count = known.count.saturating_add(status.count),
+            None => into.push(status),
+        }
+    }
+    into.sort_by_key(|status| status.status);
+}
+
+fn add_texts(into: &mut Vec<String>, other: Vec<String>) {
+    for text in other {
+        if !into.contains(&text) {
+            into.push(text);
         }
     }
 }

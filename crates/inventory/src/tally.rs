@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use traffic::{Alike, Credential, Exchange, Side};
 
 use crate::classes::{self, DataClass};
-use crate::operation::{DataField, DataPlace};
+use crate::operation::{DataField, DataPlace, StatusCount};
 use crate::sketch::{self, Least, LeastMap};
 
 /// Distinct texts kept of media types and routes, by hash.
@@ -16,6 +16,8 @@ const QUERIES_MAX: usize = 32;
 const QUERY_PARTS_MAX: usize = 64;
 /// The longest name of a parameter.
 const QUERY_NAME_BYTES_MAX: usize = 60;
+/// The longest media type.
+const TYPE_BYTES_MAX: usize = 100;
 /// Fields with a class of data that are kept, by hash.
 const DATA_MAX: usize = 64;
 
@@ -50,11 +52,19 @@ pub(crate) struct Tally {
     pub(crate) deprecated: u64,
     /// The earliest date of a `Sunset` header.
     pub(crate) sunset: Option<i64>,
+    /// Of `statuses` those that the source itself answered. Only a gateway has them, so apart.
+    pub(crate) own: Option<Box<Statuses>>,
+    /// Media types of requests that succeeded. Seldom told, so apart.
+    pub(crate) request_types: Option<Box<LeastMap<Box<str>>>>,
     /// Names of query parameters of requests that succeeded, by hash, and in how many. Often none, so apart.
     pub(crate) queries: Option<Box<Names>>,
     /// Classes of data in bodies, by the hash of class, side and field. Seldom there, so apart.
     pub(crate) data: Option<Box<LeastMap<DataSeen>>>,
 }
+
+/// How often each status was answered, ascending by status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Statuses(pub(crate) Vec<(u16, u64)>);
 
 /// Names with how often they were seen.
 pub(crate) type Names = LeastMap<(Box<str>, u64)>;
@@ -94,6 +104,8 @@ impl Default for Tally {
             named: 0,
             deprecated: 0,
             sunset: None,
+            own: None,
+            request_types: None,
             queries: None,
             data: None,
         }
@@ -116,6 +128,9 @@ impl Tally {
         self.last = self.last.max(alike.until);
         let status = exchange.status.unwrap_or(0);
         self.add_status(status, count);
+        if exchange.own_answer {
+            self.add_own(status, count);
+        }
         if let Some(query) = exchange.query.filter(|_| matches!(status, 200..=299 | 304)) {
             self.observe_query(query, count);
         }
@@ -126,11 +141,13 @@ impl Tally {
             self.size_least = least(self.size_least, Some(size));
             self.size_greatest = self.size_greatest.max(Some(size));
         }
-        if let Some(media_type) = exchange.response_type {
-            let essence = media_type.split(';').next().unwrap_or_default().trim();
-            if !essence.is_empty() && essence.len() <= 100 {
-                keep(&mut self.types, essence);
-            }
+        if let Some(essence) = exchange.response_type.and_then(essence) {
+            keep(&mut self.types, essence);
+        }
+        if let Some(essence) = exchange.request_type.and_then(essence)
+            && matches!(status, 200..=299)
+        {
+            self.keep_request_type(essence);
         }
         if let Some(route) = exchange.route.filter(|route| route.len() <= 500) {
             keep(&mut self.routes, route);
@@ -153,6 +170,9 @@ impl Tally {
         self.sunset = least(self.sunset, exchange.sunset);
         if exchange.request_body.is_some() || exchange.response_body.is_some() {
             self.observe_bodies(exchange);
+        }
+        if let Some(query) = exchange.query {
+            self.observe_values(query, count);
         }
     }
 
@@ -200,12 +220,14 @@ impl Tally {
                 self.keep_data(DataSeen { class, place, field, count: 1 });
             }
         }
-        if let Some(query) = exchange.query {
-            let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
-            classes::form(query, &mut |class, field| drop(fields.replace((class, field.into()))));
-            for (class, field) in fields.into_iter().take(DATA_MAX) {
-                self.keep_data(DataSeen { class, place: DataPlace::Query, field, count: 1 });
-            }
+    }
+
+    /// Counts classes of data in a query; of the values nothing is kept.
+    fn observe_values(&mut self, query: &str, count: u64) {
+        let mut fields: BTreeSet<(DataClass, Box<str>)> = BTreeSet::new();
+        classes::query(query, &mut |class, field| drop(fields.replace((class, field.into()))));
+        for (class, field) in fields.into_iter().take(DATA_MAX) {
+            self.keep_data(DataSeen { class, place: DataPlace::Query, field, count });
         }
     }
 
@@ -239,6 +261,12 @@ impl Tally {
         self.named = self.named.saturating_add(other.named);
         self.deprecated = self.deprecated.saturating_add(other.deprecated);
         self.sunset = least(self.sunset, other.sunset);
+        for (status, count) in other.own.iter().flat_map(|own| &own.0) {
+            self.add_own(*status, *count);
+        }
+        for (_, text) in other.request_types.iter().flat_map(|types| types.iter()) {
+            self.keep_request_type(text);
+        }
         for (_, (name, count)) in other.queries.iter().flat_map(|queries| queries.iter()) {
             self.keep_query(name, *count);
         }
@@ -265,20 +293,50 @@ impl Tally {
         keep(&mut self.types, text);
     }
 
+    pub(crate) fn keep_request_type(&mut self, text: &str) {
+        keep(self.request_types.get_or_insert_with(|| Box::new(LeastMap::new(TEXTS_MAX))), text);
+    }
+
+    /// The media types of requests.
+    pub(crate) fn request_types(&self) -> Vec<String> {
+        let types = self.request_types.iter().flat_map(|types| types.iter());
+        types.map(|(_, text)| text.to_string()).collect()
+    }
+
     pub(crate) fn keep_route(&mut self, text: &str) {
         keep(&mut self.routes, text);
     }
 
     pub(crate) fn add_status(&mut self, status: u16, count: u64) {
-        match self.statuses.binary_search_by(|entry| entry.0.cmp(&status)) {
-            Ok(place) => {
-                if let Some(entry) = self.statuses.get_mut(place) {
-                    entry.1 = entry.1.saturating_add(count);
-                }
-            }
-            Err(place) => self.statuses.insert(place, (status, count)),
-        }
+        add(&mut self.statuses, status, count);
     }
+
+    fn add_own(&mut self, status: u16, count: u64) {
+        add(&mut self.own.get_or_insert_default().0, status, count);
+    }
+
+    /// Of the statuses those that the source itself answered.
+    pub(crate) fn own_statuses(&self) -> Vec<StatusCount> {
+        let own = self.own.iter().flat_map(|own| &own.0);
+        own.map(|&(status, count)| StatusCount { status, count }).collect()
+    }
+}
+
+fn add(statuses: &mut Vec<(u16, u64)>, status: u16, count: u64) {
+    match statuses.binary_search_by(|entry| entry.0.cmp(&status)) {
+        Ok(place) => {
+            if let Some(entry) = statuses.get_mut(place) {
+                entry.1 = entry.1.saturating_add(count);
+            }
+        }
+        Err(place) => sketch::insert(statuses, place, (status, count)),
+    }
+}
+
+/// A media type without its parameters.
+fn essence(media_type: &str) -> Option<&str> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    (!essence.is_empty() && essence.len() <= TYPE_BYTES_MAX).then_some(essence)
 }
 
 /// The lesser of two, where nothing is more than something.

@@ -5,33 +5,18 @@
 //! every larger set, and its subtree is pooled with what the rest has. Below a place that overflowed, limits are lower (`level`), for the same
 //! reason independently of the order in which paths came. Nothing is lost but the names of values: the rest counts everything below it.
 
+mod way;
+
 use crate::method::Method;
-use crate::operation::ValueKind;
 use crate::settings::Limits;
 use crate::sketch;
 use crate::tally::Tally;
+
 use crate::token::{self, Strength};
 use crate::words;
 
-/// A part of a path with what its text alone tells.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Segment<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) reading: Reading,
-}
-
-/// Which group a text is of, and its order there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading {
-    typed: bool,
-    order: u64,
-}
-
-impl Reading {
-    pub(crate) fn of(text: &str) -> Self {
-        Self { typed: is_typed(text), order: order(text) }
-    }
-}
+use way::Reading;
+pub(crate) use way::{Readings, Way};
 
 /// A place in a path: what may follow, and what ended here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,10 +42,30 @@ pub(crate) struct EndKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Group {
     /// Ascending by order and text.
-    #[expect(clippy::vec_box, reason = "insertion in order moves pointers, not subtrees")]
-    pub(crate) kids: Vec<Box<Kid>>,
+    pub(crate) kids: Vec<Slot>,
     /// What was more than the limit, pooled.
     pub(crate) rest: Option<Box<Node>>,
+}
+
+/// A kid with its order beside it, so that looking for one reads no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    order: u64,
+    kid: Box<Kid>,
+}
+
+impl std::ops::Deref for Slot {
+    type Target = Kid;
+
+    fn deref(&self) -> &Kid {
+        &self.kid
+    }
+}
+
+impl std::ops::DerefMut for Slot {
+    fn deref_mut(&mut self) -> &mut Kid {
+        &mut self.kid
+    }
 }
 
 /// A value and what follows it.
@@ -71,10 +76,19 @@ pub(crate) struct Kid {
     pub(crate) node: Node,
 }
 
+impl Kid {
+    pub(crate) fn new(text: Box<str>, node: Node) -> Self {
+        Self { order: Reading::of(&text).order, text, node }
+    }
+}
+
 /// The order of a value among its siblings: likely names before all others, then by hash.
-pub(crate) fn order(text: &str) -> u64 {
+fn order(text: &str) -> u64 {
     let hash = sketch::hash(text.as_bytes()) >> 1;
-    if words::is_self(text) || words::likeness(text) >= 0.5 { hash } else { hash | (1 << 63) }
+    let is_name = || words::is_self(text) || words::likeness(text) >= 0.5;
+    // Without a letter there is no word.
+    let may_be_word = text.bytes().any(|byte| !byte.is_ascii_digit());
+    if may_be_word && is_name() { hash } else { hash | (1 << 63) }
 }
 
 fn is_typed(text: &str) -> bool {
@@ -89,33 +103,43 @@ fn limit(limits: [usize; 4], level: usize) -> usize {
 }
 
 impl Node {
-    /// Counts a path.
-    pub(crate) fn insert(&mut self, segments: &[Segment<'_>], key: EndKey, tally: &Tally, limits: &Limits) {
-        self.insert_at(segments, key, tally, limits, 0);
+    /// Counts one request; `count` adds it to what ended at its place.
+    pub(crate) fn insert(&mut self, way: &mut Way<'_, '_>, key: EndKey, count: impl FnOnce(&mut Tally)) {
+        self.insert_at(way, key, count, 0);
     }
 
     fn insert_at(
         &mut self,
-        segments: &[Segment<'_>],
+        way: &mut Way<'_, '_>,
         key: EndKey,
-        tally: &Tally,
-        limits: &Limits,
+        count: impl FnOnce(&mut Tally),
         level: usize,
     ) {
-        self.total = self.total.saturating_add(tally.count);
-        let Some((first, others)) = segments.split_first() else {
-            self.add_end(key, tally);
+        self.total = self.total.saturating_add(1);
+        let Some((text, reading)) = way.next() else {
+            self.count_end(key, count);
             return;
         };
-        let (group, allowed) = if first.reading.typed {
-            (&mut self.typed, limits.typed)
-        } else {
-            (&mut self.words, limits.words)
-        };
+        let limits = way.limits;
+        let (group, allowed) =
+            if reading.typed { (&mut self.typed, limits.typed) } else { (&mut self.words, limits.words) };
         let allowed = limit(allowed, level);
-        let (node, inner) = group.place(*first, allowed, limits, level);
-        node.insert_at(others, key, tally, limits, inner);
+        let (node, inner) = group.place(&text, reading.order, allowed, limits, level);
+        node.insert_at(way, key, count, inner);
         group.trim(allowed, limits, inner);
+    }
+
+    fn count_end(&mut self, key: EndKey, count: impl FnOnce(&mut Tally)) {
+        let place = match self.ends.binary_search_by(|end| end.0.cmp(&key)) {
+            Ok(place) => place,
+            Err(place) => {
+                sketch::insert(&mut self.ends, place, (key, Box::default()));
+                place
+            }
+        };
+        if let Some(end) = self.ends.get_mut(place) {
+            count(&mut end.1);
+        }
     }
 
     pub(crate) fn add_end(&mut self, key: EndKey, tally: &Tally) {
@@ -125,7 +149,7 @@ impl Node {
                     end.1.merge(tally);
                 }
             }
-            Err(place) => self.ends.insert(place, (key, Box::new(tally.clone()))),
+            Err(place) => sketch::insert(&mut self.ends, place, (key, Box::new(tally.clone()))),
         }
     }
 
@@ -135,7 +159,7 @@ impl Node {
         match group.find(kid.order, &kid.text) {
             Ok(_) => false,
             Err(place) => {
-                group.kids.insert(place, Box::new(kid));
+                group.kids.insert(place, Slot { order: kid.order, kid: Box::new(kid) });
                 true
             }
         }
@@ -166,18 +190,25 @@ impl Node {
 
 impl Group {
     fn find(&self, order: u64, text: &str) -> Result<usize, usize> {
-        self.kids.binary_search_by(|kid| kid.order.cmp(&order).then_with(|| (*kid.text).cmp(text)))
+        self.kids.binary_search_by(|slot| slot.order.cmp(&order).then_with(|| (*slot.kid.text).cmp(text)))
     }
 
     /// The node for a value, and the level of what is in it. May leave one kid more than `allowed`.
     fn place(
         &mut self,
-        segment: Segment<'_>,
+        text: &str,
+        order: u64,
         allowed: usize,
         limits: &Limits,
         level: usize,
     ) -> (&mut Node, usize) {
-        let Segment { text, reading: Reading { order, .. } } = segment;
+        // Where most values are pooled, most are beyond the last that is kept.
+        let is_beyond = self.rest.is_some()
+            && self.kids.len() >= allowed
+            && self.kids.last().is_some_and(|last| last.order < order);
+        if is_beyond {
+            return (self.rest.get_or_insert_with(Box::default), level.saturating_add(1));
+        }
         let found = self.find(order, text);
         let full = self.kids.len() >= allowed;
         if let Err(place) = found {
@@ -192,7 +223,8 @@ impl Group {
             if full && place >= self.kids.len() {
                 return (self.rest.get_or_insert_with(Box::default), inner);
             }
-            self.kids.insert(place, Box::new(Kid { order, text: text.into(), node: Node::default() }));
+            let kid = Box::new(Kid { order, text: text.into(), node: Node::default() });
+            sketch::insert(&mut self.kids, place, Slot { order, kid });
         }
         let inner = level.saturating_add(usize::from(self.rest.is_some()));
         let place = found.unwrap_or_else(|place| place).min(self.kids.len().saturating_sub(1));
@@ -207,7 +239,7 @@ impl Group {
         while self.kids.len() > allowed {
             let Some(kid) = self.kids.pop() else { return };
             let rest = self.rest.get_or_insert_with(Box::default);
-            rest.absorb(kid.node);
+            rest.absorb(kid.kid.node);
             rest.settle(limits, inner);
         }
     }
@@ -220,7 +252,7 @@ impl Group {
                 match self.find(kid.order, &kid.text) {
                     Ok(place) => {
                         if let Some(own) = self.kids.get_mut(place) {
-                            own.node.absorb(kid.node);
+                            own.node.absorb(kid.kid.node);
                         }
                     }
                     Err(place) => self.kids.insert(place, kid),
@@ -235,7 +267,7 @@ impl Group {
     fn settle(&mut self, allowed: usize, limits: &Limits, level: usize) {
         while self.kids.len() > allowed {
             let Some(kid) = self.kids.pop() else { break };
-            self.rest.get_or_insert_with(Box::default).absorb(kid.node);
+            self.rest.get_or_insert_with(Box::default).absorb(kid.kid.node);
         }
         let inner = level.saturating_add(usize::from(self.rest.is_some()));
         for kid in &mut self.kids {
@@ -247,60 +279,8 @@ impl Group {
     }
 }
 
-/// The segments of a path, decoded where that loses nothing, without empty ones at the end.
-pub(crate) fn segments(path: &str, limits: &Limits) -> Vec<String> {
-    let trimmed = path.trim_start_matches('/').trim_end_matches('/');
-    if trimmed.is_empty() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for segment in trimmed.split('/').take(limits.segments) {
-        let segment = cut(decode(segment), limits.segment_bytes);
-        match tail(&segment) {
-            Some(at) => {
-                let (stem, tail) = segment.split_at(at);
-                found.push(stem.to_owned());
-                found.push(format!("{JOINED}{tail}"));
-            }
-            None => found.push(segment),
-        }
-    }
-    found
-}
-
 /// Opens a part that follows the part before it without a slash. No decoded segment has this character.
 pub(crate) const JOINED: char = '\0';
-
-/// Where the last part of a segment begins that is judged on its own: `:verb`, a key in parentheses (OData 4.01, part 2, section 4.3), or the
-/// ending of a file whose stem is an id.
-fn tail(segment: &str) -> Option<usize> {
-    if let Some((stem, verb)) = segment.rsplit_once(':') {
-        let named = verb.len() >= 2
-            && verb.starts_with(|c: char| c.is_ascii_lowercase())
-            && verb.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_');
-        return (named && !stem.is_empty() && !stem.contains(':')).then_some(stem.len());
-    }
-    if let Some((name, value)) = segment.split_once('(') {
-        let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
-        return (plain && value.len() > 1 && value.ends_with(')')).then_some(name.len());
-    }
-    let (stem, _) = token::file_extension(segment)?;
-    let form = token::read(stem);
-    let id = form.strength == Strength::Strong && !matches!(form.kind, ValueKind::Text | ValueKind::Number);
-    id.then_some(stem.len())
-}
-
-fn cut(mut text: String, bytes: usize) -> String {
-    if text.len() > bytes {
-        let mut end = bytes;
-        while !text.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        text.truncate(end);
-    }
-    text
-}
 
 /// Undoes percent-encoding. A segment whose bytes are no text, or hold a slash or a control, stays as it is.
 pub(crate) fn decode(segment: &str) -> String {

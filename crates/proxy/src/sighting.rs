@@ -3,6 +3,8 @@
 //! Of a call to a declared operation the template goes and nothing of the path. Of any other the path goes as it was sent, since templates
 //! are inferred from it; what of that may be kept is for the other end of the ring to judge.
 
+mod names;
+
 use std::cell::RefCell;
 use std::hash::BuildHasher as _;
 use std::rc::Rc;
@@ -12,9 +14,11 @@ use enforce::Evidence;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use http1::name::equals;
+use model::request::BodyShape;
 use model::{Application, CanonicalRequest, Client, CredentialRef, OperationId, RevisionNumber, Timestamp};
 use traffic::{Alike, Credential, Exchange, RingSender, Side};
 
+use self::names::{Counts, Names};
 use crate::exchange::Report;
 use crate::rewrite::Received;
 
@@ -22,6 +26,10 @@ use crate::rewrite::Received;
 const COUNTED_MAX: usize = 4_096;
 /// Requests of a kind that are looked at for a credential before they are handed over.
 const LOOKS_MAX: u32 = 8;
+/// Beyond these, one of so many is looked at for the media type of its body.
+const LOOK_EVERY: u32 = 16;
+/// Stands for the host where an API answers to any: the caller chooses it, and it tells nothing of the API.
+const ANY_HOST: &str = "*";
 /// Calls of a kind that are worth handing over together.
 const WORTHWHILE: u64 = 16;
 /// Ticks after which they are handed over in any case.
@@ -108,17 +116,26 @@ pub(crate) struct Seen {
     pub(crate) response_bytes: u64,
     /// What an upstream's answer told.
     pub(crate) told: Told,
+    pub(crate) by: AnswerOf,
+}
+
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum AnswerOf {
+    Gateway,
+    Upstream,
 }
 
 impl Seen {
     /// After an exchange.
     pub(crate) const fn of(at: Timestamp, report: &Report) -> Self {
-        Self { at, status: report.status, response_bytes: report.response_bytes, told: report.told }
+        let Report { status, response_bytes, told, .. } = *report;
+        Self { at, status, response_bytes, told, by: AnswerOf::Upstream }
     }
 
     /// After an answer of the gateway's own.
     pub(crate) const fn own(at: Timestamp, status: u16) -> Self {
-        Self { at, status, response_bytes: 0, told: Told::NOTHING }
+        Self { at, status, response_bytes: 0, told: Told::NOTHING, by: AnswerOf::Gateway }
     }
 }
 
@@ -128,6 +145,7 @@ struct Kind {
     revision: RevisionNumber,
     operation: u32,
     status: u16,
+    by: AnswerOf,
     /// Where the application lies; [`Counted::caller`] keeps it there. Zero for nobody.
     caller: usize,
     host: u64,
@@ -140,6 +158,10 @@ struct Counted {
     host: Box<str>,
     caller: Option<Arc<Application>>,
     told: Told,
+    /// The media type of requests that were looked at, as a number of [`Texts`]; 0 where they have none.
+    request_type: u16,
+    /// The names of query parameters of calls with success.
+    names: Counts,
     first: Timestamp,
     last: Timestamp,
     count: u32,
@@ -153,6 +175,9 @@ struct Counted {
 pub(crate) struct Sightings {
     ring: RingSender,
     texts: Rc<RefCell<Texts>>,
+    /// Media types of requests. Apart, since callers choose them and must not crowd out what upstreams say.
+    request_types: Texts,
+    names: Names,
     counted: HashMap<Kind, Counted, RandomState>,
     /// Calls since the last handing over, and how many there were at the last tick.
     noted: u64,
@@ -163,7 +188,16 @@ pub(crate) struct Sightings {
 impl Sightings {
     /// `texts` are those that [`Told`] numbers.
     pub(crate) fn new(ring: RingSender, texts: Rc<RefCell<Texts>>) -> Self {
-        Self { ring, texts, counted: HashMap::default(), noted: 0, noted_before: 0, ticks: 0 }
+        Self {
+            ring,
+            texts,
+            request_types: Texts::default(),
+            names: Names::default(),
+            counted: HashMap::default(),
+            noted: 0,
+            noted_before: 0,
+            ticks: 0,
+        }
     }
 
     /// Counts a request that is over.
@@ -173,16 +207,20 @@ impl Sightings {
         };
         self.noted += 1;
         let caller = verified(evidence);
+        let host = host_of(evidence, request);
+        let query = request.query().filter(|_| is_success(seen.status));
         let kind = Kind {
             revision: evidence.snapshots.revision,
             operation: index.0,
             status: seen.status,
+            by: seen.by,
             caller: caller.map_or(0, |application| Arc::as_ptr(application).addr()),
-            host: self.counted.hasher().hash_one(request.host()),
+            host: self.counted.hasher().hash_one(host),
         };
         if let Some(counted) = self.counted.get_mut(&kind)
             && counted.told == seen.told
-            && *counted.host == *request.host()
+            && *counted.host == *host
+            && !counted.takes_another_type(request, &mut self.request_types)
         {
             if counted.count == 0 {
                 counted.first = seen.at;
@@ -193,6 +231,9 @@ impl Sightings {
                 counted.looked_at += 1;
                 counted.bare = u32::from(is_bare(evidence, request));
             }
+            if let Some(query) = query {
+                self.names.count(query, &mut counted.names);
+            }
             return;
         }
         // Another answer than before, or a first one.
@@ -200,12 +241,18 @@ impl Sightings {
             self.flush();
             self.counted.clear();
         }
+        let mut names = Counts::default();
+        if let Some(query) = query {
+            self.names.count(query, &mut names);
+        }
         let first = Counted {
             operation: operation.id.clone(),
             method: operation.method.as_str(),
-            host: request.host().into(),
+            host: host.into(),
             caller: caller.map(Arc::clone),
             told: seen.told,
+            request_type: request_type(request, &mut self.request_types),
+            names,
             first: seen.at,
             last: seen.at,
             count: 1,
@@ -213,7 +260,8 @@ impl Sightings {
             looked_at: 1,
         };
         if let Some(before) = self.counted.insert(kind, first).filter(|before| 0 < before.count) {
-            before.send(&mut self.ring, kind.status, &self.texts.borrow());
+            let known = Known { texts: &self.texts.borrow(), types: &self.request_types, names: &self.names };
+            before.send(&mut self.ring, kind, &known);
         }
     }
 
@@ -230,27 +278,41 @@ impl Sightings {
     /// Hands over what was counted.
     pub(crate) fn flush(&mut self) {
         (self.noted, self.noted_before, self.ticks) = (0, 0, 0);
-        let Self { ring, counted, texts, .. } = self;
+        let Self { ring, counted, texts, request_types, names, .. } = self;
+        let texts = texts.borrow();
+        let known = Known { texts: &texts, types: request_types, names };
         // What was not called meanwhile makes room.
         counted.retain(|kind, counted| {
             let was_called = 0 < counted.count;
             if was_called {
-                counted.send(ring, kind.status, &texts.borrow());
+                counted.send(ring, *kind, &known);
                 (counted.count, counted.bare, counted.looked_at) = (0, 0, 0);
+                counted.names.clear();
             }
             was_called
         });
+        // Callers choose these: what is new must find room again.
+        self.names.renew();
+        if TEXTS_MAX <= self.request_types.texts.len() {
+            self.counted.clear();
+            self.request_types = Texts::default();
+        }
     }
 
     fn send_undeclared(&mut self, evidence: &Evidence, request: &CanonicalRequest, seen: Seen) {
         let Ok(method) = std::str::from_utf8(request.method_token()) else { return };
         let caller = verified(evidence);
+        let names = request.query().filter(|_| is_success(seen.status)).map(names::of).unwrap_or_default();
+        let number = request_type(request, &mut self.request_types);
         let texts = self.texts.borrow();
         let exchange = Exchange {
             at: Some(millis(seen.at)),
-            host: Some(request.host()),
+            host: Some(host_of(evidence, request)),
             method,
             path: request.path(),
+            query: Some(names.as_str()).filter(|names| !names.is_empty()),
+            request_type: self.request_types.text(number),
+            own_answer: seen.by == AnswerOf::Gateway,
             status: Some(seen.status),
             bytes_out: Some(seen.response_bytes),
             caller: caller.map(|application| application.name.as_str()),
@@ -273,8 +335,22 @@ fn is_due(calls: u64, kinds: usize, ticks: u32) -> bool {
     kinds.saturating_mul(WORTHWHILE) <= calls || TICKS_MAX <= ticks
 }
 
+/// What the numbers of a [`Counted`] stand for.
+struct Known<'a> {
+    texts: &'a Texts,
+    types: &'a Texts,
+    names: &'a Names,
+}
+
 impl Counted {
-    fn send(&self, ring: &mut RingSender, status: u16, texts: &Texts) {
+    /// Whether this call's body is of another media type than those before. Few are looked at.
+    fn takes_another_type(&self, request: &CanonicalRequest, types: &mut Texts) -> bool {
+        request.body() != BodyShape::Absent
+            && (self.count < LOOKS_MAX || self.count.is_multiple_of(LOOK_EVERY))
+            && request_type(request, types) != self.request_type
+    }
+
+    fn send(&self, ring: &mut RingSender, kind: Kind, known: &Known<'_>) {
         let Some((_, template)) = self.operation.as_str().split_once(' ') else { return };
         let exchange = Exchange {
             at: Some(millis(self.first)),
@@ -282,20 +358,44 @@ impl Counted {
             method: self.method,
             path: template,
             route: Some(template),
-            status: Some(status),
+            status: Some(kind.status),
+            request_type: known.types.text(self.request_type),
+            own_answer: kind.by == AnswerOf::Gateway,
             caller: self.caller.as_ref().map(|application| application.name.as_str()),
             credential: if self.caller.is_some() { Credential::Verified } else { Credential::NotShown },
-            ..told(self.told, texts)
+            ..told(self.told, known.texts)
         };
         let until = Some(millis(self.last));
-        if 0 < self.bare {
-            let first = Exchange { credential: Credential::Absent, ..exchange };
-            ring.send(&Alike { first, until, count: self.bare });
-        }
-        if let Some(count @ 1..) = self.count.checked_sub(self.bare) {
-            ring.send(&Alike { first: exchange, until, count });
+        // As many are bare as were found so, which of them does not matter.
+        let (bare, rest) = (self.bare, self.count.saturating_sub(self.bare));
+        for (count, names) in known.names.layers(&self.names, rest, bare) {
+            let first = Exchange {
+                query: Some(names.as_str()).filter(|names| !names.is_empty()),
+                credential: if count.is_bare { Credential::Absent } else { exchange.credential },
+                ..exchange
+            };
+            ring.send(&Alike { first, until, count: count.calls });
         }
     }
+}
+
+/// The host as the inventory knows it.
+fn host_of<'a>(evidence: &Evidence, request: &'a CanonicalRequest) -> &'a str {
+    if evidence.is_of_any_host() { ANY_HOST } else { request.host() }
+}
+
+const fn is_success(status: u16) -> bool {
+    matches!(status, 200..=299 | 304)
+}
+
+/// The media type of a request's body, as a number; 0 where there is none.
+fn request_type(request: &CanonicalRequest, types: &mut Texts) -> u16 {
+    if request.body() == BodyShape::Absent {
+        return 0;
+    }
+    let field = request.fields().find(|field| field.name.eq_ignore_ascii_case(b"content-type"));
+    let essence = field.and_then(|field| field.value.split(|byte| *byte == b';').next()).unwrap_or_default();
+    types.number(essence.trim_ascii())
 }
 
 /// The application whose key or token was verified.

@@ -19,7 +19,7 @@ mod policy;
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
-pub(crate) use inventory::{InventoryCommand, NamedOperation};
+pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};
 pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
 pub(crate) use policy::{PolicyCommand, TestArguments};
 

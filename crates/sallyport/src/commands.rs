@@ -22,6 +22,8 @@ use crate::client::Client;
 use crate::output::{Format, Output, printable};
 use crate::reach;
 
+pub(crate) use inventory::place_of;
+
 /// What a command answered, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {

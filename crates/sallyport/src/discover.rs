@@ -135,14 +135,8 @@ fn overrides(selection: &Selection) -> anyhow::Result<Vec<Override>> {
     let literal = selection.literal.iter().map(|text| (text, Force::Literal));
     let parameter = selection.parameter.iter().map(|text| (text, Force::Parameter));
     let one = |(text, force): (&String, Force)| {
-        let at = text.find('/').filter(|at| at + 1 < text.len()).ok_or_else(|| {
-            crate::UsageError(format!(
-                "`{text}` is no place of a path; write it as /users/{{}}/me or HOST/users/{{}}"
-            ))
-        })?;
-        let (host, prefix) = text.split_at(at);
-        let host = (!host.is_empty()).then(|| host.to_ascii_lowercase());
-        Ok(Override { host, prefix: prefix.to_owned(), force })
+        let (host, prefix) = crate::commands::place_of(text)?;
+        Ok(Override { host, prefix, force })
     };
     literal.chain(parameter).map(one).collect()
 }
@@ -172,8 +166,7 @@ fn show(
     if selection.output_dir.is_some() && selection.output != DiscoverFormat::Openapi {
         return Err(crate::UsageError("--output-dir goes with --output openapi".to_owned()).into());
     }
-    let mut inventory = with_documents(inventory, contracts);
-    inventory.fold();
+    let inventory = with_documents(inventory, contracts);
     let hosts = inventory.hosts();
     let noise = inventory.noise();
     let end = hosts.iter().filter_map(|host| host.last_seen).max();

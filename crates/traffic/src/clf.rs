@@ -97,6 +97,7 @@ mod tests {
         credential: Credential::NotShown,
         route: None,
         side: crate::Side::Server,
+        own_answer: false,
         deprecated: false,
         sunset: None,
         request_body: None,

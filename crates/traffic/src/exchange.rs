@@ -76,6 +76,8 @@ pub struct Exchange<'a> {
     pub side: Side,
     /// The answer carried a `Deprecation` header (RFC 9745).
     pub deprecated: bool,
+    /// The source itself answered, such as a gateway that refuses, and the service was not asked.
+    pub own_answer: bool,
     /// The date of a `Sunset` header (RFC 8594): milliseconds since 1970 in UTC.
     pub sunset: Option<i64>,
     /// The request's body.

@@ -151,6 +151,27 @@ mod tests {
     }
 
     #[test]
+    fn reads_what_firefox_wrote() {
+        // Exported by the network monitor of Firefox 153, two of its entries.
+        let archive: Value = serde_json::from_str(include_str!("har/firefox.har")).unwrap();
+        let mut scratch = Scratch::default();
+        let lines = archive["log"]["entries"].as_array().unwrap().iter().map(|entry| {
+            let one = read(entry, &mut scratch).unwrap();
+            let bodies =
+                [one.request_body, one.response_body].map(|body| body.map_or(0, |body| body.text.len()));
+            format!(
+                "{} {} {:?} {:?} {:?} {bodies:?}",
+                one.method, one.path, one.query, one.status, one.response_type
+            )
+        });
+        let expected = [
+            "GET /api/users/100 Some(\"page=0\") Some(200) Some(\"application/json\") [0, 38]",
+            "POST /api/orders None Some(201) Some(\"application/json\") [27, 2]",
+        ];
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_credential_is_seen_where_it_is_and_its_absence_tells_nothing() {
         let mut entry = entry();
         assert_eq!(read(&entry, &mut Scratch::default()).unwrap().credential, Credential::NotShown);

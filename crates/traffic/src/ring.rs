@@ -155,7 +155,8 @@ fn write(frame: &mut Vec<u8>, alike: &Alike<'_>) -> Option<()> {
         Side::Server => 0,
     };
     let declared = if exchange.route.is_some() { 4 } else { 0 };
-    frame.push(u8::from(exchange.deprecated) | client | declared);
+    let own = if exchange.own_answer { 8 } else { 0 };
+    frame.push(u8::from(exchange.deprecated) | client | declared | own);
     frame.push(match exchange.credential {
         Credential::NotShown => 0,
         Credential::Absent => 1,
@@ -247,6 +248,7 @@ fn read(frame: &[u8]) -> Option<Alike<'_>> {
         side: if flags & 2 == 0 { Side::Server } else { Side::Client },
         deprecated: flags & 1 != 0,
         route: path.filter(|_| flags & 4 != 0),
+        own_answer: flags & 8 != 0,
         sunset,
         ..Exchange::default()
     };
@@ -314,7 +316,7 @@ mod tests {
             status in proptest::option::of(100_u16..600),
             credential in 0_usize..4,
             count in 1_u32..,
-            flags in proptest::array::uniform2(proptest::bool::ANY),
+            flags in proptest::array::uniform3(proptest::bool::ANY),
         ) {
             let [host, path, query, request_type, response_type, client, caller] = &texts;
             let credentials =
@@ -336,6 +338,7 @@ mod tests {
                 credential: credentials[credential],
                 side: if flags[0] { Side::Client } else { Side::Server },
                 deprecated: flags[1],
+                own_answer: flags[2],
                 sunset: times[1],
                 ..Exchange::default()
             };

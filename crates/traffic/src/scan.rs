@@ -1,5 +1,7 @@
 //! Walking along a line, and the memory that a reader keeps for what cannot be borrowed from it.
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 /// Texts that differ from what stands in the line.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -58,16 +60,24 @@ impl<'a> Cursor<'a> {
     /// What stands before `end`; goes on behind it.
     pub(crate) fn until(&mut self, end: &str) -> Option<&'a str> {
         let rest = self.rest();
-        let length = rest.find(end)?;
-        self.at += length + end.len();
-        rest.get(..length)
+        let bytes = rest.as_bytes();
+        // The last byte is the rarest in logs, so what is before it is looked at once or twice.
+        let (last, before) = end.as_bytes().split_last()?;
+        for place in memchr_iter(*last, bytes) {
+            let found = bytes.get(..place).and_then(|front| front.strip_suffix(before));
+            if let Some(found) = found {
+                self.at += place + 1;
+                return rest.get(..found.len());
+            }
+        }
+        None
     }
 
     /// The next word, behind any blanks.
     pub(crate) fn word(&mut self) -> Option<&'a str> {
         let rest = self.rest();
         let trimmed = rest.trim_start_matches(' ');
-        let length = trimmed.find(' ').unwrap_or(trimmed.len());
+        let length = memchr(b' ', trimmed.as_bytes()).unwrap_or(trimmed.len());
         let word = trimmed.get(..length).filter(|word| !word.is_empty())?;
         self.at += rest.len() - trimmed.len() + length;
         Some(word)
@@ -75,8 +85,8 @@ impl<'a> Cursor<'a> {
 
     /// The rest of a quoted field, behind its first mark, with the escapes of Apache and nginx undone; goes on behind it.
     pub(crate) fn quoted(&mut self, scratch: &'a mut String) -> Option<&'a str> {
-        let field = self.raw_quoted()?;
-        if !field.contains('\\') {
+        let (field, escapes) = self.raw_quoted()?;
+        if escapes == Escapes::None {
             return Some(field);
         }
         scratch.clear();
@@ -109,20 +119,27 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let inner = rest.trim_start_matches(' ').strip_prefix('"')?;
         self.at += rest.len() - inner.len();
-        self.raw_quoted()
+        self.raw_quoted().map(|(field, _)| field)
     }
 
     /// Up to the next mark that no backslash stands before.
-    fn raw_quoted(&mut self) -> Option<&'a str> {
+    fn raw_quoted(&mut self) -> Option<(&'a str, Escapes)> {
         let rest = self.rest();
-        let mut from = 0;
+        let (mut from, mut escapes) = (0, Escapes::None);
         loop {
-            let place = from + rest.get(from..)?.find(['"', '\\'])?;
+            let place = from + memchr2(b'"', b'\\', rest.as_bytes().get(from..)?)?;
             if rest.as_bytes().get(place) == Some(&b'"') {
                 self.at += place + 1;
-                return rest.get(..place);
+                return Some((rest.get(..place)?, escapes));
             }
-            from = place + 2;
+            (from, escapes) = (place + 2, Escapes::Some);
         }
     }
+}
+
+/// Whether a quoted field has any.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    None,
+    Some,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Method;
 
+use super::media;
 use super::reference::{Placed, child, follow, shown};
 use super::{DeclaredOperation, Document, Note, QueryParameter, ReadDocumentError};
 use crate::tree::Tree;
@@ -242,6 +243,10 @@ impl<'a> Reader<'a> {
                 format!("the parameter `{}` is not declared; it is taken as a string", parameter.name);
             self.note(&operation.pointer, reason);
         }
+        let types = match self.format {
+            Format::OpenApi => media::of_content(self.root, operation),
+            Format::Swagger => media::of_lists(self.root, operation.value),
+        };
         let text = |key: &str| entries.get(key).and_then(Tree::as_text).map(short);
         self.operations.push(DeclaredOperation {
             method,
@@ -255,6 +260,8 @@ impl<'a> Reader<'a> {
                 Some(Tree::Map(answers)) => answers.keys().map(|key| short(key)).collect(),
                 _ => Vec::new(),
             },
+            request_types: types.taken,
+            answer_types: types.answered,
             pointer: operation.pointer.clone(),
         });
     }
@@ -407,6 +414,6 @@ fn server_path(server: &Tree) -> Result<String, String> {
     }
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(TEXT_MAX).collect()
 }

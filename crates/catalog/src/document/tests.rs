@@ -115,6 +115,80 @@ fn reads_openapi_3() {
     assert_eq!(document.operations[2].pointer, "/components/pathItems/order/get");
 }
 
+#[test]
+fn the_version_of_an_api_is_kept_as_it_is_written() {
+    let version = |text: &str| read(text).api_version;
+    for (written, expected) in [
+        ("2.10", "2.10"),
+        ("2.0", "2.0"),
+        ("1.100", "1.100"),
+        ("'2.10'", "2.10"),
+        ("2", "2"),
+        ("1.2.3", "1.2.3"),
+        ("1e3", "1e3"),
+        ("&v 2.10", "2.10"),
+        ("", ""),
+        ("~", ""),
+        ("{}", ""),
+        ("[2.10]", ""),
+    ] {
+        assert_eq!(
+            version(&format!("openapi: 3.0.3\ninfo:\n  version: {written}\npaths: {{}}\n")),
+            expected,
+            "{written}"
+        );
+    }
+    // Of JSON the number counts.
+    assert_eq!(version(r#"{"openapi": "3.0.3", "info": {"version": 2.10}, "paths": {}}"#), "2.1");
+    assert_eq!(version(r#"{"openapi": "3.0.3", "info": {"version": "2.10"}, "paths": {}}"#), "2.10");
+}
+
+#[test]
+fn reads_the_media_types_that_are_taken_and_answered() {
+    let types = |text: &str| {
+        let one = read(text).operations.remove(0);
+        (one.request_types.join(" "), one.answer_types.join(" "))
+    };
+    let (taken, answered) = types(
+        r##"
+openapi: 3.0.3
+paths:
+  /a:
+    post:
+      requestBody: {$ref: "#/components/requestBodies/B"}
+      responses:
+        200: {$ref: "#/components/responses/R"}
+        201: {content: {"Text/CSV; header=present": {}}}
+        default: {content: {"application/*": {}}}
+        400: {content: {application/problem+json: {}}}
+components:
+  requestBodies: {B: {content: {application/json: {schema: {type: object}}}}}
+  responses: {R: {description: x, content: {application/json: {}}}}
+"##,
+    );
+    assert_eq!(
+        (taken.as_str(), answered.as_str()),
+        ("application/json", "application/* application/json text/csv")
+    );
+    let with = |operation: &str| types(&format!("openapi: 3.0.3\npaths:\n  /a:\n    get: {operation}\n"));
+    for untold in [
+        "{responses: {204: {description: gone}}}",
+        "{responses: {200: {content: [a]}}}",
+        "{responses: {200: {$ref: '#/components/responses/None'}}}",
+        "{responses: [a], requestBody: text}",
+        "{}",
+    ] {
+        assert_eq!(with(untold), (String::new(), String::new()), "{untold}");
+    }
+    let swagger = |operation: &str| {
+        types(&format!(
+            "swagger: '2.0'\nconsumes: [application/json]\nproduces: [text/xml, 7]\npaths:\n  /a:\n    put: {operation}\n"
+        ))
+    };
+    assert_eq!(swagger("{}"), ("application/json".to_owned(), "text/xml".to_owned()));
+    assert_eq!(swagger("{consumes: [], produces: [a/b]}"), (String::new(), "a/b".to_owned()));
+}
+
 /// What a document says that traffic is compared with: hosts, the version of the API, and of its operations queries and answers.
 fn compared(text: &str) -> (Vec<String>, String, Vec<String>, Vec<String>) {
     let document = read(text);

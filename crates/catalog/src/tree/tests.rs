@@ -86,9 +86,15 @@ fn is_bounded_in_depth_size_and_repetition() {
 #[test]
 fn keeps_of_a_document_what_is_looked_at() {
     let tree = read_document(
-        b"{\"paths\": {\"/a\": {\"get\": {\"summary\": \"s\", \"responses\": {\"200\": {}}}}}, \"tags\": []}",
+        b"{\"paths\": {\"/a\": {\"get\": {\"summary\": \"s\", \"responses\": {\"200\": {\"content\": {\"a/b\": {\"schema\": {}}}, \"description\": \"d\"}}}}}, \"tags\": []}",
     );
-    let get = map([("summary", text("s")), ("responses", map([("200", Tree::Skimmed)]))]);
+    let get = map([
+        ("summary", text("s")),
+        (
+            "responses",
+            map([("200", map([("content", map([("a/b", Tree::Skimmed)])), ("description", Tree::Skimmed)]))]),
+        ),
+    ]);
     let expected = map([("paths", map([("/a", map([("get", get)]))])), ("tags", Tree::Skimmed)]);
     assert_eq!(tree.unwrap(), expected);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{ApiName, Audit, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
 
 use super::headers;
-use super::{ApiConfig, HostHeader, Hosts, Limits, Timeouts, Upstream, cors, existing};
+use super::{ApiConfig, Examples, HostHeader, Hosts, Limits, Timeouts, Upstream, cors, existing};
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
 use crate::quantity::{parse_duration, parse_size};
@@ -22,6 +22,7 @@ const FIELDS: &[&str] = &[
     "exposure",
     "hide_existence",
     "hosts",
+    "inventory",
     "key_header",
     "limits",
     "mode",
@@ -82,6 +83,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         let names = &["public", "internal", "confidential", "restricted"];
         fields::chosen(node, "data_class", names, faults, DataClass::parse)
     });
+    let examples = fields.or("inventory", Examples::Redacted, faults, inventory);
     let lists = lists(&fields, faults);
     let timeouts = fields.or("timeouts", TIMEOUTS, faults, timeouts);
     let (spanning, hide_existence, underscore_headers) = lists?;
@@ -106,6 +108,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             limits: limits?,
             cors: cors?,
             data_class: data_class?,
+            examples: examples?,
             spanning,
             hide_existence,
             underscore_headers,
@@ -278,6 +281,18 @@ fn limits(node: &Node, faults: &mut Faults) -> Option<Limits> {
         fields::parsed(node, "body", "write a size such as 10MiB", faults, parse_size).map(Some)
     });
     Some(Limits { per_key: per_key?, per_api: per_api?, body: body? })
+}
+
+/// Whether examples have values has no other default than that they have none.
+fn inventory(node: &Node, faults: &mut Faults) -> Option<Examples> {
+    let fields = Fields::of(node, "`inventory`", &["examples"], faults)?;
+    fields.or("examples", Examples::Redacted, faults, |node, faults| {
+        fields::chosen(node, "examples", &["redacted", "values"], faults, |text| match text {
+            "redacted" => Some(Examples::Redacted),
+            "values" => Some(Examples::Values),
+            _ => None,
+        })
+    })
 }
 
 /// Long enough for slow reports, short enough that a dead upstream is noticed.

@@ -6,7 +6,7 @@ use expect_test::expect;
 use model::{Audit, CredentialUse, DataClass, Exposure, Rate, Timestamp};
 
 use super::*;
-use crate::{HostHeader, Reach, Reload};
+use crate::{Examples, HostHeader, Reach, Reload};
 
 const GATEWAY: &str = "version: 1\n";
 const TEAMS: &str = "version: 1\nteams:\n  orders-team: { members: [ada@example.com] }\n  partners: {}\n";
@@ -81,7 +81,7 @@ fn reads_the_contract_s_example() {
              owner: orders-team\nexposure: third-party\nmode: observe\nobserve_until: 2026-12-09\naudit: required\nkey_header: X-Shop-Key\ncredential: pass\n\
              limits: { per_key: 100/s, per_api: 2000/s, body: 10MiB }\ncors: { origins: ['https://shop.example.com'] }\n\
              data_class: internal\nspanning: [\"/files/{path}\"]\nhide_existence: [\"GET /users/{id}\"]\n\
-             underscore_headers: [X_Customer_Ref]\ntimeouts: { connect: 1s }\n",
+             underscore_headers: [X_Customer_Ref]\ntimeouts: { connect: 1s }\ninventory: { examples: values }\n",
         ),
         ("apis/orders/openapi.json", "{}"),
         ("apis/orders/groups.lock", "version: 1\n"),
@@ -107,6 +107,7 @@ fn reads_the_contract_s_example() {
     assert_eq!(cors.origins, ["https://shop.example.com"]);
     assert_eq!(cors.headers, ["authorization", "content-type", "x-shop-key"]);
     assert_eq!(api.underscore_headers, ["x_customer_ref"]);
+    assert_eq!(api.examples, Examples::Values);
     assert_eq!(api.timeouts.connect, Duration::from_secs(1));
     assert_eq!(api.document.as_ref().unwrap().path, "apis/orders/openapi.json");
     assert!(api.lock.is_some());
@@ -121,6 +122,7 @@ fn what_is_absent_has_the_stricter_meaning() {
     let api = &repository.apis[0];
     assert_eq!(api.credential, CredentialUse::Strip);
     assert_eq!(api.data_class, DataClass::Restricted);
+    assert_eq!(api.examples, Examples::Redacted);
     assert_eq!(api.cors, None);
     assert!(repository.gateway.trusted_proxies.is_empty());
     assert_eq!(repository.gateway.listen.reach(), Reach::Loopback);
@@ -381,6 +383,9 @@ fn judges_what_an_api_lets_through() {
         ("cors: { origins: ['https://a.example:443'] }", "is never sent like this"),
         ("cors: { origins: ['https://a.example/'] }", "without path"),
         ("data_class: secret", "`data_class` cannot be"),
+        ("inventory: values", "must be a table"),
+        ("inventory: { examples: all }", "`examples` cannot be"),
+        ("inventory: { example: values }", "did you mean `examples`?"),
         ("spanning: ['/files/all']", "does not end with a parameter"),
         ("hide_existence: ['get /users']", "is no `METHOD /path`"),
         ("hide_existence: ['/users']", "is no `METHOD /path`"),

@@ -3,7 +3,7 @@
 use traffic::{Alike, Credential, Exchange, RingReceiver, ring};
 
 use super::{API, DOCUMENT, Fixture, Open, ann, error};
-use crate::inventory::{FoundView, InventoryOrder};
+use crate::inventory::{FoundView, InventoryOrder, PlaceOrder, Reading};
 use crate::{AdoptOrder, AdoptView, ControlError};
 
 /// Counts calls of an application, each answered with success.
@@ -156,4 +156,223 @@ fn what_was_counted_before_an_erasure_and_arrives_after_it_names_nobody() {
     open.control.close().unwrap();
     let kept = fixture.read(".state/inventory.json");
     assert!(kept.contains("/carts") && !kept.contains("\"shop\""), "{kept}");
+}
+
+#[test]
+fn what_is_ignored_can_be_listed_again_even_where_it_is_seen_no_longer() {
+    let fixture = Fixture::new("unignore");
+    let open = fixture.up();
+    feed(&open, &[(HOST, "GET", "/carts"), ("other.example.com", "GET", "/carts")]);
+    let on = |host: Option<&str>, path: &str| InventoryOrder {
+        host: host.map(str::to_owned),
+        ..order("GET", path).operation
+    };
+    let all = || open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+    let count = all().len();
+    for host in [HOST, "other.example.com"] {
+        open.control.ignore_operation(&ann(), &on(Some(host), "/carts"), "known").unwrap();
+    }
+    assert_eq!(all().len(), count - 2);
+    let back = |order: &InventoryOrder| open.control.unignore_operation(&ann(), order, "looked again");
+    let several = error(back(&on(None, "/carts")));
+    assert!(several.contains("means 2 ignored operations") && several.contains("--host"), "{several}");
+    assert!(error(back(&on(Some(HOST), "/orders"))).contains("there is no ignored operation `GET"));
+    assert_eq!(back(&on(Some(HOST), "/carts")).unwrap().reason, "known");
+    assert!(error(back(&on(Some(HOST), "/carts"))).contains("there is no ignored operation"));
+    assert_eq!(all().len(), count - 1);
+    open.control.close().unwrap();
+    // Nothing was seen since, and the mark of the other is there.
+    std::fs::remove_file(fixture.folder.join(".state/inventory.json")).unwrap();
+    let open = fixture.up();
+    let mark = open.control.unignore_operation(&ann(), &on(None, "/carts"), "").unwrap();
+    assert_eq!(mark.host, "other.example.com");
+    assert_eq!(fixture.read(".state/inventory-ignored.json"), "[]");
+}
+
+#[test]
+fn what_is_said_of_a_place_outweighs_what_is_seen_and_stays() {
+    let fixture = Fixture::new("places");
+    let open = fixture.up();
+    let calls =
+        [(HOST, "GET", "/v2/status/open"), (HOST, "GET", "/v2/status/closed"), (HOST, "GET", "/v2/users/me")];
+    feed(&open, &calls);
+    let say = |open: &Open, host: Option<&str>, path: &str, reading| {
+        let order = PlaceOrder { host: host.map(str::to_owned), path: path.to_owned(), reading };
+        open.control.say_place(&ann(), &order, "r")
+    };
+    let paths = |open: &Open| -> Vec<String> {
+        let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+        found
+            .into_iter()
+            .filter(|one| 0 < one.count)
+            .map(|one| format!("{} {}", one.path, one.count))
+            .collect()
+    };
+    let apart = ["/v2/status/closed 1", "/v2/status/open 1", "/v2/users/me 1"];
+    assert_eq!(paths(&open), apart);
+    // Nothing is said of another host's.
+    say(&open, Some("Other.example.com"), "/v2/status/{}", Reading::Parameter).unwrap();
+    assert_eq!(paths(&open), apart);
+    say(&open, None, "/v2/status/{}", Reading::Parameter).unwrap();
+    say(&open, None, "/v2/users/me", Reading::Parameter).unwrap();
+    let joined = ["/v2/status/{status} 2", "/v2/users/{user} 1"];
+    assert_eq!(paths(&open), joined);
+    for (path, reason) in [
+        ("", "is no place of a path"),
+        ("/", "is no place of a path"),
+        ("users", "is no place of a path"),
+        ("/a\n", "is no place of a path"),
+        (&"/a".repeat(2_000), "is no place of a path"),
+    ] {
+        assert!(error(say(&open, None, path, Reading::Literal)).contains(reason), "{path}");
+    }
+    assert!(
+        error(say(&open, None, "/v2/absent", Reading::Inferred)).contains("there is no word on the place")
+    );
+    open.control.close().unwrap();
+    let open = fixture.up();
+    assert_eq!(paths(&open), joined);
+    feed(&open, &calls);
+    assert_eq!(paths(&open), ["/v2/status/{status} 4", "/v2/users/{user} 2"]);
+    // Said anew it takes the place of what was said, and it can be taken back.
+    say(&open, None, "/v2/users/me", Reading::Literal).unwrap();
+    say(&open, Some("other.example.com"), "/v2/status/{}", Reading::Inferred).unwrap();
+    let places = open.control.inventory_places(&ann()).unwrap();
+    let places: Vec<String> = places.iter().map(|one| format!("{} {}", one.path, one.is)).collect();
+    assert_eq!(places, ["/v2/status/{} parameter", "/v2/users/me literal"]);
+}
+
+/// Counts calls to a declared operation, with the names of queries and the answers that the document is compared with.
+fn feed_declared(
+    open: &Open,
+    template: &str,
+    query: Option<&str>,
+    status: u16,
+    own_answer: bool,
+    types: [&str; 2],
+) {
+    let (mut sender, receiver) = ring(65_536);
+    sender.send(&Alike::one(Exchange {
+        at: Some(1_764_000_000_000),
+        host: Some(HOST),
+        method: "GET",
+        path: template,
+        route: Some(template),
+        query,
+        status: Some(status),
+        own_answer,
+        request_type: Some(types[0]),
+        response_type: Some(types[1]),
+        ..Exchange::default()
+    }));
+    open.control.feed_inventory(&mut [receiver]);
+}
+
+#[test]
+fn the_gateway_s_own_traffic_is_compared_with_documents() {
+    let fixture = Fixture::new("own-drift");
+    fixture.write("apis/orders/api.yaml", &format!("{API}base_path: /v1\n"));
+    let moved = |file: &str, from: &str| {
+        fixture.write(file, &fixture.read(file).replace(from, &format!("{from}v1/")))
+    };
+    moved("apis/orders/groups.lock", " /");
+    moved("policies/orders.cedar", " /");
+    let document = "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths:\n";
+    let told = "    get:\n      parameters: [{in: query, name: page}, {in: query, name: tenant, required: true}]\n\
+        \x20     requestBody: {content: {application/json: {}}}\n      responses: {200: {content: {application/json: {}}}}\n";
+    let paths: String = DOCUMENT
+        .lines()
+        .filter(|line| line.starts_with("  /"))
+        .map(|path| format!("{path}\n{told}    post: {{}}\n"))
+        .collect();
+    let kept = fixture.read("apis/orders/openapi.yaml");
+    fixture.write("apis/orders/openapi.yaml", &format!("{document}{paths}"));
+    let open = fixture.up();
+    assert!(open.refused.is_none(), "{kept} {:?}", open.refused);
+    let template = "/v1/orders";
+    let json = ["application/json"; 2];
+    feed_declared(&open, template, Some("page=&debug="), 200, false, json);
+    feed_declared(&open, template, None, 500, false, json);
+    feed_declared(&open, template, None, 403, true, json);
+    feed_declared(&open, template, Some("page="), 200, false, ["text/csv", "text/html"]);
+    let one = || {
+        let order = InventoryOrder {
+            path: Some(template.to_owned()),
+            method: Some("GET".to_owned()),
+            ..InventoryOrder::default()
+        };
+        open.control.inventory(&ann(), &order).unwrap().remove(0)
+    };
+    let found = one();
+    assert_eq!(found.state, "documented");
+    let drift = found.drift;
+    assert_eq!(
+        (drift.undeclared_query, drift.unsent_query),
+        (vec!["debug".to_owned()], vec!["tenant".to_owned()])
+    );
+    assert_eq!(drift.undeclared_statuses, [500]);
+    assert_eq!(
+        (drift.undeclared_request_types, drift.undeclared_answer_types),
+        (vec!["text/csv".to_owned()], vec!["text/html".to_owned()])
+    );
+    assert_eq!(found.query, [("debug".to_owned(), 1), ("page".to_owned(), 2)].into());
+    open.control.close().unwrap();
+    let again = fixture.up();
+    let order = InventoryOrder {
+        path: Some(template.to_owned()),
+        method: Some("GET".to_owned()),
+        ..InventoryOrder::default()
+    };
+    let found = again.control.inventory(&ann(), &order).unwrap().remove(0);
+    assert_eq!(
+        (found.drift.undeclared_statuses, found.drift.undeclared_query),
+        (vec![500], vec!["debug".to_owned()])
+    );
+    assert_eq!(found.drift.undeclared_request_types, ["text/csv"]);
+}
+
+#[test]
+fn values_of_paths_reach_the_disk_of_apis_that_allow_them_until_they_do_not() {
+    let fixture = Fixture::new("examples");
+    let api = |allowed: &str| fixture.write("apis/orders/api.yaml", &format!("{API}{allowed}"));
+    let calls: Vec<String> = (0..6).map(|number| format!("/carts/canary{number}7")).collect();
+    let kept = |allowed: &str| {
+        api(allowed);
+        let open = fixture.up();
+        for path in &calls {
+            feed(&open, &[(HOST, "GET", path), ("other.example.com", "GET", path)]);
+        }
+        let found = open.control.inventory(&ann(), &InventoryOrder::default()).unwrap();
+        let shown: usize = found.iter().map(|one| one.examples.len()).sum();
+        open.control.close().unwrap();
+        (shown, fixture.read(".state/inventory.json").matches("canary").count())
+    };
+    assert_eq!(kept(""), (0, 0));
+    assert_eq!(kept("inventory: { examples: values }\n"), (5, 5));
+    assert_eq!(kept("inventory: { examples: redacted }\n"), (0, 0));
+    // Withdrawn, they go from the disk even where nobody calls any more.
+    assert_eq!(kept("inventory: { examples: values }\n"), (5, 5));
+    api("");
+    let open = fixture.up();
+    open.control.close().unwrap();
+    assert!(!fixture.read(".state/inventory.json").contains("canary"));
+}
+
+#[test]
+fn an_api_that_answers_to_any_host_is_seen_under_one() {
+    let fixture = Fixture::new("any-host");
+    let open = fixture.up();
+    feed(&open, &[("a.example", "GET", "/carts"), ("b.example", "GET", "/carts")]);
+    open.control.close().unwrap();
+    assert!(fixture.read(".state/inventory.json").contains("b.example"));
+    fixture.write("apis/orders/api.yaml", &API.replace("[orders.example.com]", "['*']"));
+    let open = fixture.up();
+    assert!(open.refused.is_none(), "{:?}", open.refused);
+    feed(&open, &[("*", "GET", "/carts")]);
+    assert_eq!(seen(&open), ["orders GET /carts shadow"]);
+    assert_eq!(adopt(&open, "GET", "/carts").unwrap().operation, "orders:GET /carts");
+    open.control.close().unwrap();
+    let kept = fixture.read(".state/inventory.json");
+    assert!(!kept.contains("example\""), "{kept}");
+    assert_eq!(kept.matches("\"host\":\"*\"").count(), 2, "{kept}");
 }

@@ -481,7 +481,10 @@ fn versions_drift_exposure_and_blind_spots_are_told() {
     assert_eq!(orders["why"], "declared in new.yaml (2.0.0), old.yaml (1.9.0)");
     assert_eq!(
         orders["drift"],
-        serde_json::json!({ "undeclared_query": ["debug"], "unsent_query": ["tenant"], "undeclared_statuses": [500] })
+        serde_json::json!({
+            "undeclared_query": ["debug"], "unsent_query": ["tenant"], "undeclared_statuses": [500],
+            "undeclared_request_types": [], "undeclared_answer_types": []
+        })
     );
     assert_eq!(orders["exposure"], "internal");
     let refunds = of("/v1/refunds");

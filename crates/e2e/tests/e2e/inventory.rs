@@ -221,6 +221,39 @@ fn what_is_ignored_is_listed_no_longer_and_stays_so() {
     let absent = world.cli().try_run(&["inventory", "ignore", "GET /absent", "--reason", "x"]);
     assert_eq!(absent.code, 2, "{absent:?}");
     assert!(absent.stderr.contains("there is no operation in the inventory `GET /absent`"), "{absent:?}");
+    let mark = world.cli().run(&["inventory", "unignore", name]).line();
+    assert_eq!((&mark["path"], &mark["reason"]), (&Value::from("/orders/{id}/notes"), &Value::from("known")));
+    world.restart();
+    assert_eq!(listed(&world, &["--state", "shadow"]).len(), 1);
+    let again = world.cli().try_run(&["inventory", "unignore", name]);
+    assert_eq!(again.code, 2, "{again:?}");
+    assert!(again.stderr.contains("there is no ignored operation `GET /orders/{id}/notes`"), "{again:?}");
+}
+
+#[test]
+fn what_a_person_says_of_a_place_holds_over_a_restart_until_it_is_taken_back() {
+    let mut world = observing();
+    for target in ["GET /reports/orders", "GET /reports/users"] {
+        assert_eq!(world.call(target).key(&world.keys.reader).send().status, 200);
+    }
+    until("both are seen", || (listed(&world, &[]).len() == 2).then_some(()));
+    let said = world.cli().run(&["inventory", "parameter", "/reports/{}", "--reason", "OPS-9"]).line();
+    assert_eq!((&said["path"], &said["is"]), (&Value::from("/reports/{}"), &Value::from("parameter")));
+    assert_eq!(listed(&world, &[]), ["shadow GET /reports/{report} 2/2"]);
+    world.restart();
+    assert_eq!(listed(&world, &[]), ["shadow GET /reports/{report} 2/2"]);
+    assert_eq!(world.cli().run(&["inventory", "places"]).lines().len(), 1);
+    world.cli().run(&["inventory", "literal", "/reports/orders"]);
+    assert_eq!(world.call("GET /reports/orders").key(&world.keys.reader).send().status, 200);
+    let apart = "shadow GET /reports/orders 1/1".to_owned();
+    until("it is apart", || listed(&world, &[]).contains(&apart).then_some(()));
+    world.cli().run(&["inventory", "literal", "/reports/orders", "--undo"]);
+    let again = world.cli().try_run(&["inventory", "literal", "/reports/orders", "--undo"]);
+    assert_eq!(again.code, 2, "{again:?}");
+    let wrong = world.cli().try_run(&["inventory", "literal", "reports"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let exported = world.cli().run(&["audit", "export"]).stdout;
+    assert!(exported.contains("inventory.parameter") && exported.contains("OPS-9"), "{exported}");
 }
 
 fn call_until_seen(world: &World) {

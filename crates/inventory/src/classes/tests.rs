@@ -111,3 +111,34 @@ proptest::proptest! {
         found(&media_type, &text);
     }
 }
+
+#[test]
+fn of_a_query_a_closer_look_misses_nothing_that_a_full_one_finds() {
+    let mut seen = 0;
+    for line in LABELLED.lines().filter(|line| !line.starts_with('#')) {
+        let [_, field, value] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let escaped: String = value
+            .bytes()
+            .map(|byte| match byte {
+                b'%' | b'&' | b'=' | b'#' | b' ' | b'+' | 0..=31 | 127.. => format!("%{byte:02X}"),
+                plain => char::from(plain).to_string(),
+            })
+            .collect();
+        let part = format!("{field}={escaped}");
+        let classes = |text: &str, full: bool| {
+            let mut found = BTreeSet::new();
+            let mut add =
+                |class: DataClass, field: &str| drop(found.insert((class.name(), field.to_owned())));
+            if full {
+                form(text, &mut add)
+            } else {
+                query(text, &mut add)
+            }
+            found
+        };
+        let full = classes(&part, true);
+        seen += full.len();
+        assert_eq!(classes(&format!("page=1&{part}&sort=name"), false), full, "{part}");
+    }
+    assert!(200 < seen, "{seen}");
+}

@@ -157,6 +157,8 @@ fn operation(
         deprecated: tally.deprecated,
         sunset: tally.sunset,
         from_route: tally.routes.iter().next().is_some(),
+        own_statuses: all.own_statuses(),
+        request_types: tally.request_types(),
         query: tally.query_names(),
         data: all.data_fields(),
     }

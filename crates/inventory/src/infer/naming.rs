@@ -37,6 +37,11 @@ pub(super) fn name(
         .collect()
 }
 
+/// A name for a parameter of any text behind a literal part.
+pub(crate) fn parameter_name(literal: &str, mut taken: Vec<String>) -> String {
+    distinct(base(literal, ValueKind::Text, false), &mut taken)
+}
+
 /// The one kind that all values have, else text.
 fn common(kinds: &[ValueKind]) -> ValueKind {
     let mut all = kinds.iter();

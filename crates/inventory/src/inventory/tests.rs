@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use traffic::Credential;
 
 fn small() -> Settings {
-    let limits = Limits { words: [5, 3, 2, 1], typed: [3, 2, 1, 1], pending: 7, ..Limits::default() };
+    let limits = Limits { words: [5, 3, 2, 1], typed: [3, 2, 1, 1], ..Limits::default() };
     Settings { limits, ..Settings::default() }
 }
 

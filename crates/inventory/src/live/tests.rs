@@ -17,6 +17,10 @@ fn call<'a>(method: &'a str, path: &'a str, status: u16) -> Exchange<'a> {
     }
 }
 
+fn redacted(_: &Operation) -> Examples {
+    Examples::Redacted
+}
+
 fn live(before: Kept) -> Live {
     Live::new(before, Settings::default())
 }
@@ -31,7 +35,7 @@ fn found(live: &mut Live) -> Vec<String> {
 
 /// Ends a run and begins the next from the bytes that it left.
 fn restart(live: &mut Live) -> Live {
-    let bytes = live.kept(&[]).to_bytes();
+    let bytes = live.kept(&[], &redacted).to_bytes();
     let kept = Kept::from_bytes(&bytes).unwrap();
     assert_eq!(kept.to_bytes(), bytes);
     Live::new(kept, Settings::default())
@@ -90,14 +94,43 @@ fn no_value_is_kept() {
     // A name that is seen once could be one of the interface; it is shown while it is in memory and not kept.
     let mut alone = Live::new(Kept::default(), Settings::default());
     alone.observe(&Alike::one(call("GET", "/zorblax", 200)));
-    assert_eq!(alone.kept(&[]).operations().len(), 1);
-    for kept in [live.kept(&[]), alone.kept(&[])] {
+    assert_eq!(alone.kept(&[], &redacted).operations().len(), 1);
+    for kept in [live.kept(&[], &redacted), alone.kept(&[], &redacted)] {
         let text = String::from_utf8(kept.to_bytes()).unwrap();
         for canary in canaries {
             assert!(!text.contains(canary), "{canary}: {text}");
         }
     }
 }
+
+#[test]
+fn examples_are_kept_where_they_may_be_until_they_may_not() {
+    let allowed = |one: &Operation| {
+        if one.path.starts_with("/open/") { Examples::Values } else { Examples::Redacted }
+    };
+    let mut live = live(Kept::default());
+    for number in 0..9 {
+        for path in ["open", "closed"] {
+            let query = Some("key=canary-query");
+            let path = format!("/{path}/canary{number}7");
+            live.observe(&Alike::one(Exchange { query, ..call("GET", &path, 200) }));
+        }
+        live.observe(&Alike::one(Exchange { route: Some("/open/{n}/x"), ..call("GET", "/open/{n}/x", 200) }));
+    }
+    live.observe(&Alike::one(call("GET", &format!("/open/{}1", "canary9".repeat(400)), 200)));
+    let bytes = live.kept(&[], &allowed).to_bytes();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(text.matches("canary").count(), EXAMPLES, "{text}");
+    assert_eq!(text.matches("/open/canary").count(), EXAMPLES);
+    let mut again = Live::new(Kept::from_bytes(&bytes).unwrap(), Settings::default());
+    assert_eq!(again.kept(&[], &allowed).to_bytes(), bytes);
+    assert!(!String::from_utf8(again.kept(&[], &redacted).to_bytes()).unwrap().contains("canary"));
+    let many = text.replace("\"examples\":[", "\"examples\":[\"/1\",\"/2\",\"/3\",\"/4\",\"/5\",\"/6\",");
+    assert!(Kept::from_bytes(many.as_bytes()).is_err());
+}
+
+/// How many an operation has.
+const EXAMPLES: usize = 5;
 
 #[test]
 fn what_was_taken_for_a_name_joins_the_template_that_later_traffic_shows() {
@@ -112,7 +145,7 @@ fn what_was_taken_for_a_name_joins_the_template_that_later_traffic_shows() {
 
 /// Everything that the inventory shows and keeps, as text.
 fn all_of(live: &mut Live) -> String {
-    let kept = String::from_utf8(live.kept(&[]).to_bytes()).unwrap();
+    let kept = String::from_utf8(live.kept(&[], &redacted).to_bytes()).unwrap();
     format!("{:?}{kept}", live.operations(&[]))
 }
 
@@ -125,7 +158,7 @@ fn a_caller_can_be_forgotten() {
     let mut again = restart(&mut live);
     again.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
     assert!(all_of(&mut again).contains("checkout"));
-    again.forget_caller("checkout", AT, &[]);
+    again.forget_caller("checkout", AT, &[], &redacted);
     assert!(!all_of(&mut again).contains("checkout"));
     assert_eq!(found(&mut again), ["GET /carts 1/1", "GET /orders 1/1"]);
     assert!(again.operations(&[]).iter().all(|one| one.callers.estimate == 1));
@@ -135,7 +168,7 @@ fn a_caller_can_be_forgotten() {
 fn calls_from_before_that_are_counted_late_do_not_bring_a_forgotten_caller_back() {
     let mut live = live(Kept::default());
     live.observe(&Alike::one(Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) }));
-    live.forget_caller("checkout", AT + 1, &[]);
+    live.forget_caller("checkout", AT + 1, &[], &redacted);
     let declared = Exchange { route: Some("/carts"), ..call("GET", "/carts", 200) };
     for late in [declared, call("GET", "/orders", 200), Exchange { at: None, ..declared }] {
         live.observe(&Alike::one(late));
@@ -155,7 +188,7 @@ fn the_latest_forgotten_callers_are_remembered() {
     let mut live = live(Kept::default());
     let names: Vec<String> = (0..=FORGOTTEN_MAX).map(|number| format!("app-{number}")).collect();
     for (name, after) in names.iter().zip(0..) {
-        live.forget_caller(name, AT + after, &[]);
+        live.forget_caller(name, AT + after, &[], &redacted);
     }
     assert_eq!(live.forgotten.len(), FORGOTTEN_MAX);
     let is_told = |name: &str| {
@@ -199,7 +232,8 @@ fn so_many_operations_are_kept_and_those_seen_last_stay() {
         ..one.clone()
     };
     let most = crate::kept::OPERATIONS_MAX;
-    let kept = |count: usize| Kept::of((0..count).map(operation).collect(), Vec::new());
+    let kept =
+        |count: usize| Kept::of((0..count).map(operation).collect(), Vec::new(), Vec::new(), &redacted);
     assert_eq!(kept(most).operations().len(), most);
     let more = kept(most + 1);
     assert_eq!(more.operations().len(), most);
@@ -208,8 +242,54 @@ fn so_many_operations_are_kept_and_those_seen_last_stay() {
 }
 
 #[test]
+fn what_was_kept_under_many_hosts_comes_under_one() {
+    let mut live = live(Kept::default());
+    for host in ["a.example", "b.example", "b.example"] {
+        live.observe(&Alike::one(Exchange { host: Some(host), ..call("GET", "/orders", 200) }));
+    }
+    let mut again = restart(&mut live);
+    again.gather_hosts("*");
+    let all = again.operations(&[]);
+    assert_eq!((all.len(), all[0].host.as_str(), all[0].count), (1, "*", 3));
+    assert_eq!((again.hosts().len(), again.hosts()[0].count), (1, 3));
+    let bytes = again.kept(&[], &redacted).to_bytes();
+    again.gather_hosts("*");
+    assert_eq!(again.kept(&[], &redacted).to_bytes(), bytes);
+}
+
+#[test]
+fn what_people_say_of_places_stays_over_restarts_and_joins_what_was_kept() {
+    use crate::settings::Force;
+    let said = |prefix: &str, force| Override { host: None, prefix: prefix.to_owned(), force };
+    let mut live = live(Kept::default());
+    let feed = |live: &mut Live| {
+        for path in ["/status/open", "/status/closed", "/users/1", "/users/2", "/users/me"] {
+            live.observe(&Alike::one(call("GET", path, 200)));
+        }
+    };
+    feed(&mut live);
+    let before =
+        ["GET /status/closed 1/1", "GET /status/open 1/1", "GET /users/me 1/1", "GET /users/{userId} 2/2"];
+    assert_eq!(found(&mut live), before);
+    let mut again = restart(&mut live);
+    again.set_overrides(vec![said("/status/{}", Force::Parameter), said("/users/2", Force::Literal)]);
+    feed(&mut again);
+    let after =
+        ["GET /status/{status} 4/4", "GET /users/2 1/1", "GET /users/me 2/2", "GET /users/{userId} 3/3"];
+    assert_eq!(found(&mut again), after);
+    let mut third = restart(&mut again);
+    assert_eq!(found(&mut third), after);
+    assert_eq!(third.overrides(), again.overrides());
+    feed(&mut third);
+    assert_eq!(found(&mut third)[0], "GET /status/{status} 6/6");
+    // Taken back, what comes is judged by what is seen alone, beside what was joined.
+    third.set_overrides(Vec::new());
+    assert!(restart(&mut third).overrides().is_empty());
+}
+
+#[test]
 fn bytes_of_others_are_refused() {
-    let good = live(Kept::default()).kept(&[]).to_bytes();
+    let good = live(Kept::default()).kept(&[], &redacted).to_bytes();
     assert!(Kept::from_bytes(&good).is_ok());
     let text = String::from_utf8(good).unwrap();
     for (bad, error) in [

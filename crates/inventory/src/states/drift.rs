@@ -1,6 +1,6 @@
 //! How what was seen of a declared operation differs from its document.
 
-use crate::operation::Operation;
+use crate::operation::{Operation, StatusCount};
 use crate::states::Declared;
 
 /// What is sent or answered and not declared, and what is declared as required and not sent.
@@ -10,8 +10,12 @@ pub struct Drift {
     pub undeclared_query: Vec<String>,
     /// Required query parameters that no request which succeeded had.
     pub unsent_query: Vec<String>,
-    /// Statuses.
+    /// Statuses. Those that a gateway answered itself are no service's.
     pub undeclared_statuses: Vec<u16>,
+    /// Media types of requests that succeeded.
+    pub undeclared_request_types: Vec<String>,
+    /// Media types of answers to requests that succeeded.
+    pub undeclared_answer_types: Vec<String>,
 }
 
 impl Drift {
@@ -33,10 +37,18 @@ impl Drift {
             }
         }
         if !declared.answers.is_empty() {
-            let undeclared =
-                seen.statuses.iter().filter(|one| one.status != 0 && !holds(&declared.answers, one.status));
+            let own = |one: &StatusCount| {
+                let own = seen.own_statuses.iter().find(|own| own.status == one.status);
+                own.is_some_and(|own| one.count <= own.count)
+            };
+            let undeclared = seen
+                .statuses
+                .iter()
+                .filter(|one| one.status != 0 && !holds(&declared.answers, one.status) && !own(one));
             drift.undeclared_statuses = undeclared.map(|one| one.status).collect();
         }
+        drift.undeclared_request_types = undeclared_types(&seen.request_types, &declared.request_types);
+        drift.undeclared_answer_types = undeclared_types(&seen.content_types, &declared.answer_types);
         drift
     }
 
@@ -45,6 +57,25 @@ impl Drift {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The media types that none of the declared ones holds: itself, `application/*` or `*/*`, without regard to case.
+fn undeclared_types(seen: &[String], declared: &[String]) -> Vec<String> {
+    if declared.is_empty() {
+        return Vec::new();
+    }
+    let is_declared = |name: &str| {
+        declared.iter().any(|range| {
+            let class = range.strip_suffix('*').filter(|class| class.ends_with('/'));
+            let below = class.is_some_and(|class| {
+                name.get(..class.len()).is_some_and(|start| start.eq_ignore_ascii_case(class))
+            });
+            range == "*/*" || below || range.eq_ignore_ascii_case(name)
+        })
+    };
+    let mut types: Vec<String> = seen.iter().filter(|name| !is_declared(name)).cloned().collect();
+    types.sort();
+    types
 }
 
 /// Whether a status is declared: by itself, by its class, or by `default`.

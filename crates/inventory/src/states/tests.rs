@@ -215,13 +215,47 @@ fn what_is_sent_and_answered_beside_the_document_is_told() {
     };
     let mut operation = seen("h", "GET", "/a");
     operation.query = vec![("debug".to_owned(), 2), ("page".to_owned(), 5), ("{}".to_owned(), 1)];
-    operation.statuses = [0, 200, 404, 500].map(|status| crate::StatusCount { status, count: 1 }).to_vec();
+    operation.statuses = [0, 200, 404, 500].map(|status| StatusCount { status, count: 1 }).to_vec();
     let drift = Drift::of(&operation, &declared);
     assert_eq!(drift.undeclared_query, ["debug", "{}"]);
     assert_eq!(drift.unsent_query, ["tenant"]);
     assert_eq!(drift.undeclared_statuses, [500]);
+    // What a gateway answered in place of the service is not the service's.
+    operation.own_statuses = vec![StatusCount { status: 500, count: 1 }];
+    assert_eq!(Drift::of(&operation, &declared).undeclared_statuses, [0_u16; 0]);
+    operation.statuses[3].count = 2;
+    assert_eq!(Drift::of(&operation, &declared).undeclared_statuses, [500]);
     let all = Declared { answers: vec!["default".to_owned()], query: None, ..declared };
     assert_eq!(Drift::of(&operation, &all), Drift::default());
+}
+
+#[test]
+fn media_types_beside_the_document_are_told_where_it_tells_any() {
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let seen_types = ["application/json", "Text/CSV", "application/x-odd"];
+    for (declared, expected) in [
+        (&[][..], &[][..]),
+        (&["*/*"], &[]),
+        (&["application/*", "text/csv"], &[]),
+        (&["application/json"], &["Text/CSV", "application/x-odd"]),
+        (&["text/*"], &["application/json", "application/x-odd"]),
+        (&["application/jso"], &["Text/CSV", "application/json", "application/x-odd"]),
+        (&["*"], &["Text/CSV", "application/json", "application/x-odd"]),
+    ] {
+        let mut operation = seen("h", "POST", "/a");
+        operation.content_types = texts(&seen_types);
+        let mut one = Declared { answer_types: texts(declared), ..Declared::default() };
+        let expected = texts(expected);
+        let drift = Drift::of(&operation, &one);
+        assert_eq!(
+            (drift.undeclared_answer_types, drift.undeclared_request_types),
+            (expected.clone(), vec![])
+        );
+        std::mem::swap(&mut operation.content_types, &mut operation.request_types);
+        std::mem::swap(&mut one.answer_types, &mut one.request_types);
+        let drift = Drift::of(&operation, &one);
+        assert_eq!((drift.undeclared_answer_types, drift.undeclared_request_types), (vec![], expected));
+    }
 }
 
 #[test]

@@ -35,11 +35,25 @@ impl Watch {
             let fields = fields.map(|(name, value)| (name.as_bytes(), value));
             let head = Head::from_parts(method.as_bytes(), target.as_bytes(), fields).unwrap();
             let peer = IpAddr::from([127, 0, 0, 1]);
-            CanonicalRequest::admit(head, Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer })
-                .unwrap()
+            let body = if method == "POST" { BodyShape::Length(2) } else { BodyShape::Absent };
+            CanonicalRequest::admit(head, Admission { scheme: Scheme::Http, body, peer }).unwrap()
         };
         let judged = enforce::judge(&self.snapshot, NOW, &mut self.worker, request());
-        self.sightings.note(&judged.evidence, &request(), Seen::own(NOW, status));
+        let seen = Seen { by: AnswerOf::Upstream, ..Seen::own(NOW, status) };
+        self.sightings.note(&judged.evidence, &request(), seen);
+    }
+
+    /// What has arrived of queries, bodies and hosts: `METHOD host query type count`.
+    fn arrived_sides(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.receiver.drain(|alike| {
+            let one = &alike.first;
+            let (query, media_type) = (one.query.unwrap_or("-"), one.request_type.unwrap_or("-"));
+            let host = one.host.unwrap_or_default();
+            lines.push(format!("{} {host} {query} {media_type} {}", one.method, alike.count));
+        });
+        lines.sort();
+        lines
     }
 
     /// What has arrived: `METHOD path caller credential count`.
@@ -181,4 +195,57 @@ fn texts_have_numbers_as_long_as_there_is_room() {
     assert_eq!((texts.number(b"new"), texts.number(b"a/b")), (0, 1));
     let binary = Texts { texts: vec![Box::from(&b"\xff"[..])], last: 0 };
     assert_eq!(binary.text(1), None);
+}
+
+#[test]
+fn names_of_queries_are_handed_over_and_no_value() {
+    let mut watch = Watch::new();
+    for (line, status) in [
+        ("GET /read/a/b?page=1&canary", 200),
+        ("GET /read/a/b?page=canary&sort=canary", 200),
+        ("GET /read/a/b", 200),
+        ("GET /read/a/b?refused=canary", 404),
+        ("GET /elsewhere/7?page=canary", 200),
+        ("GET /elsewhere/7?refused=canary", 404),
+    ] {
+        watch.see(line, &[("x-unknown", b"1")], status);
+    }
+    watch.sightings.flush();
+    let expected = [
+        "GET a.example - - 1",
+        "GET a.example - - 1",
+        "GET a.example - - 1",
+        "GET a.example page= - 1",
+        "GET a.example page= - 1",
+        "GET a.example page=&sort= - 1",
+    ];
+    assert_eq!(watch.arrived_sides(), expected);
+}
+
+#[test]
+fn media_types_of_bodies_are_looked_at_now_and_then_and_callers_cannot_crowd_them_out() {
+    let mut watch = Watch::new();
+    let typed = |watch: &mut Watch, text: &str| {
+        watch.see("POST /deny", &[("content-type", text.as_bytes()), ("x-unknown", b"1")], 200);
+    };
+    for _ in 0..LOOKS_MAX {
+        typed(&mut watch, "application/json; charset=utf-8");
+    }
+    // After some looks one call in sixteen is looked at.
+    for _ in 0..LOOK_EVERY {
+        typed(&mut watch, "text/csv");
+    }
+    watch.sightings.flush();
+    let mut lines = watch.arrived_sides();
+    assert_eq!(lines.remove(0), "POST a.example - application/json 16");
+    assert_eq!(lines, ["POST a.example - text/csv 8"]);
+    for number in 0..=TEXTS_MAX {
+        typed(&mut watch, &format!("x/{number}"));
+    }
+    watch.sightings.flush();
+    let lines = watch.arrived_sides();
+    assert_eq!(lines.first().map(String::as_str), Some("POST a.example - - 3"));
+    typed(&mut watch, "x/new");
+    watch.sightings.flush();
+    assert_eq!(watch.arrived_sides(), ["POST a.example - x/new 1"]);
 }

@@ -54,6 +54,48 @@ Examples:
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// List an operation that was ignored again
+    #[command(after_help = "Example:\n  sallyport inventory unignore 'GET /ping'")]
+    Unignore {
+        #[command(flatten)]
+        operation: NamedOperation,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Say that the last part of a path is a name, whatever it looks like; it outweighs what is inferred, and stays
+    #[command(after_help = "\
+Examples:
+  sallyport inventory literal '/users/{}/me'
+  sallyport inventory literal shop.example.com/2024 --undo")]
+    Literal {
+        #[command(flatten)]
+        place: NamedPlace,
+    },
+    /// Say that what stands in the place of the last part of a path is a parameter
+    #[command(after_help = "\
+Examples:
+  sallyport inventory parameter '/tags/{}'
+  sallyport inventory parameter '/tags/{}' --undo")]
+    Parameter {
+        #[command(flatten)]
+        place: NamedPlace,
+    },
+    /// List what was said with `literal` and `parameter`
+    #[command(after_help = "Example:\n  sallyport inventory places --json")]
+    Places,
+}
+
+/// A part of a path.
+#[derive(Debug, Args)]
+pub(crate) struct NamedPlace {
+    /// The path up to and with the part; `{}` stands for any value; for all hosts without one
+    #[arg(value_name = "[HOST]/PATH")]
+    pub(crate) place: String,
+    /// Take it back: what is inferred holds again
+    #[arg(long)]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
 }
 
 /// An operation of the inventory.

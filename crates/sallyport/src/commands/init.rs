@@ -94,7 +94,8 @@ fn from_inventory(arguments: &InitArguments, output: Output) -> anyhow::Result<V
             order: ApiOrder {
                 name,
                 upstream: upstreams.of(&host).unwrap_or_default().to_owned(),
-                host: Some(host),
+                // What a gateway saw of an API that answers to any host is of no host in particular.
+                host: Some(host).filter(|host| host != "*"),
                 owner,
                 document: Some(written.document.to_yaml().into_bytes()),
                 begin: Begin::Observed,
@@ -201,7 +202,9 @@ fn slug(host: &str) -> String {
     // An address has no part that is a name.
     let is_name = part.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
     let slug = slugged(if is_name { part } else { name });
-    if slug.chars().next().is_some_and(|first| first.is_ascii_alphabetic()) {
+    if slug.is_empty() {
+        "api".to_owned()
+    } else if slug.chars().next().is_some_and(|first| first.is_ascii_alphabetic()) {
         slug
     } else {
         format!("api-{slug}")
@@ -240,6 +243,7 @@ mod tests {
             ("www.example", "example"),
             ("10.0.0.7:8080", "api-10-0-0-7"),
             ("localhost", "localhost"),
+            ("*", "api"),
         ] {
             assert_eq!(slug(host), name, "{host}");
             assert!(ApiName::parse(&slug(host)).is_ok(), "{host}");

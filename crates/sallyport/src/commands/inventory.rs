@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Verdict, escape, items, list, minute, print_list, print_one, text};
 use crate::UsageError;
-use crate::cli::{InventoryCommand, NamedOperation};
+use crate::cli::{InventoryCommand, NamedOperation, NamedPlace};
 use crate::client::Client;
 use crate::output::{Format, Output, printable};
 
@@ -23,36 +23,7 @@ pub(super) async fn run(
             if *ignored {
                 query.push("ignored=true".to_owned());
             }
-            let mut found =
-                client.ask(Method::GET, &format!("/v1/inventory?{}", query.join("&")), None).await?;
-            if let Value::Array(rows) = &mut found {
-                // What needs a person first comes first.
-                rows.sort_by_key(|row| (attention(&text(row, "state")), std::cmp::Reverse(count(row))));
-            }
-            let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
-            let hosts: std::collections::BTreeSet<String> =
-                rows.iter().map(|row| text(row, "host")).collect();
-            let is_one = hosts.len() == 1;
-            let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure", "auth"];
-            if let (true, Some(host)) = (is_one && output.format == Format::Human, hosts.first()) {
-                output.note(&printable(&format!("all on {host}")));
-            }
-            print_list(output, &found, &head, "nothing was seen and nothing is declared", |row| {
-                vec![
-                    state_of(row),
-                    text(row, "method"),
-                    if is_one {
-                        text(row, "path")
-                    } else {
-                        format!("{}{}", text(row, "host"), text(row, "path"))
-                    },
-                    text(row, "count"),
-                    text(row, "callers"),
-                    minute(&text(row, "last_seen")),
-                    text(row, "confidence"),
-                    text(row, "auth"),
-                ]
-            })?;
+            list_all(client, &query.join("&"), output).await?;
         }
         InventoryCommand::Show { operation } => {
             let found = one(client, operation).await?;
@@ -77,8 +48,75 @@ pub(super) async fn run(
                 )
             })?;
         }
+        InventoryCommand::Unignore { operation, why } => {
+            let body = json!({ "operation": named(operation)?, "reason": why.reason });
+            let mark = client.ask(Method::POST, "/v1/inventory/unignore", Some(&body)).await?;
+            print_one(output, &mark, |row| {
+                format!("{} {}{} is listed again", text(row, "method"), text(row, "host"), text(row, "path"))
+            })?;
+        }
+        InventoryCommand::Literal { place } => say(client, place, "literal", output).await?,
+        InventoryCommand::Parameter { place } => say(client, place, "parameter", output).await?,
+        InventoryCommand::Places => {
+            let places = client.ask(Method::GET, "/v1/inventory/places", None).await?;
+            print_list(output, &places, &["place", "is"], "nothing was said of any place", |row| {
+                vec![format!("{}{}", text(row, "host"), text(row, "path")), text(row, "is")]
+            })?;
+        }
     }
     Ok(Verdict::Done)
+}
+
+/// Prints the operations that a query asks for.
+async fn list_all(client: &Client, query: &str, output: Output) -> anyhow::Result<()> {
+    let mut found = client.ask(Method::GET, &format!("/v1/inventory?{query}"), None).await?;
+    if let Value::Array(rows) = &mut found {
+        // What needs a person first comes first.
+        rows.sort_by_key(|row| (attention(&text(row, "state")), std::cmp::Reverse(count(row))));
+    }
+    let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
+    let hosts: std::collections::BTreeSet<String> = rows.iter().map(|row| text(row, "host")).collect();
+    let is_one = hosts.len() == 1;
+    let head = ["state", "method", "operation", "calls", "callers", "last seen", "sure", "auth"];
+    if let (true, Some(host)) = (is_one && output.format == Format::Human, hosts.first()) {
+        output.note(&printable(&format!("all on {host}")));
+    }
+    print_list(output, &found, &head, "nothing was seen and nothing is declared", |row| {
+        vec![
+            state_of(row),
+            text(row, "method"),
+            if is_one { text(row, "path") } else { format!("{}{}", text(row, "host"), text(row, "path")) },
+            text(row, "count"),
+            text(row, "callers"),
+            minute(&text(row, "last_seen")),
+            text(row, "confidence"),
+            text(row, "auth"),
+        ]
+    })
+}
+
+async fn say(client: &Client, place: &NamedPlace, is: &str, output: Output) -> anyhow::Result<()> {
+    let (host, path) = place_of(&place.place)?;
+    let is = if place.undo { "inferred" } else { is };
+    let body = json!({ "host": host, "path": path, "is": is, "reason": place.why.reason });
+    let said = client.ask(Method::POST, "/v1/inventory/places", Some(&body)).await?;
+    print_one(output, &said, |row| {
+        let place = format!("{}{}", text(row, "host"), text(row, "path"));
+        match text(row, "is").as_str() {
+            "literal" => format!("the last part of {place} is a name"),
+            "parameter" => format!("the last part of {place} is a parameter"),
+            _ => format!("the last part of {place} is again what is inferred"),
+        }
+    })
+}
+
+/// `[HOST]/PATH`, taken apart.
+pub(crate) fn place_of(text: &str) -> Result<(Option<String>, String), UsageError> {
+    let at = text.find('/').filter(|at| at + 1 < text.len()).ok_or_else(|| {
+        UsageError(format!("`{text}` is no place of a path; write it as /users/{{}}/me or HOST/users/{{}}"))
+    })?;
+    let (host, path) = text.split_at(at);
+    Ok(((!host.is_empty()).then(|| host.to_ascii_lowercase()), path.to_owned()))
 }
 
 async fn one(client: &Client, operation: &NamedOperation) -> anyhow::Result<Value> {
@@ -168,6 +206,21 @@ fn describe(row: &Value) -> String {
         text(row, "exposure"),
         text(row, "confidence"),
     );
+    for (name, words) in [
+        ("undeclared_query", "sent and not declared"),
+        ("unsent_query", "required and never sent"),
+        ("undeclared_statuses", "answered and not declared"),
+        ("undeclared_request_types", "media types sent and not declared"),
+        ("undeclared_answer_types", "media types answered and not declared"),
+    ] {
+        let names = row.get("drift").map(|drift| list(drift, name, ", ")).unwrap_or_default();
+        if !names.is_empty() {
+            lines.push_str(&format!("\ndrift       {words}: {names}"));
+        }
+    }
+    for example in items(row, "examples") {
+        lines.push_str(&format!("\nexample     {}", example.as_str().unwrap_or_default()));
+    }
     for reason in items(row, "reasons") {
         lines.push_str(&format!("\n            {}", reason.as_str().unwrap_or_default()));
     }

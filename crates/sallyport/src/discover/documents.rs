@@ -55,6 +55,8 @@ fn contract(path: &Path, host: Option<&str>) -> anyhow::Result<Contract> {
         is_deprecated: one.lifecycle == Lifecycle::Deprecated,
         query: Some(one.query.iter().map(|one| (one.name.clone(), one.required)).collect()),
         answers: one.answers.clone(),
+        request_types: one.request_types.clone(),
+        answer_types: one.answer_types.clone(),
     });
     Ok(Contract {
         name: path.display().to_string(),

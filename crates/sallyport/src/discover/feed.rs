@@ -242,7 +242,6 @@ fn feed(blocks: &Mutex<Receiver<Block>>, mut reader: Reader, input: &Input) -> (
             }
         }
     }
-    inventory.fold();
     (inventory, told)
 }
 

@@ -1,7 +1,7 @@
 //! What inputs show, for commands that go on from it: logs, saved states, and what a gateway kept.
 
 use anyhow::Context as _;
-use inventory::{Inventory, Kept, Settings, Stated, classify};
+use inventory::{Inventory, Kept, Operation, Settings, Stated, classify};
 use traffic::FieldMap;
 
 use super::feed::{Input, Wanted};
@@ -20,7 +20,9 @@ pub(crate) fn operations(
             let saved = Inventory::from_bytes(&bytes, Settings::default());
             match (saved, Kept::from_bytes(&bytes)) {
                 (Ok(state), _) => inventory.merge(state),
-                (Err(_), Ok(state)) => kept.extend(state.operations().iter().cloned()),
+                (Err(_), Ok(state)) => {
+                    kept.extend(state.operations().iter().cloned().map(|one| named(one, host)))
+                }
                 (Err(error), Err(_)) => {
                     return Err(error).with_context(|| format!("{text} holds no inventory"));
                 }
@@ -43,6 +45,14 @@ pub(crate) fn operations(
     let mut operations = inventory.operations();
     operations.extend(kept);
     Ok(classify(operations, &[], None))
+}
+
+/// An operation of an API that answers to any host, on the host that is asked for.
+fn named(one: Operation, host: Option<&str>) -> Operation {
+    match host {
+        Some(host) if one.host == "*" => Operation { host: host.to_ascii_lowercase(), ..one },
+        Some(_) | None => one,
+    }
 }
 
 /// The bytes of a saved state, if the file is one.

@@ -98,6 +98,8 @@ fn object(one: &Stated) -> Value {
         "drift": {
             "undeclared_query": one.drift.undeclared_query, "unsent_query": one.drift.unsent_query,
             "undeclared_statuses": one.drift.undeclared_statuses,
+            "undeclared_request_types": one.drift.undeclared_request_types,
+            "undeclared_answer_types": one.drift.undeclared_answer_types,
         },
     });
     let seen = match &one.seen {

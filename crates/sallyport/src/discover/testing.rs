@@ -26,6 +26,8 @@ pub(super) fn seen(state: State, path: &str, count: u64) -> Stated {
         deprecated: 0,
         sunset: None,
         from_route: false,
+        own_statuses: Vec::new(),
+        request_types: Vec::new(),
         query: Vec::new(),
         data: Vec::new(),
     };

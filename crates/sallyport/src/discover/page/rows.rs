@@ -134,6 +134,8 @@ fn drift(drift: &Drift) -> Vec<String> {
         ("sent and not declared", drift.undeclared_query.join(", ")),
         ("required and never sent", drift.unsent_query.join(", ")),
         ("answered and not declared", statuses.join(", ")),
+        ("media types sent and not declared", drift.undeclared_request_types.join(", ")),
+        ("media types answered and not declared", drift.undeclared_answer_types.join(", ")),
     ];
     let told = parts.into_iter().filter(|(_, names)| !names.is_empty());
     told.map(|(words, names)| format!("{words}: {names}")).collect()

@@ -16,24 +16,10 @@ pub struct TlsFileError {
     pub fault: FileFault,
 }
 
-/// What is wrong with a file.
+/// What is wrong with a file. None of the texts holds anything of a key.
 #[derive(Debug, thiserror::Error)]
 pub enum FileFault {
-    /// There is no certificate in it; an authority's or an own.
-    #[error("it holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
-    NoCertificate,
-    /// The operating system has no authorities, or they cannot be read.
-    #[error(
-        "the operating system has no usable authorities; install its `ca-certificates`, or write `ca_file`"
-    )]
-    NoSystemRoots,
-    /// It is not PEM, or breaks off in the middle.
-    #[error("it is not whole PEM: {0}")]
-    Pem(String),
-    /// It cannot be read.
-    #[error("it cannot be read")]
-    Read(#[source] io::Error),
-    /// A certificate in it is not one.
+    /// A certificate in it is not one, or not of a kind that can be used here.
     #[error("certificate {number} in it is not usable: {reason}")]
     Certificate {
         /// Which one, from 1.
@@ -41,15 +27,56 @@ pub enum FileFault {
         /// What the reader of certificates said.
         reason: String,
     },
+    /// The configuration was refused by the library.
+    #[error("the configuration is not possible")]
+    Config(#[source] rustls::Error),
+    /// Its first certificate has ended.
+    #[error("its certificate ended on {ended}; put a renewed one there")]
+    Expired {
+        /// When, in RFC 2822.
+        ended: String,
+    },
+    /// The key is not usable, for instance of a kind that is not supported.
+    #[error("its key is not usable: {0}")]
+    Key(String),
+    /// The key is not that of the certificate.
+    #[error("its key does not fit the certificate `{}`; put the files of one pair there", .certificate.display())]
+    KeyMismatch {
+        /// The file of the certificate.
+        certificate: PathBuf,
+    },
+    /// There is no certificate in it.
+    #[error("it holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
+    NoCertificate,
+    /// There is no private key in it that can be read without a password.
+    #[error("it holds no private key without a password; expected `-----BEGIN PRIVATE KEY-----`")]
+    NoKey,
+    /// The operating system has no authorities, or they cannot be read.
+    #[error(
+        "the operating system has no usable authorities; install its `ca-certificates`, or write `ca_file`"
+    )]
+    NoSystemRoots,
+    /// A folder, a pipe or a socket stands in its place.
+    #[error("it is no regular file")]
+    NotAFile,
+    /// Its first certificate begins in the future.
+    #[error("its certificate begins on {begins}; look at the clock, or put one there that has begun")]
+    NotYet {
+        /// When, in RFC 2822.
+        begins: String,
+    },
+    /// It is not PEM, or breaks off in the middle.
+    #[error("it is not whole PEM: {0}")]
+    Pem(String),
+    /// It cannot be read.
+    #[error("it cannot be read")]
+    Read(#[source] io::Error),
     /// It is larger than any file of this kind has reason to be.
     #[error("it is larger than {FILE_BYTES_MAX} bytes")]
     TooLong,
     /// There are more certificates in it than are read.
     #[error("it holds more than {CERTIFICATES_MAX} certificates")]
     TooMany,
-    /// The configuration was refused by the library.
-    #[error("the configuration is not possible")]
-    Config(#[source] rustls::Error),
 }
 
 impl TlsFileError {

@@ -13,11 +13,22 @@
 mod client;
 mod error;
 mod files;
+pub mod fuzz;
+mod pair;
+mod peer;
 mod roots;
+mod server;
+#[cfg(test)]
+mod testing;
 
-pub use client::client_config;
+pub use client::{Client, ClientFiles, ReadClient, client_config};
 pub use error::{FileFault, TlsFileError};
+pub use pair::{CertificateFacts, KeyAccess, PairFiles};
+pub use peer::{Peer, PeerFault, SPIFFE_ID_BYTES_MAX};
 pub use roots::Roots;
+pub use rustls::pki_types::{CertificateDer, ServerName};
+pub use rustls::{ClientConfig, ServerConfig};
+pub use server::{Clients, PAIRS_MAX, ReadServer, Server, ServerFiles};
 
 use std::sync::Arc;
 

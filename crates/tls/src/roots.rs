@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use rustls::RootCertStore;
 
 use crate::error::{FileFault, TlsFileError};
-use crate::files;
+use crate::files::Read;
 
 /// Stands for the authorities of the operating system where a file would be named.
 const SYSTEM: &str = "authorities of the operating system";
 
 /// The authorities by which the other side is verified.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Roots {
     /// Those of this PEM file and no others.
     File(PathBuf),
@@ -28,27 +28,37 @@ impl Roots {
     /// operating system, which nobody here wrote, unusable ones are left out, and having none is an error.
     pub fn load(&self) -> Result<RootCertStore, TlsFileError> {
         match self {
-            Self::File(path) => {
-                let mut store = RootCertStore::empty();
-                for (place, certificate) in files::certificates(path)?.into_iter().enumerate() {
-                    store.add(certificate).map_err(|error| TlsFileError {
-                        path: path.clone(),
-                        fault: FileFault::Certificate {
-                            number: place.saturating_add(1),
-                            reason: error.to_string(),
-                        },
-                    })?;
-                }
-                Ok(store)
-            }
-            Self::System => {
-                let mut store = RootCertStore::empty();
-                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                if store.is_empty() {
-                    return Err(TlsFileError { path: SYSTEM.into(), fault: FileFault::NoSystemRoots });
-                }
-                Ok(store)
-            }
+            Self::File(path) => of_file(&Read::of(path)?),
+            Self::System => system(),
         }
     }
+
+    /// What names them in a message.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::System => PathBuf::from(SYSTEM),
+        }
+    }
+}
+
+/// The authorities of a file, each of which must be usable as one.
+pub(crate) fn of_file(read: &Read) -> Result<RootCertStore, TlsFileError> {
+    let mut store = RootCertStore::empty();
+    for (number, certificate) in (1_usize..).zip(read.certificates()?) {
+        store
+            .add(certificate)
+            .map_err(|error| read.fail(FileFault::Certificate { number, reason: error.to_string() }))?;
+    }
+    Ok(store)
+}
+
+pub(crate) fn system() -> Result<RootCertStore, TlsFileError> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        return Err(TlsFileError { path: SYSTEM.into(), fault: FileFault::NoSystemRoots });
+    }
+    Ok(store)
 }

@@ -39,7 +39,9 @@ pub use limit::Budgets;
 pub use network::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
-pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
+pub use snapshot::{
+    ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream, UpstreamTls,
+};
 pub use trace::Trace;
 pub use weigh::cover;
 pub use worker::Worker;

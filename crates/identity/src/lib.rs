@@ -9,6 +9,7 @@
 //! [`MasterKey::generate`]). Everything on the request path is a function of its arguments.
 
 pub mod assertion;
+mod certificate;
 pub mod digest;
 pub mod identify;
 pub mod key;

@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod caller;
+pub mod channel;
 pub mod field;
 pub mod head;
 pub mod host;
@@ -27,6 +28,7 @@ pub use caller::{
     Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Mfa, SignIn, Strength, User,
     Workload,
 };
+pub use channel::{Channel, ClientCertificate, Presented};
 pub use field::FieldKind;
 pub use head::{FieldSpan, Head, HeadField, Span};
 pub use host::{HostName, HostNameError};

@@ -67,6 +67,7 @@ pub(crate) const fn of_outcome(outcome: Outcome) -> u8 {
         Outcome::Failed(UpstreamFailure::Malformed) => 3,
         Outcome::Failed(UpstreamFailure::Late) => 4,
         Outcome::Failed(UpstreamFailure::ClientGone) => 5,
+        Outcome::Failed(UpstreamFailure::Unverified) => 6,
     }
 }
 

@@ -23,11 +23,12 @@ mod quantity;
 mod repository;
 mod teams;
 pub mod template;
+mod tls;
 mod yaml;
 
 pub use api::{
     ApiConfig, Cors, CorsCredentials, Document, HeaderNameError, HostHeader, Hosts, Limits, LockText,
-    Timeouts, Upstream, UpstreamError,
+    Timeouts, Upstream, UpstreamError, UpstreamScheme,
 };
 pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;
@@ -36,3 +37,4 @@ pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};
+pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, NamedFile, UpstreamTls};

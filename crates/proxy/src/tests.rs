@@ -6,4 +6,5 @@ mod framing;
 mod life;
 mod record;
 mod refusals;
+mod secure;
 mod storage;

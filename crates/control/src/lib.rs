@@ -37,6 +37,7 @@ mod search;
 mod secrets;
 mod state;
 mod status;
+mod tls;
 mod upkeep;
 
 #[cfg(test)]
@@ -71,6 +72,8 @@ pub use regroup::{RegroupAct, RegroupView};
 pub use search::{ErasedView, SearchOrder, search_log, subject};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
 
+pub use tls::{ServerTls, UpstreamConfigs, check_tls};
+
 use state::State;
 
 /// Where to listen when no revision says.
@@ -93,6 +96,7 @@ pub struct Control {
     /// What is seen of requests; taken after `files` and never while `state` is held.
     watched: Mutex<inventory::Watched>,
     jwks: Arc<ArcSwap<Vec<u8>>>,
+    tls: tls::Pointers,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,

@@ -24,6 +24,7 @@ use crate::owed::Owed;
 use crate::rollups;
 use crate::secrets;
 use crate::state::State;
+use crate::tls::{Material, Pointers};
 use crate::upkeep::KEEP;
 use crate::{Control, ControlError};
 
@@ -99,6 +100,7 @@ impl Control {
             removed_on: None,
             flushed: BTreeMap::new(),
             owed: Owed::default(),
+            tls: Material::default(),
         };
         let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));
@@ -113,6 +115,7 @@ impl Control {
             recorder,
             watched: Mutex::new(Watched::open(&state_folder, now)),
             jwks: Arc::new(jwks),
+            tls: Pointers::default(),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };

@@ -11,6 +11,7 @@ use store::{AdministratorRow, AdministratorState, ApplicationRow, KeyRow, Store}
 use crate::ControlError;
 use crate::live::Live;
 use crate::owed::{Owed, Stop};
+use crate::tls::Material;
 
 /// The key header where no API says otherwise.
 const KEY_HEADER: &str = "X-Api-Key";
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
     /// Stops in force that log or store lack.
     pub(crate) owed: Owed,
+    /// What is in force of certificates, keys and authorities.
+    pub(crate) tls: Material,
 }
 
 impl State {
@@ -54,8 +57,9 @@ impl State {
         }
     }
 
-    pub(crate) fn refused(&self) -> &[ConfigError] {
-        &self.refused
+    /// Why the files as they are now are not in force, those of TLS included.
+    pub(crate) fn refused(&self) -> Vec<ConfigError> {
+        self.refused.iter().chain(self.tls.faults()).cloned().collect()
     }
 
     /// The part of new keys that tells environments apart.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use enforce::{Explained, Revision, Snapshot, Subject};
 use model::{
-    Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict, Workload, WorkloadName,
+    Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict, Workload,
+    WorkloadName,
 };
 use policy::{Explanation, GrantAdvice};
 use serde::Serialize;

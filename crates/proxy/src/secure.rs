@@ -73,11 +73,17 @@ pub(crate) async fn accept(
     watch.set_activity(Activity::Handshake);
     watch.arm(Phase::Main, worker.ticks.handshake);
     let mut accepting = pin!(TlsAcceptor::from(tls.load_full()).accept(stream));
+    let mut is_hurried = false;
     let outcome = std::future::poll_fn(|context| {
         watch.register(context);
+        // Once the worker drains, a handshake that goes on may end in order, and one that does not keeps nobody waiting.
+        if worker.stage() == Stage::Draining && !is_hurried {
+            is_hurried = true;
+            watch.arm(Phase::Main, worker.ticks.linger);
+        }
         match accepting.as_mut().poll(context) {
             Poll::Ready(outcome) => Poll::Ready(outcome.map_err(HandshakeFault::Failed)),
-            Poll::Pending if watch.activity() == Activity::Dismissed || worker.stage() != Stage::Serving => {
+            Poll::Pending if watch.activity() == Activity::Dismissed || worker.stage() == Stage::Stopped => {
                 Poll::Ready(Err(HandshakeFault::BrokenOff))
             }
             Poll::Pending if watch.is_over(Phase::Main) => Poll::Ready(Err(HandshakeFault::Late)),

@@ -70,6 +70,13 @@ impl Catalog {
         self.sites.find(request).map_or(MethodSet::EMPTY, |domain| domain.methods)
     }
 
+    /// The API that the request would belong to if it named `host`, in lower case.
+    #[must_use]
+    pub fn api_at(&self, host: &str, request: &CanonicalRequest) -> Option<ApiIndex> {
+        let domain = self.sites.find_at(host, request)?;
+        Some(self.trie.find(domain.root, request).map_or(domain.owner, |endpoint| endpoint.api))
+    }
+
     /// Finds the operation of a request. HEAD is GET's operation where the path has none of its own.
     #[must_use]
     pub fn find(&self, request: &CanonicalRequest) -> Match {

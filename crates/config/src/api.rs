@@ -16,7 +16,7 @@ use model::{
     Timestamp,
 };
 
-use crate::ConfigError;
+use crate::{ConfigError, UpstreamTls};
 
 /// What `api.yaml` means, with the texts that lie beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct ApiConfig {
     pub file: String,
     pub hosts: Hosts,
     pub upstream: Upstream,
+    /// How it is called over TLS; absent where it is called in the clear.
+    pub upstream_tls: Option<UpstreamTls>,
     /// Where the document's paths begin: `/` or `/v1`, never with a final slash but for the root. `/` when absent.
     pub base_path: String,
     /// Whether the upstream sees the caller's `Host`; it does when absent.
@@ -71,12 +73,41 @@ pub enum Hosts {
     Listed(Vec<HostName>),
 }
 
-/// `http://HOST:PORT`.
+/// `http://HOST:PORT` or `https://HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
+    pub scheme: UpstreamScheme,
     /// Name or address; an IPv6 address in brackets.
     pub host: HostName,
     pub port: u16,
+}
+
+/// How an upstream is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamScheme {
+    /// In the clear.
+    Http,
+    /// Over TLS; the upstream proves that it bears its name.
+    Https,
+}
+
+impl UpstreamScheme {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port where none is written.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// Which `Host` the upstream sees.
@@ -169,10 +200,23 @@ impl Upstream {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// What a `Host` field says: the port only where it is not 80.
+    /// What a `Host` field says: the port only where it is not the scheme's own.
     #[must_use]
     pub fn host_field(&self) -> String {
-        if self.port == 80 { self.host.to_string() } else { self.address() }
+        if self.port == self.scheme.port() { self.host.to_string() } else { self.address() }
+    }
+
+    /// As it is written: scheme, host and port.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme.as_str(), self.address())
+    }
+
+    /// The name or address that its certificate must bear: without the brackets of IPv6.
+    #[must_use]
+    pub fn certificate_name(&self) -> &str {
+        let host = self.host.as_str();
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use model::{AttributeType, Guessing};
 
+use crate::ListenerTls;
+
 /// What `sallyport.yaml` means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayConfig {
@@ -22,6 +24,8 @@ pub struct GatewayConfig {
     /// What makes an edited file live; `on_change` when absent.
     pub reload: Reload,
     pub record: RecordConfig,
+    /// How callers are spoken to; in the clear when absent.
+    pub tls: Option<ListenerTls>,
     /// The declared attributes of applications and their types.
     pub application_attributes: BTreeMap<String, AttributeType>,
     /// The declared attributes of users, which access tokens' claims fill, and their types.

@@ -24,11 +24,12 @@ mod quantity;
 mod repository;
 mod teams;
 pub mod template;
+mod tls;
 mod yaml;
 
 pub use api::{
     ApiConfig, Cors, CorsCredentials, Document, Examples, Exchange, HeaderNameError, HostHeader, Hosts,
-    Limits, LockText, Timeouts, Upstream, UpstreamError,
+    Limits, LockText, Timeouts, Upstream, UpstreamError, UpstreamScheme,
 };
 pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;
@@ -38,3 +39,4 @@ pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};
+pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, NamedFile, UpstreamTls};

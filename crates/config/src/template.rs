@@ -66,7 +66,7 @@ pub fn api_file(api: &NewApi<'_>) -> NewFile {
         Start::ObserveUntil(date) if Timestamp::parse(date).is_ok() => fill(MODE_OBSERVE, &[("DATE", date)]),
         Start::ObserveUntil(other) => fill(MODE_OBSERVE, &[("DATE", &quote(other))]),
     };
-    let upstream = format!("http://{}", api.upstream.address());
+    let upstream = api.upstream.url();
     let text = fill(
         API,
         &[
@@ -109,6 +109,8 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 const GITIGNORE: &str = "\
 # Keys, tokens, log and store live here. Never commit them.
 .state/
+# Private keys of certificates.
+*.key
 ";
 
 const README: &str = include_str!("template/README.md.txt");

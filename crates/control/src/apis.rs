@@ -194,7 +194,7 @@ impl Control {
                 config::Hosts::Any => vec!["*".to_owned()],
                 config::Hosts::Listed(hosts) => hosts.iter().map(ToString::to_string).collect(),
             },
-            upstream: format!("http://{}", api.upstream.address()),
+            upstream: api.upstream.url(),
             base_path: api.base_path.clone(),
             owner: api.owner.to_string(),
             exposure: api.exposure.as_str(),

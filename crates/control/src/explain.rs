@@ -9,7 +9,10 @@ mod scopes;
 use std::sync::Arc;
 
 use enforce::{Explained, Revision, Snapshot, Subject};
-use model::{Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict};
+use model::{
+    Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict, Workload,
+    WorkloadName,
+};
 use policy::{Explanation, GrantAdvice};
 use serde::Serialize;
 use serde_json::Value;
@@ -60,7 +63,7 @@ const CLAIMED_NOTE: &str = "nobody has vouched for this key, so a grant to a tea
 type Again = (Explained, Caller, Arc<Snapshot>);
 
 impl Control {
-    /// Explains a call that `caller` (`app:NAME` or `anonymous`) might make now.
+    /// Explains a call that `caller` (`app:NAME`, `workload:NAME` or `anonymous`) might make now.
     pub fn explain_call(
         &self,
         actor: &Actor,
@@ -190,7 +193,7 @@ impl Control {
         let mut state = self.state();
         let crate::check::Checked { repository, catalog, policies, .. } = checked;
         let revision: Revision =
-            crate::revision::build(&mut state, number, &repository, catalog, policies, now)?;
+            crate::revision::build(&mut state, number, &repository, catalog, policies, None, now)?;
         Ok(Some(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&live) })))
     }
 
@@ -198,9 +201,13 @@ impl Control {
         if name == "anonymous" {
             return Ok((Caller::anonymous(), ApplicationState::Enabled));
         }
+        if let Some(name) = name.strip_prefix("workload:") {
+            return Ok((workload(name)?, ApplicationState::Enabled));
+        }
         let Some(name) = name.strip_prefix("app:") else {
             let reason = format!("`{name}` is no caller");
-            return Err(ControlError::invalid(reason, "name an application as app:NAME, or `anonymous`"));
+            let fix = "name an application as app:NAME, a workload as workload:NAME, or `anonymous`";
+            return Err(ControlError::invalid(reason, fix));
         };
         if let Some(caller) = self.claimed_caller(name)? {
             return Ok((caller, ApplicationState::Enabled));
@@ -220,6 +227,15 @@ impl Control {
             }
         }
     }
+}
+
+/// Who would show a certificate of this name.
+fn workload(name: &str) -> Result<Caller, ControlError> {
+    let name = WorkloadName::parse(name).map_err(|error| {
+        ControlError::invalid(error.to_string(), "write the SPIFFE id or the DNS name of its certificate")
+    })?;
+    let client = Client::Workload(Arc::new(Workload { name, team: None }));
+    Ok(Caller::client(client, Strength::Bound, CredentialRef::Absent))
 }
 
 fn known(application: Application) -> Caller {

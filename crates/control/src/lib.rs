@@ -39,6 +39,7 @@ mod search;
 mod secrets;
 mod state;
 mod status;
+mod tls;
 mod upkeep;
 mod upstream_secrets;
 
@@ -79,6 +80,8 @@ pub use search::{ErasedView, SearchOrder, search_log, subject};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
 pub use upstream_secrets::{SecretAct, SecretPlace, SecretView};
 
+pub use tls::{ServerTls, UpstreamConfigs, check_tls};
+
 use state::State;
 
 /// Where to listen when no revision says.
@@ -103,6 +106,7 @@ pub struct Control {
     jwks: Arc<ArcSwap<Vec<u8>>>,
     /// Where workers note the existing keys that nobody has vouched for.
     claimed: Arc<enforce::ClaimedLedger>,
+    tls: tls::Pointers,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,

@@ -35,6 +35,7 @@ impl Control {
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
         reasons.extend(state.owed.reasons());
         reasons.extend(state.blocks.fault());
+        reasons.extend(state.tls.warnings(self.now()).iter().map(ToString::to_string));
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
     }
 
@@ -58,6 +59,17 @@ impl Control {
                 u64::from(in_force),
             ),
         ];
+        let ends = self.state().tls.ends();
+        if !ends.is_empty() {
+            let name = "sallyport_certificate_ends_seconds";
+            text.push_str(&format!(
+                "# HELP {name} Last second of a certificate, since 1970\n# TYPE {name} gauge\n"
+            ));
+            for (file, ends) in ends {
+                let file = file.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                text.push_str(&format!("{name}{{file=\"{file}\"}} {ends}\n"));
+            }
+        }
         let counts = self.inventory_counts();
         for (name, help, value) in [
             ("sallyport_inventory_exchanges_total", "Requests that the inventory has counted", counts.seen),

@@ -25,6 +25,7 @@ use crate::owed::Owed;
 use crate::rollups;
 use crate::secrets;
 use crate::state::State;
+use crate::tls::{Material, Pointers};
 use crate::upkeep::KEEP;
 use crate::upstream_secrets;
 use crate::{Control, ControlError};
@@ -111,6 +112,7 @@ impl Control {
             owed,
             blocks,
             block_key: secrets.blocks,
+            tls: Material::default(),
         };
         let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));
@@ -128,6 +130,7 @@ impl Control {
             watched: Mutex::new(Watched::open(&state_folder, now)),
             jwks: Arc::new(jwks),
             claimed: Arc::default(),
+            tls: Pointers::default(),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };

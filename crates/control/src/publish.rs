@@ -12,6 +12,7 @@ use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
 use crate::regroup::RegroupView;
 use crate::state::{Loaded, State};
+use crate::tls::Material;
 use crate::{Control, ControlError, revision};
 
 /// The most revisions that are listed.
@@ -52,10 +53,20 @@ impl Control {
         reason: &str,
     ) -> Result<Reloaded, ControlError> {
         if self.waits_for_publish() {
+            self.reload_tls(known, actor)?;
             return Ok(Reloaded::Waiting);
         }
         let read = files::read_all(&self.folder)?;
         self.bring_into_force(known, rebuild, actor, reason, &read)
+    }
+
+    /// Brings changed certificates, keys and authorities into force under the revision that is. Nobody publishes those: they
+    /// change by themselves, for instance when they are renewed.
+    fn reload_tls(&self, known: &mut ValidationCache, actor: &Actor) -> Result<(), ControlError> {
+        let number = self.live.load().names().revision;
+        let published = self.state().store.revision_files(number)?;
+        let reason = "certificates changed";
+        self.bring_into_force(known, Rebuild::IfChanged, actor, reason, &published).map(|_| ())
     }
 
     fn waits_for_publish(&self) -> bool {
@@ -139,13 +150,8 @@ impl Control {
         read: &Files,
     ) -> Result<Reloaded, ControlError> {
         let content_hash = content_hash(read);
-        {
-            let mut state = self.state();
-            let same = state.loaded.as_ref().is_some_and(|loaded| loaded.content_hash == content_hash);
-            if same && rebuild == Rebuild::IfChanged {
-                state.refused.clear();
-                return Ok(Reloaded::Unchanged);
-            }
+        if rebuild == Rebuild::IfChanged && self.is_in_force(content_hash) {
+            return Ok(Reloaded::Unchanged);
         }
         let Checked { repository, catalog, policies, warnings } = match check_with(read, known) {
             Ok(checked) => checked,
@@ -155,17 +161,34 @@ impl Control {
             }
         };
         let now = self.now();
+        let before = self.state().tls.clone();
+        let tls = Material::load(&self.folder, &repository, &before, now).map_err(|errors| {
+            self.state().refused.clone_from(&errors);
+            ControlError::Files(errors)
+        })?;
         let mut state = self.state();
         if let Err(error) = revision::settle_observations(&mut state, &repository, now)? {
             state.refused = vec![error.clone()];
             return Err(ControlError::Files(vec![error]));
         }
         // Built before it is numbered, so that what cannot be built is not among the revisions.
-        let mut next =
-            revision::build(&mut state, RevisionNumber::NONE, &repository, catalog, policies, now)?;
+        let mut next = revision::build(
+            &mut state,
+            RevisionNumber::NONE,
+            &repository,
+            catalog,
+            policies,
+            Some(&tls),
+            now,
+        )?;
         next.number = self.number(&mut state, actor, reason, read, content_hash, now)?;
         let number = next.number;
+        // Before the revision that names them.
+        self.tls.publish_upstreams(&tls);
         self.live.set_revision(next);
+        self.tls.publish_listener(&tls);
+        note_faults(&state.tls, &tls);
+        state.tls = tls;
         state.loaded = Some(Loaded { repository, content_hash });
         state.refused.clear();
         let hashes: Vec<[u8; 32]> = known.hashes().copied().collect();
@@ -175,6 +198,25 @@ impl Control {
         }
         tracing::info!(revision = number.0, warnings = warnings.len(), reason, "revision in force");
         Ok(Reloaded::InForce(number))
+    }
+
+    /// Whether just these files are in force, and what they name of TLS is as it was.
+    fn is_in_force(&self, content_hash: [u8; 32]) -> bool {
+        let (repository, before) = {
+            let state = self.state();
+            match &state.loaded {
+                Some(loaded) if loaded.content_hash == content_hash => {
+                    (loaded.repository.clone(), state.tls.clone())
+                }
+                Some(_) | None => return false,
+            }
+        };
+        let tls = Material::load(&self.folder, &repository, &before, self.now());
+        let is_same = tls.is_ok_and(|tls| tls.is_same(&before));
+        if is_same {
+            self.state().refused.clear();
+        }
+        is_same
     }
 
     /// The number of these files: the last one's where nothing changed since, else the next, recorded and stored.
@@ -196,6 +238,16 @@ impl Control {
         let new = NewRevision { time: now, author: &actor.label(), reason, content_hash, files: read };
         let added = state.store.add_revision(&new);
         Ok(self.carried(actor, "revision.publish", &object, added)?.number)
+    }
+}
+
+/// Logs what has become unusable, once, and what is usable again.
+fn note_faults(before: &Material, now: &Material) {
+    for fault in now.faults().iter().filter(|fault| !before.faults().contains(fault)) {
+        tracing::error!(%fault, "TLS file not in force; the last good one stays where there is one");
+    }
+    if now.faults().is_empty() && !before.faults().is_empty() {
+        tracing::info!("all TLS files are in force");
     }
 }
 

@@ -13,6 +13,7 @@ use policy::Policies;
 
 use crate::ControlError;
 use crate::state::State;
+use crate::tls::Material;
 
 /// `iss` of assertions.
 const ISSUER: &str = "sallyport";
@@ -43,20 +44,22 @@ pub(crate) fn settle_observations(
     Ok(Ok(()))
 }
 
-/// Builds the revision. Nothing in it can fail to resolve any more: what could was checked with the files.
+/// Builds the revision. Nothing in it can fail to resolve any more: what could was checked with the files. Without `tls` it
+/// judges and calls nobody.
 pub(crate) fn build(
     state: &mut State,
     number: RevisionNumber,
     repository: &Repository,
     catalog: Catalog,
     policies: Policies,
+    tls: Option<&Material>,
     now: Timestamp,
 ) -> Result<Revision, ControlError> {
     let mut rules = Vec::with_capacity(repository.apis.len());
     // INVARIANT: the catalogue has the APIs in the repository's order, so an `ApiIndex` names the same in both.
     for api in &repository.apis {
         let mode = state.effective_mode(api, now)?;
-        rules.push(Arc::new(rules_of(state, api, mode)));
+        rules.push(Arc::new(rules_of(state, api, mode, tls)));
     }
     let trusted = repository.gateway.trusted_proxies.iter();
     let trusted_proxies = Networks::of(trusted.map(|network| (network.addr(), network.prefix_len())))
@@ -83,7 +86,12 @@ fn existing_keys(state: &State, api: &ApiConfig) -> Option<ExistingKeys> {
     ExistingKeys::new(api.name.clone(), api.owner.clone(), &api.existing_keys, key)
 }
 
-fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
+fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode, tls: Option<&Material>) -> ApiRules {
+    // What cannot be called as it is to be called is not called at all.
+    let (tls, availability) = match tls.map_or(Ok(None), |tls| tls.upstream(api)) {
+        Ok(tls) => (tls, Availability::Usable),
+        Err(fault) => (None, Availability::Unusable(fault.into())),
+    };
     ApiRules {
         name: api.name.clone(),
         mode,
@@ -101,7 +109,11 @@ fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
         per_api: api.limits.per_api,
         api_limit: state.api_limit(&api.name),
         body_bytes_max: api.limits.body,
-        upstream: Upstream { address: api.upstream.address().into(), host: api.upstream.host_field().into() },
+        upstream: Upstream {
+            address: api.upstream.address().into(),
+            host: api.upstream.host_field().into(),
+            tls,
+        },
         host_header: match api.preserve_host {
             config::HostHeader::Preserve => HostHeader::Preserve,
             config::HostHeader::Upstream => HostHeader::Upstream,
@@ -112,7 +124,7 @@ fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
             idle: api.timeouts.idle,
         },
         declared: if api.document.is_some() { Declared::Document } else { Declared::Nothing },
-        availability: Availability::Usable,
+        availability,
         audience: api.name.as_str().into(),
     }
 }

@@ -14,6 +14,7 @@ use crate::ControlError;
 use crate::blocks::{BlockKey, KnownBlocks};
 use crate::live::Live;
 use crate::owed::{Owed, Stop};
+use crate::tls::Material;
 
 /// The key header where no API says otherwise.
 const KEY_HEADER: &str = "X-Api-Key";
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) block_key: BlockKey,
     /// What the keys of fingerprints are derived from.
     pub(crate) fingerprint: Secret,
+    /// What is in force of certificates, keys and authorities.
+    pub(crate) tls: Material,
 }
 
 impl State {
@@ -62,8 +65,9 @@ impl State {
         }
     }
 
-    pub(crate) fn refused(&self) -> &[ConfigError] {
-        &self.refused
+    /// Why the files as they are now are not in force, those of TLS included.
+    pub(crate) fn refused(&self) -> Vec<ConfigError> {
+        self.refused.iter().chain(self.tls.faults()).cloned().collect()
     }
 
     /// The part of new keys that tells environments apart.

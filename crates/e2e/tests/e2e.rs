@@ -11,6 +11,7 @@ mod e2e {
     mod answers;
     mod answers_through_nginx;
     mod bad_peers;
+    mod client_certificates;
     mod demo;
     mod discover;
     mod discover_outputs;
@@ -38,6 +39,9 @@ mod e2e {
     mod streams;
     mod targets;
     mod threats;
+    mod tls;
+    mod tls_upstreams;
+    mod tls_world;
     mod wire;
     mod world;
 }

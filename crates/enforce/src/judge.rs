@@ -176,6 +176,11 @@ pub(crate) fn reach_api<'a>(
     }
     let found = snapshot.revision.catalog.find(request);
     let api = found.api().ok_or_else(|| Refusal::of(DenyReason::UnknownHost))?;
+    if let Some(channel) = request.channel()
+        && !leads_to(&snapshot.revision.catalog, channel, request, api)
+    {
+        return Err(Refusal::of(DenyReason::Misdirected));
+    }
     let rules = snapshot.revision.rules(api).ok_or_else(|| Refusal::of(DenyReason::ApiUnavailable))?;
     match rules.availability {
         Availability::Unusable(_) => return Err(Refusal::of(DenyReason::ApiUnavailable)),
@@ -193,6 +198,20 @@ pub(crate) fn reach_api<'a>(
 /// Which secret it is, and why it is not there, the owner sees in `status`.
 const NO_UPSTREAM_SECRET: Refusal =
     Refusal::new(DenyReason::ApiUnavailable, "upstream_secret", DenyReason::ApiUnavailable.problem().title);
+/// Whether the host that the handshake asked for has the same API at this path. Otherwise what was settled with the one,
+/// such as which certificate is asked for, would open the other (security case 76). Who asked for no host agreed to
+/// nothing that could differ: every host of the listener is subject to the same.
+fn leads_to(
+    catalog: &catalog::Catalog,
+    channel: &model::Channel,
+    request: &CanonicalRequest,
+    api: catalog::ApiIndex,
+) -> bool {
+    match channel.server_name() {
+        None => true,
+        Some(name) => name == request.host() || catalog.api_at(name, request) == Some(api),
+    }
+}
 
 fn answer_preflight(
     snapshot: &Snapshot,

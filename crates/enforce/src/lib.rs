@@ -46,7 +46,9 @@ pub use model::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
 pub use secrets::{Exchange, Held, UpstreamSecrets};
-pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
+pub use snapshot::{
+    ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream, UpstreamTls,
+};
 pub use trace::Trace;
 pub use weigh::cover;
 pub use worker::Worker;

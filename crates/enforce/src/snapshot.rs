@@ -80,6 +80,36 @@ pub struct Upstream {
     pub address: Box<str>,
     /// The value of `Host` where the client's is not preserved.
     pub host: Box<str>,
+    /// How it is called over TLS; in the clear where there is none.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// How an upstream is called over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// The name or address that its certificate must bear.
+    pub name: Box<str>,
+    /// Which of the configurations that the door has; another one as soon as any of its files is.
+    pub profile: Box<str>,
+    /// Under what its connections are kept: address and profile, so that nobody gets one that was verified by another's
+    /// authorities.
+    pub pool: Box<str>,
+}
+
+impl Upstream {
+    /// Under what its connections are kept.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        self.tls.as_ref().map_or(&self.address, |tls| &tls.pool)
+    }
+}
+
+impl UpstreamTls {
+    /// For the upstream at `address`.
+    #[must_use]
+    pub fn new(address: &str, name: &str, profile: &str) -> Self {
+        Self { name: name.into(), profile: profile.into(), pool: format!("{address} {profile}").into() }
+    }
 }
 
 /// How long the gateway waits for an upstream.

@@ -12,6 +12,7 @@ use model::{
     Strength, Timestamp,
 };
 
+use crate::certificate;
 use crate::existing::KeyedDigest;
 use crate::key::{self, PresentedKey, looks_like_own_key};
 use crate::{ApplicationState, KeyEntry, KeyState, KeyTable, SecretDigest, Stops};
@@ -82,6 +83,11 @@ const TWO_OWN_KEYS: Refusal = Refusal::new(
     "key_and_bearer",
     "the request has an API key both in its own field and in `Authorization`",
 );
+const KEY_AND_CERTIFICATE: Refusal = Refusal::new(
+    DenyReason::MultipleCredentials,
+    "key_and_certificate",
+    "the request has an API key and comes on a connection with a client certificate, which name two callers",
+);
 
 /// Identifies the caller of `request`. `key_header` is the name of the API's key header in lower case.
 ///
@@ -107,8 +113,15 @@ fn identify_with(
 ) -> Result<Identified, Box<NotIdentified>> {
     let refused = |refusal| Box::new(NotIdentified { refusal, claimed: None, key: None });
     let presented = find_credentials(request, key_header).map_err(refused)?;
-    let Some((own, text)) = presented.own else {
-        return Ok(Identified::anonymous(presented.foreign));
+    let certified = certificate::caller_of(request, now).map_err(refused)?;
+    let (own, text) = match (presented.own, certified) {
+        (Some(own), None) => own,
+        (None, None) => return Ok(Identified::anonymous(presented.foreign)),
+        (None, Some(caller)) => {
+            return Ok(Identified { caller, ..Identified::anonymous(presented.foreign) });
+        }
+        // Two clients, and whose the request is would be a matter of taste.
+        (Some(_), Some(_)) => return Err(refused(KEY_AND_CERTIFICATE)),
     };
     let parsed = key::parse(text).map_err(|fault| refused(malformed(fault)))?;
     let entry = check_secret(&parsed, keys, digest)

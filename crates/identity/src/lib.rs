@@ -11,6 +11,7 @@
 
 pub mod assertion;
 pub mod blocks;
+mod certificate;
 pub mod digest;
 pub mod existing;
 pub mod guesses;

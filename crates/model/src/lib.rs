@@ -9,6 +9,7 @@
 pub mod api;
 pub mod block;
 pub mod caller;
+pub mod channel;
 pub mod field;
 pub mod guessing;
 pub mod head;
@@ -32,6 +33,7 @@ pub use caller::{
     Application, AttributeType, AttributeValue, Caller, Client, CredentialRef, Mfa, SignIn, Strength, User,
     Workload,
 };
+pub use channel::{Channel, ClientCertificate, Presented};
 pub use field::FieldKind;
 pub use guessing::{GuessLimits, Guessing};
 pub use head::{FieldSpan, Head, HeadField, Span};

@@ -23,6 +23,8 @@ pub enum DenyReason {
     InvalidCredential,
     MalformedRequest,
     MethodNotDeclared,
+    /// The TLS handshake asked for another API's host than the request does.
+    Misdirected,
     MultipleCredentials,
     /// No credential was presented, and anonymous callers may not.
     NoCredential,
@@ -171,6 +173,8 @@ reasons! {
         "Correct the request; see the detail.";
     MethodNotDeclared = 13, "method_not_declared", 405, "The API does not declare this method on this path",
         "Use one of the methods in `Allow`.";
+    Misdirected = 45, "misdirected", 421, "This connection was made to another API's host",
+        "Send the request on a connection of its own, whose TLS handshake asks for the request's host.";
     MultipleCredentials = 14, "multiple_credentials", 400, "More than one credential was presented",
         "Send exactly one credential.";
     NoCredential = 15, "no_credential", 401, "A credential is needed",
@@ -228,6 +232,7 @@ impl DenyReason {
             | Self::HeadTooLarge
             | Self::InvalidCredential
             | Self::MalformedRequest
+            | Self::Misdirected
             | Self::MultipleCredentials
             | Self::NoGrant
             | Self::NoRevision
@@ -271,6 +276,7 @@ impl DenyReason {
             | Self::HeadTooLarge
             | Self::InvalidCredential
             | Self::MalformedRequest
+            | Self::Misdirected
             | Self::MultipleCredentials
             | Self::NoRevision
             | Self::OutOfScope
@@ -295,6 +301,8 @@ impl DenyReason {
 pub enum UpstreamFailure {
     /// The connection was refused or could not be made.
     Unreachable,
+    /// TLS did not come about: above all, the server could not prove that it bears its name.
+    Unverified,
     /// The connection broke before the answer was whole.
     Broken,
     /// The answer was not sound HTTP.
@@ -306,14 +314,15 @@ pub enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    pub const ALL: [Self; 5] =
-        [Self::Unreachable, Self::Broken, Self::Malformed, Self::Late, Self::ClientGone];
+    pub const ALL: [Self; 6] =
+        [Self::Unreachable, Self::Unverified, Self::Broken, Self::Malformed, Self::Late, Self::ClientGone];
 
     /// The stable code in records, metrics and JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Unreachable => "upstream_unreachable",
+            Self::Unverified => "upstream_unverified",
             Self::Broken => "upstream_broken",
             Self::Malformed => "upstream_malformed",
             Self::Late => "upstream_late",
@@ -326,6 +335,7 @@ impl UpstreamFailure {
     pub const fn problem(self) -> Problem {
         let (status, title) = match self {
             Self::Unreachable => (502, "The API's server cannot be reached"),
+            Self::Unverified => (502, "The API's server cannot be verified"),
             Self::Broken => (502, "The API's server broke off its answer"),
             Self::Malformed => (502, "The API's server gave an unsound answer"),
             Self::Late => (504, "The API's server did not answer in time"),

@@ -4,7 +4,9 @@
 //! requests. It is made by [`CanonicalRequest::admit`] only; whatever could be read in two ways has no value.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::channel::Channel;
 use crate::head::{FieldSpan, Head, HeadField, Span};
 use crate::host::parse_authority;
 use crate::reason::{DenyReason, Refusal};
@@ -58,6 +60,7 @@ pub struct CanonicalRequest {
     query: Option<Span>,
     body: BodyShape,
     peer: IpAddr,
+    channel: Option<Arc<Channel>>,
 }
 
 /// A request that was not admitted: why, and its buffers to be used again.
@@ -78,9 +81,25 @@ impl CanonicalRequest {
                 parts: TargetParts { path, query },
             }) => {
                 let Admission { scheme, body, peer } = admission;
-                Ok(Self { head, method, scheme, authority, host, port, path, query, body, peer })
+                let channel = None;
+                Ok(Self { head, method, scheme, authority, host, port, path, query, body, peer, channel })
             }
         }
+    }
+
+    /// The same request, which came on a connection that is protected by TLS.
+    #[must_use]
+    pub fn over(mut self, channel: Arc<Channel>) -> Self {
+        self.scheme = Scheme::Https;
+        self.channel = Some(channel);
+        self
+    }
+
+    /// What a handshake settled of the connection; none where the request came in the clear.
+    #[must_use]
+    #[inline]
+    pub fn channel(&self) -> Option<&Channel> {
+        self.channel.as_deref()
     }
 
     #[must_use]

@@ -44,6 +44,15 @@ pub(crate) struct Inbound {
 pub(crate) struct Outbound {
     pub(crate) bytes: Vec<u8>,
     sent: usize,
+    flow: Flow,
+}
+
+/// Whether what was sent has left this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// Some of it waits, encrypted, to be written.
+    Held,
+    Out,
 }
 
 impl Buffers {
@@ -71,7 +80,7 @@ impl Buffers {
 
     /// An empty buffer for writing.
     pub(crate) fn outbound(&self) -> Outbound {
-        Outbound { bytes: self.outbound.borrow_mut().pop().unwrap_or_default(), sent: 0 }
+        Outbound { bytes: self.outbound.borrow_mut().pop().unwrap_or_default(), sent: 0, flow: Flow::Out }
     }
 
     /// Takes a buffer for writing back.
@@ -210,7 +219,17 @@ impl Outbound {
     }
 
     pub(crate) fn is_sent(&self) -> bool {
-        self.bytes.len() <= self.sent
+        self.bytes.len() <= self.sent && self.flow == Flow::Out
+    }
+
+    /// Says that some of what was sent waits, encrypted, to be written.
+    pub(crate) const fn hold(&mut self) {
+        self.flow = Flow::Held;
+    }
+
+    /// Says that nothing waits any more.
+    pub(crate) const fn let_go(&mut self) {
+        self.flow = Flow::Out;
     }
 
     /// Says that `count` more bytes were written.
@@ -221,12 +240,14 @@ impl Outbound {
     /// Starts over with the same bytes.
     pub(crate) const fn rewind(&mut self) {
         self.sent = 0;
+        self.flow = Flow::Out;
     }
 
     /// Starts over with none.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;
+        self.flow = Flow::Out;
     }
 }
 
@@ -281,9 +302,13 @@ mod tests {
         let buffers = Buffers::default();
         for _ in 0..KEPT_MAX + 5 {
             buffers.give(vec![0; LARGE_BYTES]);
-            buffers.give_outbound(Outbound { bytes: Vec::with_capacity(10), sent: 0 });
+            buffers.give_outbound(Outbound { bytes: Vec::with_capacity(10), sent: 0, flow: Flow::Out });
         }
-        buffers.give_outbound(Outbound { bytes: Vec::with_capacity(KEPT_BYTES_MAX + 1), sent: 0 });
+        buffers.give_outbound(Outbound {
+            bytes: Vec::with_capacity(KEPT_BYTES_MAX + 1),
+            sent: 0,
+            flow: Flow::Out,
+        });
         assert_eq!(buffers.large.borrow().len(), KEPT_MAX);
         assert_eq!(buffers.outbound.borrow().len(), KEPT_MAX);
     }

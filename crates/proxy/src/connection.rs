@@ -6,18 +6,20 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http1::{
     BodyDecoder, BodyEvent, Field, Framing, HeadScan, Parse, RequestHead, RequestRefusal, ScanStep,
     parse_request_head,
 };
-use model::Timestamp;
+use model::{Channel, Timestamp};
 use tokio::net::TcpStream;
 
 use crate::buffers::{Outbound, Size};
 use crate::gateway::Gateway;
 use crate::link::{Fill, Link};
+use crate::secure;
 use crate::timers::{Activity, Phase, Watch};
 use crate::worker::{Stage, Worker};
 
@@ -34,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) link: Link,
     pub(crate) watch: Watch,
     pub(crate) peer: IpAddr,
+    /// What its handshake settled; none where it is in the clear.
+    pub(crate) channel: Option<Arc<Channel>>,
     /// When the first byte of the request was there.
     pub(crate) started: Timestamp,
     /// How often was read for the head of the request.
@@ -79,14 +83,16 @@ pub(crate) struct Gone;
 pub(crate) async fn serve(gateway: Rc<Gateway>, stream: TcpStream, peer: IpAddr) {
     let worker = &gateway.worker;
     let watch = worker.timers.watch();
-    let mut connection = Connection {
-        link: Link::new(stream),
-        watch,
-        peer,
-        started: Timestamp::MIN,
-        reads: 0,
-        scan: HeadScan::new(),
+    let (link, channel) = match &gateway.tls {
+        None => (Link::new(stream), None),
+        // What only the handshake needs is freed with it.
+        Some(tls) => match Box::pin(secure::accept(worker, tls, stream, &watch)).await {
+            Ok((link, channel)) => (link, Some(channel)),
+            Err(fault) => return gateway.note_handshake_fault(&fault, peer),
+        },
     };
+    let mut connection =
+        Connection { link, watch, peer, channel, started: Timestamp::MIN, reads: 0, scan: HeadScan::new() };
     let mut turns = PIPELINED_MAX;
     loop {
         let is_waiting = connection.link.inbound.is_empty();
@@ -112,6 +118,9 @@ pub(crate) async fn serve(gateway: Rc<Gateway>, stream: TcpStream, peer: IpAddr)
         }
     }
     connection.link.inbound.discard(&worker.buffers);
+    if connection.link.says_goodbye() {
+        connection.say_goodbye(worker).await;
+    }
 }
 
 impl Connection {
@@ -172,7 +181,7 @@ impl Connection {
             }
             Activity::Busy if worker.stage() == Stage::Stopped => Poll::Ready(Next::End),
             Activity::Busy if self.watch.is_over(Phase::Main) => Poll::Ready(Next::Fault(HeadFault::Late)),
-            Activity::Busy | Activity::Idle => Poll::Pending,
+            Activity::Busy | Activity::Handshake | Activity::Idle => Poll::Pending,
         }
     }
 
@@ -286,13 +295,29 @@ impl Connection {
         worker.stage() == Stage::Stopped || self.watch.is_over(Phase::Main)
     }
 
+    /// Ends our side in the words of TLS, so that the client knows that nobody cut anything off.
+    async fn say_goodbye(&mut self, worker: &Worker) {
+        self.watch.arm(Phase::Main, worker.ticks.linger);
+        let ended = std::future::poll_fn(|context| match self.link.poll_end(context) {
+            Poll::Pending if self.is_given_up(worker) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+            // Who is gone needs no farewell.
+            Poll::Ready(_) => Poll::Ready(()),
+        });
+        ended.await;
+    }
+
     /// Ends our side and reads for a while what the client still sends: closing with unread bytes would reset the
     /// connection, and the answer could be lost with it.
     async fn linger(&mut self, worker: &Worker) {
         self.watch.arm(Phase::Main, worker.ticks.linger);
         let mut left = LINGER_BYTES_MAX;
-        let ended = std::future::poll_fn(|context| self.link.poll_end(context)).await;
-        if ended.is_err() {
+        let ended = std::future::poll_fn(|context| match self.link.poll_end(context) {
+            Poll::Pending if self.is_given_up(worker) => Poll::Ready(Err(Gone)),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(ended) => Poll::Ready(ended.map_err(|_| Gone)),
+        });
+        if ended.await.is_err() {
             return;
         }
         std::future::poll_fn(|context| {

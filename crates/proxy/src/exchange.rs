@@ -194,18 +194,15 @@ pub(crate) async fn exchange(
 ) -> Report {
     let Buffered { to_upstream, to_client } = buffered;
     let timeouts = order.forward.rules().timeouts;
-    let mut pooled = worker.pools.take(order.address(), worker.timers.now());
+    let to = &order.forward.rules().upstream;
+    let mut pooled = worker.pools.take(to.pool(), worker.timers.now());
     loop {
         let upstream = match pooled.take() {
             Some(upstream) => upstream,
-            None => {
-                match Box::pin(worker.pools.connect(order.address(), worker.timers.now(), timeouts.connect))
-                    .await
-                {
-                    Ok(upstream) => upstream,
-                    Err(error) => return unreachable(order.address(), &error),
-                }
-            }
+            None => match Box::pin(worker.pools.connect(to, worker.timers.now(), timeouts.connect)).await {
+                Ok(upstream) => upstream,
+                Err(error) => return unreachable(order.address(), &error),
+            },
         };
         let used = upstream.used;
         let mut both = Exchange {
@@ -246,6 +243,7 @@ fn unreachable(address: &str, error: &ConnectError) -> Report {
         ConnectError::Connect(_) | ConnectError::Name(_) | ConnectError::NoAddress | ConnectError::Own => {
             UpstreamFailure::Unreachable
         }
+        ConnectError::Tls(_) | ConnectError::TlsUnknown => UpstreamFailure::Unverified,
     };
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     tracing::warn!(upstream = address, %error, cause, "upstream not reached");

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use crate::exchange::{
 };
 use crate::forward::write_request_head;
 use crate::refusal;
+use crate::secure::{HandshakeFault, ServerTls, UpstreamConfigs};
 use crate::settings::Settings;
 use crate::sighting::{Seen, Sightings};
 use crate::timers::Phase;
@@ -59,6 +60,10 @@ pub struct Setup {
     pub jwks: Arc<ArcSwap<Vec<u8>>>,
     /// Where this gateway itself listens, so that it never becomes its own upstream.
     pub own: Vec<SocketAddr>,
+    /// How clients are spoken to; in the clear where there is none.
+    pub tls: Option<ServerTls>,
+    /// How upstreams are called over TLS.
+    pub upstream_tls: UpstreamConfigs,
     pub settings: Settings,
 }
 
@@ -71,6 +76,7 @@ impl fmt::Debug for Setup {
 /// A worker that judges, records and forwards.
 pub(crate) struct Gateway {
     pub(crate) worker: Worker,
+    pub(crate) tls: Option<ServerTls>,
     snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     /// The snapshot by which requests under way were last decided.
     reviewed: RefCell<Arc<Snapshot>>,
@@ -93,9 +99,21 @@ struct Case {
 
 impl Gateway {
     pub(crate) fn new(setup: Setup) -> Self {
-        let Setup { snapshots, judge, log, sightings, claimed, param_key, clock, jwks, own, settings } =
-            setup;
-        let worker = Worker::new(&settings, clock, &own);
+        let Setup {
+            snapshots,
+            judge,
+            log,
+            sightings,
+            claimed,
+            param_key,
+            clock,
+            jwks,
+            own,
+            tls,
+            upstream_tls,
+            settings,
+        } = setup;
+        let worker = Worker::new(&settings, clock, &own, upstream_tls);
         let reviewed = RefCell::new(snapshots.load_full());
         Self {
             reviewed,
@@ -105,6 +123,7 @@ impl Gateway {
             sightings: RefCell::new(Sightings::new(sightings, Rc::clone(&worker.texts))),
             worker,
             claimed,
+            tls,
             param_key,
             jwks,
         }
@@ -139,6 +158,13 @@ impl Gateway {
     /// A connection that was counted has ended.
     pub(crate) fn count_closed(&self) {
         self.log.borrow().connection_closed();
+    }
+
+    /// A client's handshake came to nothing; there is nobody to answer.
+    pub(crate) fn note_handshake_fault(&self, fault: &HandshakeFault, peer: IpAddr) {
+        self.log.borrow().handshake_failed(fault.failure());
+        let cause = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
+        tracing::debug!(%peer, %fault, cause, "no TLS with a client");
     }
 
     /// Handles what never became a head; says what is to become of the connection.
@@ -256,9 +282,13 @@ impl Gateway {
             Framing::None => BodyShape::Absent,
         };
         let admission = Admission { scheme: Scheme::Http, body, peer: connection.peer };
-        CanonicalRequest::admit(judged, admission).map_err(|refused| {
+        let admitted = CanonicalRequest::admit(judged, admission).map_err(|refused| {
             self.worker.buffers.give_head(refused.head);
             refused.refusal
+        })?;
+        Ok(match &connection.channel {
+            None => admitted,
+            Some(channel) => admitted.over(Arc::clone(channel)),
         })
     }
 

@@ -32,6 +32,7 @@ mod listen;
 mod pool;
 mod refusal;
 mod rewrite;
+mod secure;
 mod server;
 pub mod settings;
 mod sighting;
@@ -44,6 +45,7 @@ mod worker;
 
 pub use gateway::Setup;
 pub use listen::listen;
+pub use secure::{ServerTls, UpstreamConfigs};
 pub use server::{Shutdown, run_worker, serve};
 pub use settings::{Deadlines, Limits, Settings};
 pub use worker::Clock;

@@ -12,9 +12,12 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
+use tls::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, TlsStream};
 
-use crate::link::Link;
+use crate::link::{Link, without_delay};
+use crate::secure::UpstreamConfigs;
 use crate::settings::Settings;
 use crate::timers::Timers;
 
@@ -36,6 +39,12 @@ pub(crate) enum ConnectError {
     Own,
     #[error("no connection in time")]
     Late,
+    /// Where TLS is needed there is never a connection without.
+    #[error("no TLS with the upstream")]
+    Tls(#[source] io::Error),
+    /// The files that say whom to believe are not usable.
+    #[error("the upstream is to be called over TLS, and how is not known")]
+    TlsUnknown,
 }
 
 /// Whether a connection has carried a request before.
@@ -77,6 +86,8 @@ pub(crate) struct Pools {
     pools: RefCell<HashMap<Box<str>, Rc<RefCell<Pool>>, RandomState>>,
     /// Where this gateway itself listens.
     own: Box<[SocketAddr]>,
+    /// How upstreams are called over TLS.
+    tls: UpstreamConfigs,
     settings: Settings,
     idle_ticks: u32,
     age_ticks: u32,
@@ -84,11 +95,12 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    pub(crate) fn new(settings: &Settings, own: &[SocketAddr]) -> Self {
+    pub(crate) fn new(settings: &Settings, own: &[SocketAddr], tls: UpstreamConfigs) -> Self {
         let ticks = Timers::ticks;
         Self {
             pools: RefCell::default(),
             own: own.into(),
+            tls,
             settings: *settings,
             idle_ticks: ticks(settings.limits.pool_idle_age),
             age_ticks: ticks(settings.limits.pool_age),
@@ -96,10 +108,10 @@ impl Pools {
         }
     }
 
-    /// The connection to `address` that was used last, if one can be used.
-    pub(crate) fn take(&self, address: &str, now: u32) -> Option<Upstream> {
+    /// The connection of this pool that was used last, if one can be used.
+    pub(crate) fn take(&self, pool: &str, now: u32) -> Option<Upstream> {
         let pools = self.pools.borrow();
-        let shared = pools.get(address)?;
+        let shared = pools.get(pool)?;
         let mut pool = shared.borrow_mut();
         pool.last_use = now;
         while let Some(mut idle) = pool.idle.pop() {
@@ -135,23 +147,38 @@ impl Pools {
     /// The upstream has no address, is this gateway, or none of its addresses takes the connection in time.
     pub(crate) async fn connect(
         &self,
-        address: &str,
+        upstream: &enforce::Upstream,
         now: u32,
         timeout: Duration,
     ) -> Result<Upstream, ConnectError> {
-        let connected = self.resolve_and_connect(address, now);
-        match tokio::time::timeout(timeout, connected).await {
-            Ok(Ok(stream)) => {
-                let pool = Rc::clone(self.pools.borrow_mut().entry(address.into()).or_default());
-                Ok(Upstream { link: Link::new(stream), used: Use::First, made: now, pool })
+        let connected = async {
+            let stream = self.resolve_and_connect(upstream, now).await?;
+            match &upstream.tls {
+                None => Ok(Link::new(stream)),
+                Some(tls) => Box::pin(self.secure(tls, stream)).await,
             }
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(ConnectError::Late),
-        }
+        };
+        let link = tokio::time::timeout(timeout, connected).await.map_err(|_| ConnectError::Late)??;
+        let pool = Rc::clone(self.pools.borrow_mut().entry(upstream.pool().into()).or_default());
+        Ok(Upstream { link, used: Use::First, made: now, pool })
     }
 
-    async fn resolve_and_connect(&self, address: &str, now: u32) -> Result<TcpStream, ConnectError> {
-        let addresses = self.resolve(address, now).await?;
+    /// Carries out the handshake; the upstream proves that it bears its name, or there is no connection.
+    async fn secure(&self, tls: &enforce::UpstreamTls, stream: TcpStream) -> Result<Link, ConnectError> {
+        let config = self.tls.load().get(&tls.profile).cloned().ok_or(ConnectError::TlsUnknown)?;
+        let name = ServerName::try_from(tls.name.as_ref())
+            .map_err(|error| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        without_delay(&stream);
+        let connected = TlsConnector::from(config).connect(name.to_owned(), stream).await;
+        Ok(Link::secured(TlsStream::Client(connected.map_err(ConnectError::Tls)?)))
+    }
+
+    async fn resolve_and_connect(
+        &self,
+        upstream: &enforce::Upstream,
+        now: u32,
+    ) -> Result<TcpStream, ConnectError> {
+        let addresses = self.resolve(upstream, now).await?;
         let mut last = ConnectError::NoAddress;
         for remote in addresses {
             if is_own(&self.own, remote, None) {
@@ -174,10 +201,11 @@ impl Pools {
 
     async fn resolve(
         &self,
-        address: &str,
+        upstream: &enforce::Upstream,
         now: u32,
     ) -> Result<SmallVec<[SocketAddr; ADDRESSES_MAX]>, ConnectError> {
-        if let Some(known) = self.known(address, now) {
+        let address = &*upstream.address;
+        if let Some(known) = self.known(upstream.pool(), now) {
             return Ok(known);
         }
         let found: SmallVec<[SocketAddr; ADDRESSES_MAX]> = match address.parse::<SocketAddr>() {
@@ -188,16 +216,16 @@ impl Pools {
             }
         };
         let mut pools = self.pools.borrow_mut();
-        let mut pool = pools.entry(address.into()).or_default().borrow_mut();
+        let mut pool = pools.entry(upstream.pool().into()).or_default().borrow_mut();
         pool.addresses.clone_from(&found);
         pool.resolved = now;
         pool.last_use = now;
         Ok(found)
     }
 
-    fn known(&self, address: &str, now: u32) -> Option<SmallVec<[SocketAddr; ADDRESSES_MAX]>> {
+    fn known(&self, pool: &str, now: u32) -> Option<SmallVec<[SocketAddr; ADDRESSES_MAX]>> {
         let pools = self.pools.borrow();
-        let pool = pools.get(address)?.borrow();
+        let pool = pools.get(pool)?.borrow();
         let is_fresh = now.saturating_sub(pool.resolved) <= self.name_ticks;
         (is_fresh && !pool.addresses.is_empty()).then(|| pool.addresses.clone())
     }

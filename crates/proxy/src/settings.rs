@@ -11,6 +11,8 @@ pub const TICK: Duration = Duration::from_millis(250);
 /// How long each phase of a client's connection may take. How long an upstream may take is for its API to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
+    /// From a client's connection to the end of its TLS handshake; progress does not extend it.
+    pub handshake: Duration,
     /// From the first byte of a request head to its last; progress does not extend it.
     pub head: Duration,
     /// A client connection without a request.
@@ -28,6 +30,7 @@ pub struct Deadlines {
 impl Deadlines {
     /// For ordinary traffic.
     pub const STANDARD: Self = Self {
+        handshake: Duration::from_secs(10),
         head: Duration::from_secs(10),
         idle: Duration::from_secs(75),
         body: Duration::from_secs(30),
@@ -42,6 +45,8 @@ impl Deadlines {
 pub struct Limits {
     /// Client connections. At the limit the longest idle one is closed, and none is accepted until one has ended.
     pub connections_max: usize,
+    /// TLS handshakes of clients under way. At the limit the one that has taken longest is broken off.
+    pub handshakes_max: usize,
     /// Idle connections kept for each upstream; further ones are closed.
     pub pool_idle_max: usize,
     /// How long an idle connection to an upstream is kept.
@@ -58,6 +63,7 @@ impl Limits {
     /// For ordinary traffic.
     pub const STANDARD: Self = Self {
         connections_max: 16_384,
+        handshakes_max: 1_024,
         pool_idle_max: 256,
         pool_idle_age: Duration::from_secs(55),
         pool_age: Duration::from_secs(600),

@@ -283,6 +283,9 @@ pub(crate) struct Choices {
     /// Where the log is, if not in a folder of its own; its time goes on with each look at it.
     pub(crate) disk: Option<recorder::faults::MemoryDisk>,
     pub(crate) timeouts: enforce::Timeouts,
+    pub(crate) tls: Option<crate::ServerTls>,
+    /// How the upstream is called over TLS.
+    pub(crate) calls: Option<(enforce::UpstreamTls, Arc<tls::ClientConfig>)>,
 }
 
 impl Choices {
@@ -299,6 +302,8 @@ impl Choices {
             head: Duration::from_secs(30),
             idle: Duration::from_secs(60),
         },
+        tls: None,
+        calls: None,
     };
 }
 
@@ -434,6 +439,10 @@ fn setup(upstream: &str, own: SocketAddr, choices: &Choices, mut log: Vec<record
         clock: Arc::new(|| NOW),
         jwks: Arc::new(ArcSwap::from_pointee(b"{\"keys\":[]}".to_vec())),
         own: vec![own],
+        tls: choices.tls.clone(),
+        upstream_tls: Arc::new(ArcSwap::from_pointee(
+            choices.calls.iter().map(|(tls, config)| (tls.profile.clone(), Arc::clone(config))).collect(),
+        )),
         settings: choices.settings,
     }
 }

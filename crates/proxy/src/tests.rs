@@ -6,5 +6,6 @@ mod framing;
 mod life;
 mod record;
 mod refusals;
+mod secure;
 mod stops;
 mod storage;

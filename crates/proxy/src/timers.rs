@@ -36,8 +36,10 @@ pub(crate) enum Activity {
     /// Between two requests: it may be closed at any time.
     Idle,
     Busy,
-    /// Idle, and told to close.
+    /// Told to close: idle until then, or in the middle of a handshake.
     Dismissed,
+    /// In its TLS handshake, before any request.
+    Handshake,
 }
 
 #[derive(Debug)]
@@ -126,9 +128,19 @@ impl Timers {
 
     /// Tells the idle connection whose deadline is nearest, which is the one that has idled longest, to close.
     pub(crate) fn dismiss_one(&self) {
+        self.dismiss_longest(Activity::Idle);
+    }
+
+    /// Tells the handshake that has taken longest to end.
+    pub(crate) fn dismiss_handshake(&self) {
+        self.dismiss_longest(Activity::Handshake);
+    }
+
+    /// Of the connections that do this, the one with the nearest deadline is told to close.
+    fn dismiss_longest(&self, activity: Activity) {
         let slots = self.slots.borrow();
-        let idle = slots.iter().filter(|slot| slot.activity.get() == Activity::Idle);
-        if let Some(slot) = idle.min_by_key(|slot| slot.main.get()) {
+        let candidates = slots.iter().filter(|slot| slot.activity.get() == activity);
+        if let Some(slot) = candidates.min_by_key(|slot| slot.main.get()) {
             slot.activity.set(Activity::Dismissed);
             slot.wake();
         }

@@ -11,6 +11,7 @@ use model::Timestamp;
 
 use crate::buffers::Buffers;
 use crate::pool::Pools;
+use crate::secure::UpstreamConfigs;
 use crate::settings::Settings;
 use crate::sighting::Texts;
 use crate::timers::Timers;
@@ -31,6 +32,7 @@ pub(crate) enum Stage {
 /// The deadlines in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticks {
+    pub(crate) handshake: u32,
     pub(crate) head: u32,
     pub(crate) idle: u32,
     pub(crate) body: u32,
@@ -46,8 +48,20 @@ pub(crate) struct Worker {
     pub(crate) pools: Pools,
     /// What answers told the inventory.
     pub(crate) texts: Rc<RefCell<Texts>>,
+    /// TLS handshakes of clients under way.
+    handshakes: Cell<usize>,
     stage: Cell<Stage>,
     clock: Clock,
+}
+
+/// A handshake under way; over when dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay<'a>(&'a Cell<usize>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl fmt::Debug for Worker {
@@ -58,11 +72,12 @@ impl fmt::Debug for Worker {
 
 impl Worker {
     /// A worker that serves; `own` is where this gateway itself listens.
-    pub(crate) fn new(settings: &Settings, clock: Clock, own: &[SocketAddr]) -> Self {
+    pub(crate) fn new(settings: &Settings, clock: Clock, own: &[SocketAddr], tls: UpstreamConfigs) -> Self {
         let deadlines = &settings.deadlines;
         Self {
             settings: *settings,
             ticks: Ticks {
+                handshake: Timers::ticks(deadlines.handshake),
                 head: Timers::ticks(deadlines.head),
                 idle: Timers::ticks(deadlines.idle),
                 body: Timers::ticks(deadlines.body),
@@ -70,8 +85,9 @@ impl Worker {
             },
             timers: Timers::new(),
             buffers: Buffers::default(),
-            pools: Pools::new(settings, own),
+            pools: Pools::new(settings, own, tls),
             texts: Rc::default(),
+            handshakes: Cell::new(0),
             stage: Cell::new(Stage::Serving),
             clock,
         }
@@ -80,6 +96,16 @@ impl Worker {
     /// The time, for what is recorded.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Lets a handshake begin. Where as many are under way as may be, the one that has taken longest is told to end: whoever
+    /// opens connections and says nothing must not keep others out.
+    pub(crate) fn begin_handshake(&self) -> UnderWay<'_> {
+        if self.settings.limits.handshakes_max <= self.handshakes.get() {
+            self.timers.dismiss_handshake();
+        }
+        self.handshakes.set(self.handshakes.get().saturating_add(1));
+        UnderWay(&self.handshakes)
     }
 
     pub(crate) const fn stage(&self) -> Stage {

@@ -71,6 +71,7 @@ pub(crate) const fn of_outcome(outcome: Outcome) -> u8 {
         Outcome::Failed(UpstreamFailure::Late) => 4,
         Outcome::Failed(UpstreamFailure::ClientGone) => 5,
         Outcome::Stopped(reason) => STOPPED | reason.number(),
+        Outcome::Failed(UpstreamFailure::Unverified) => 6,
     }
 }
 

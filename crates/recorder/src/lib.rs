@@ -32,7 +32,7 @@ pub use reader::LogReader;
 pub use recorder::{CloseLogError, Health, OpenLogError, Recorder};
 pub use retention::{EraseError, Erased, Subject};
 pub use rollup::{ApiRollup, Rollups, Row, Tallied};
-pub use worker::{Durability, NotDurable, Receipt, RecordFull, WorkerLog};
+pub use worker::{Durability, HandshakeFailure, NotDurable, Receipt, RecordFull, WorkerLog};
 
 /// Lets go of a result that there is nobody to tell of; what failed was counted where it failed.
 pub(crate) fn unheeded<T, E>(_result: Result<T, E>) {}

@@ -10,6 +10,7 @@ use model::{DenyReason, Verdict};
 use record::hash::Fast;
 use record::{Completed, LossCause, Outcome};
 
+use crate::HandshakeFailure;
 use crate::rollup::APIS_MAX;
 use crate::unheeded;
 
@@ -72,7 +73,7 @@ struct Figures {
     decisions: Box<[[u64; REASONS]; 5]>,
     /// By class of status, 1xx to 5xx, and others.
     responses: [u64; 6],
-    failures: [u64; 5],
+    failures: [u64; model::UpstreamFailure::ALL.len()],
     /// Requests under way that were broken off, by the reason's number.
     stopped: Box<[u64; REASONS]>,
     decision: Histogram<10>,
@@ -109,6 +110,8 @@ pub(crate) struct Metrics {
     pub(crate) log: LogFigures,
     /// Connections of clients that are open.
     pub(crate) connections: u64,
+    /// Handshakes of clients that came to nothing, in the order of [`HandshakeFailure::ALL`].
+    pub(crate) handshakes: [u64; HandshakeFailure::ALL.len()],
 }
 
 impl Metrics {
@@ -120,6 +123,7 @@ impl Metrics {
             apis: vec![Figures::new("other")],
             log: LogFigures::default(),
             connections: 0,
+            handshakes: [0; HandshakeFailure::ALL.len()],
         }
     }
 
@@ -192,6 +196,11 @@ impl Metrics {
     fn render_into(&self, out: &mut String) -> fmt::Result {
         family(out, "sallyport_connections", "gauge", "Connections of clients that are open.")?;
         writeln!(out, "sallyport_connections {}", self.connections)?;
+        let help = "TLS handshakes of clients that came to nothing, by cause.";
+        family(out, "sallyport_handshake_failures_total", "counter", help)?;
+        for (failure, count) in HandshakeFailure::ALL.iter().zip(self.handshakes) {
+            writeln!(out, "sallyport_handshake_failures_total{{cause=\"{}\"}} {count}", failure.code())?;
+        }
         family(out, "sallyport_decisions_total", "counter", "Decisions by API, verdict and reason.")?;
         for figures in &self.apis {
             figures.render_decisions(out)?;
@@ -277,7 +286,7 @@ impl Figures {
             name: name.to_owned(),
             decisions: Box::new([[0; REASONS]; 5]),
             responses: [0; 6],
-            failures: [0; 5],
+            failures: [0; model::UpstreamFailure::ALL.len()],
             stopped: Box::new([0; REASONS]),
             decision: Histogram::new(DECISION_US),
             upstream: Histogram::new(REQUEST_US),

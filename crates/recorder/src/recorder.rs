@@ -194,6 +194,8 @@ impl Recorder {
             |mut board| {
                 board.metrics.log.lost_ring = lost;
                 board.metrics.connections = self.shared.connections.load(Ordering::Relaxed);
+                let counts = board.metrics.handshakes.iter_mut().zip(&self.shared.handshakes);
+                counts.for_each(|(shown, count)| *shown = count.load(Ordering::Relaxed));
                 if ended {
                     board.metrics.log.faulty = 1;
                 }

@@ -39,6 +39,38 @@ pub struct RecordFull;
 #[error("the entry could not be made durable")]
 pub struct NotDurable;
 
+/// Why the TLS handshake of a client came to nothing. There is no request yet that could be recorded, so it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeFailure {
+    /// The worker stopped, or others needed its place.
+    BrokenOff,
+    /// The client's certificate was refused, or it showed none and needed one.
+    Certificate,
+    /// The client went away.
+    Gone,
+    /// It was not over in time.
+    Late,
+    /// The two do not speak the same, or the client did not believe the gateway.
+    Protocol,
+}
+
+impl HandshakeFailure {
+    /// Every cause.
+    pub const ALL: [Self; 5] = [Self::BrokenOff, Self::Certificate, Self::Gone, Self::Late, Self::Protocol];
+
+    /// The stable code in metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BrokenOff => "broken_off",
+            Self::Certificate => "certificate",
+            Self::Gone => "gone",
+            Self::Late => "late",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
 /// What workers and sequencer share beside the rings.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -46,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) lost: AtomicU64,
     /// Connections of clients that are open, at all workers.
     pub(crate) connections: AtomicU64,
+    /// Handshakes of clients that came to nothing, at all workers.
+    pub(crate) handshakes: [AtomicU64; HandshakeFailure::ALL.len()],
     /// The sequencer's thread, to wake it for a required entry.
     pub(crate) thread: OnceLock<Thread>,
 }
@@ -120,6 +154,14 @@ impl WorkerLog {
     /// A connection that was counted has ended.
     pub fn connection_closed(&self) {
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts a handshake that came to nothing.
+    pub fn handshake_failed(&self, failure: HandshakeFailure) {
+        let place = HandshakeFailure::ALL.iter().position(|other| *other == failure);
+        if let Some(count) = place.and_then(|place| self.shared.handshakes.get(place)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Records a decision. With [`Durability::Required`] the receipt must be awaited before forwarding; with

@@ -350,7 +350,7 @@ pub(crate) enum AdminCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Who would call: app:NAME or anonymous
+    /// Who would call: app:NAME, workload:NAME or anonymous
     #[arg(long = "as", value_name = "CALLER", requires = "url")]
     pub(crate) caller: Option<String>,
     /// A decision id, or the method of a call

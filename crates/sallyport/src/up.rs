@@ -98,7 +98,8 @@ pub(crate) async fn run(global: &Global, arguments: &UpArguments, output: Output
 
 fn announce(gateway: &Gateway, output: Output) -> anyhow::Result<()> {
     let revision = gateway.control.readiness().revision;
-    let (address, admin) = (format!("http://{}", gateway.address), format!("http://{}", gateway.admin));
+    let scheme = if gateway.control.server_tls().is_some() { "https" } else { "http" };
+    let (address, admin) = (format!("{scheme}://{}", gateway.address), format!("http://{}", gateway.admin));
     match output.format {
         Format::Json => {
             output.json(&serde_json::json!({ "gateway": address, "admin": admin, "revision": revision }))?;
@@ -247,13 +248,12 @@ fn addresses(control: &Control, start: &Start<'_>) -> anyhow::Result<(SocketAddr
     let listen = start.listen.unwrap_or(configured.0);
     let admin = start.admin_listen.unwrap_or(configured.1);
     if config::ListenAddress(admin).reach() == Reach::Beyond {
-        bail!(
-            "the admin API is for this machine alone until TLS is built; listen on a loopback address, not {admin}"
-        );
+        bail!("the admin API is for this machine alone; listen on a loopback address, not {admin}");
     }
-    if config::ListenAddress(listen).reach() == Reach::Beyond && start.plaintext == Plaintext::LoopbackOnly {
+    let is_open = config::ListenAddress(listen).reach() == Reach::Beyond && control.server_tls().is_none();
+    if is_open && start.plaintext == Plaintext::LoopbackOnly {
         bail!(
-            "{listen} can be reached from other machines and there is no TLS; say --plaintext if that is meant"
+            "{listen} can be reached from other machines and there is no TLS; write `tls` in sallyport.yaml, or say --plaintext if that is meant"
         );
     }
     Ok((listen, admin))
@@ -293,6 +293,7 @@ fn start_workers(
     let mut seed = [0_u8; 8];
     system::random(&mut seed)?;
     let guesses = Arc::new(Guesses::new(u64::from_le_bytes(seed)));
+    let tls = control.server_tls();
     let mut workers = Vec::new();
     for (number, Door { listener, log, sightings }) in doors.enumerate() {
         let mut seed = [0_u8; 32];
@@ -307,6 +308,8 @@ fn start_workers(
             jwks: Arc::clone(&jwks),
             claimed: control.claimed_ledger(),
             own: own.to_vec(),
+            tls: tls.clone(),
+            upstream_tls: control.upstream_tls(),
             settings,
         };
         let shutdown = shutdown.clone();

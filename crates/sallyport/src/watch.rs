@@ -3,6 +3,8 @@
 //! Editors write in several steps and replace files, so changes are gathered for a moment and then the whole
 //! repository is read again; a half-written state that does not load changes nothing, and the next event reads anew.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -54,8 +56,10 @@ impl Watcher {
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
             .spawn(move || {
-                let _notifier = notifier;
+                let mut notifier = notifier;
+                let mut watched = BTreeSet::new();
                 loop {
+                    watch_beside(&control, &mut notifier, &mut watched);
                     match received.recv_timeout(LOOK_ANYWAY) {
                         Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                         Ok(Signal::Changed) | Err(RecvTimeoutError::Timeout) => {}
@@ -76,6 +80,23 @@ impl Watcher {
         drop(self.signals.send(Signal::Stop));
         drop(self.thread.join());
     }
+}
+
+/// Watches the folders outside of the repository that hold certificates and keys. Where one cannot be watched, the look
+/// that is taken anyway finds its changes.
+fn watch_beside(control: &Control, notifier: &mut impl notify::Watcher, watched: &mut BTreeSet<PathBuf>) {
+    let inside = control.folder();
+    let wanted: BTreeSet<PathBuf> =
+        control.tls_folders().into_iter().filter(|folder| !folder.starts_with(inside)).collect();
+    for gone in watched.difference(&wanted) {
+        drop(notifier.unwatch(gone));
+    }
+    for new in wanted.difference(watched) {
+        if let Err(error) = notifier.watch(new, RecursiveMode::NonRecursive) {
+            tracing::warn!(folder = %new.display(), %error, "changes of its files are seen late");
+        }
+    }
+    *watched = wanted;
 }
 
 /// Waits until no change has come for a moment; true when it is time to stop.

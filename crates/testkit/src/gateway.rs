@@ -70,7 +70,8 @@ impl Gateway {
         };
         let address = |name: &str| {
             let url = first[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {first}"));
-            url.strip_prefix("http://").and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{url}"))
+            let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+            rest.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{url}"))
         };
         let (gateway, admin) = (address("gateway"), address("admin"));
         Self { child, first, address: gateway, admin, log: log.to_owned() }

@@ -19,6 +19,7 @@
 )]
 
 mod assertion;
+mod authority;
 mod bytes;
 mod client;
 mod command;
@@ -31,6 +32,7 @@ mod upstream;
 mod wait;
 
 pub use assertion::Assertion;
+pub use authority::{Authority, Issued, Leaf, Name, Purpose, now_seconds};
 pub use bytes::{base64url, contains, count};
 pub use client::{Call, Connection, Response};
 pub use command::{Cli, Ran};

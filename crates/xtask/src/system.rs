@@ -24,6 +24,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "wrk", package: "wrk", why: "load that compares CPU time" },
     Program { name: "curl", package: "curl", why: "a client that was not written here" },
     Program { name: "h2load", package: "nghttp2-client", why: "another load, by another hand" },
+    Program { name: "openssl", package: "openssl", why: "a peer of TLS that was not written here" },
     Program { name: "node", package: "nodejs", why: "a server and a parser that were not written here" },
     Program { name: "zstd", package: "zstd", why: "packed logs for discover" },
     Program { name: "python3", package: "python3", why: "real APIs behind the gateway" },

@@ -44,10 +44,17 @@ impl Sites {
     }
 
     /// The domain of a request; `None` where nobody answers to the host.
+    #[inline]
     pub(crate) fn find(&self, request: &CanonicalRequest) -> Option<&Domain> {
+        self.find_at(request.host(), request)
+    }
+
+    /// The domain of the request's path on another host.
+    #[inline]
+    pub(crate) fn find_at(&self, host: &str, request: &CanonicalRequest) -> Option<&Domain> {
         let site = match &self.any {
             Some(site) => site,
-            None => self.sites.get(*self.by_host.get(request.host())?)?,
+            None => self.sites.get(*self.by_host.get(host)?)?,
         };
         let lies_under = |domain: &&Domain| {
             let base = domain.base.segments();

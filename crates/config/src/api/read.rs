@@ -9,11 +9,15 @@ use super::{ApiConfig, Examples, HostHeader, Hosts, Limits, Timeouts, Upstream, 
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
 use crate::quantity::{parse_duration, parse_size};
+use crate::tls::{self, UpstreamTls};
 use crate::yaml::{self, Node};
 
 const FIELDS: &[&str] = &[
     "audit",
     "base_path",
+    "ca_file",
+    "client_cert_file",
+    "client_key_file",
     "cors",
     "credential",
     "data_class",
@@ -55,9 +59,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let fields = fields::file(&node, FIELDS, faults)?;
     let hosts = fields.need("hosts", "write the hosts that callers use, or ['*'] for one API alone", faults);
     let hosts = hosts.and_then(|node| hosts_of(node, faults));
-    let upstream = fields.need("upstream", "write where the API is, such as http://127.0.0.1:9000", faults);
-    let upstream = upstream
-        .and_then(|node| fields::parsed(node, "upstream", "write http://HOST:PORT", faults, Upstream::parse));
+    let (upstream, upstream_tls) = upstream(&fields, faults).unzip();
     let base_path = fields.or("base_path", "/".to_owned(), faults, base_path);
     let preserve_host = fields.or("preserve_host", HostHeader::Preserve, faults, |node, faults| {
         fields::switch(node, "preserve_host", HostHeader::Preserve, HostHeader::Upstream, faults)
@@ -94,6 +96,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             file: faults.file().to_owned(),
             hosts: hosts?,
             upstream: upstream?,
+            upstream_tls: upstream_tls?,
             base_path: base_path?,
             preserve_host: preserve_host?,
             owner: owner?,
@@ -120,6 +123,15 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         upstream: fields.place("upstream"),
         owner: fields.place("owner"),
     })
+}
+
+/// Where the API is, and how it is called over TLS, if it is.
+fn upstream(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Upstream, Option<UpstreamTls>)> {
+    let node = fields.need("upstream", "write where the API is, such as http://127.0.0.1:9000", faults)?;
+    let fix = "write http://HOST:PORT or https://HOST:PORT";
+    let upstream = fields::parsed(node, "upstream", fix, faults, Upstream::parse)?;
+    let tls = tls::upstream(fields, upstream.scheme, faults)?;
+    Some((upstream, tls))
 }
 
 /// Who the API is for has no default: whatever it were, it would grant in some policy.

@@ -3,15 +3,13 @@
 use model::HostName;
 use model::host::parse_authority;
 
-use super::Upstream;
+use super::{Upstream, UpstreamScheme};
 use crate::fields::shown;
 
 /// Why a text is no upstream.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    #[error("https upstreams are not supported yet: this version does not speak TLS")]
-    Https,
-    #[error("`{text}` does not begin with http://")]
+    #[error("`{text}` begins neither with http:// nor with https://")]
     Scheme { text: String },
     #[error("an upstream has no {part}")]
     Part { part: &'static str },
@@ -22,16 +20,13 @@ pub enum UpstreamError {
 }
 
 impl Upstream {
-    /// Parses `http://HOST[:PORT][/]`; the port is 80 when absent.
+    /// Parses `http://HOST[:PORT][/]` or `https://…`; the port is the scheme's own when absent.
     pub fn parse(text: &str) -> Result<Self, UpstreamError> {
-        let scheme = || UpstreamError::Scheme { text: shown(text) };
-        let (written, rest) = text.split_once("://").ok_or_else(scheme)?;
-        if written.eq_ignore_ascii_case("https") {
-            return Err(UpstreamError::Https);
-        }
-        if !written.eq_ignore_ascii_case("http") {
-            return Err(scheme());
-        }
+        let unknown = || UpstreamError::Scheme { text: shown(text) };
+        let (written, rest) = text.split_once("://").ok_or_else(unknown)?;
+        let known = [UpstreamScheme::Http, UpstreamScheme::Https];
+        let scheme = known.into_iter().find(|scheme| written.eq_ignore_ascii_case(scheme.as_str()));
+        let scheme = scheme.ok_or_else(unknown)?;
         for (sign, part) in [('@', "user"), ('?', "query"), ('#', "fragment")] {
             if rest.contains(sign) {
                 return Err(UpstreamError::Part { part });
@@ -50,7 +45,7 @@ impl Upstream {
             return Err(UpstreamError::Address { host: shown(&host) });
         }
         let host = HostName::parse(&host).map_err(|cause| UpstreamError::Host { cause })?;
-        Ok(Self { host, port: parsed.port.unwrap_or(80) })
+        Ok(Self { scheme, host, port: parsed.port.unwrap_or_else(|| scheme.port()) })
     }
 }
 

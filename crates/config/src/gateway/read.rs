@@ -11,6 +11,7 @@ use super::{GatewayConfig, ListenAddress, RecordConfig, Reload};
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
 use crate::quantity::parse_duration;
+use crate::tls;
 use crate::yaml::{self, Node};
 
 const FIELDS: &[&str] = &[
@@ -22,6 +23,7 @@ const FIELDS: &[&str] = &[
     "record",
     "reload",
     "require_signed",
+    "tls",
     "trusted_proxies",
     "user_attributes",
     "version",
@@ -64,6 +66,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         refuse_signed(node, faults);
     }
     let record = fields.or("record", RecordConfig { keep: 90 * DAY }, faults, record);
+    let tls = fields.or("tls", None, faults, |node, faults| tls::listener(node, faults).map(Some));
     let application_attributes =
         fields.or("application_attributes", BTreeMap::new(), faults, |node, faults| {
             attributes(node, "application_attributes", APPLICATION_TAKEN, faults)
@@ -80,6 +83,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         trusted_proxies: trusted_proxies?,
         reload: reload?,
         record: record?,
+        tls: tls?,
         application_attributes: application_attributes?,
         user_attributes: user_attributes?,
         environment: environment?,

@@ -145,12 +145,12 @@ fn reports_all_faults_at_once_each_with_its_place() {
         ("teams.yaml", "version: 1\nteams:\n  a team: {}\n  orders-team: { members: ada }\n"),
         (
             "apis/orders/api.yaml",
-            "version: 1\nhosts: []\nupstream: https://a.example\nowner: orders_team\nexposure: partners\nmode: observed\n",
+            "version: 1\nhosts: []\nupstream: ftp://a.example\nowner: orders_team\nexposure: partners\nmode: observed\n",
         ),
     ]);
     expect![[r"
         apis/orders/api.yaml:2:8: `hosts` lists 1 to 1000 names; write the hosts that callers use
-        apis/orders/api.yaml:3:11: `upstream`: https upstreams are not supported yet: this version does not speak TLS; write http://HOST:PORT
+        apis/orders/api.yaml:3:11: `upstream`: `ftp://a.example` begins neither with http:// nor with https://; write http://HOST:PORT or https://HOST:PORT
         apis/orders/api.yaml:5:11: `exposure` cannot be `partners`; did you mean `partner`?
         apis/orders/api.yaml:6:7: `mode` cannot be `observed`; did you mean `observe`?
         sallyport.yaml:2:9: `listen` must be a text, not a number; put it in quotes if it is meant
@@ -302,8 +302,12 @@ fn judges_the_fields_of_an_api() {
         ("hosts: [a.example:80]", "port"),
         ("hosts: ['a.example/x']", "host name"),
         ("hosts: a.example", "must be a list"),
-        ("upstream: 127.0.0.1:9000", "does not begin with http://"),
-        ("upstream: HTTPS://a.example", "https upstreams are not supported yet"),
+        ("upstream: 127.0.0.1:9000", "begins neither with http:// nor with https://"),
+        ("upstream: HTTPX://a.example", "begins neither with http:// nor with https://"),
+        ("upstream: https://a.example/v1", "`base_path`"),
+        ("ca_file: tls/a.pem", "means nothing while the upstream is called in the clear"),
+        ("client_cert_file: tls/a.pem", "means nothing while the upstream is called in the clear"),
+        ("client_key_file: tls/a.key", "means nothing while the upstream is called in the clear"),
         ("upstream: http://u:p@a.example", "no user"),
         ("upstream: http://a.example?x", "no query"),
         ("upstream: http://a.example#x", "no fragment"),
@@ -556,4 +560,72 @@ fn guessing_is_limited_unless_somebody_says_otherwise() {
         let errors = refused(&[("sallyport.yaml", &gateway(text))]);
         assert!(errors.starts_with("sallyport.yaml:2:"), "{text}: {errors}");
     }
+}
+
+#[test]
+fn an_upstream_over_tls_names_whom_to_believe_and_what_to_show() {
+    let tls = |lines: &str| {
+        let text = format!("version: 1\nhosts: [a.example]\nowner: orders-team\nexposure: internal\n{lines}");
+        loaded(&[("apis/orders/api.yaml", &text), ("apis/orders/openapi.yaml", "x")]).apis[0].clone()
+    };
+    let api = tls("upstream: https://b.example\n");
+    assert_eq!((api.upstream.port, api.upstream.host_field().as_str()), (443, "b.example"));
+    assert_eq!(api.upstream.url(), "https://b.example:443");
+    assert_eq!(api.upstream_tls, Some(crate::UpstreamTls { ca_file: None, own: None }));
+    let api = tls(
+        "upstream: HTTPS://[::1]:80\nca_file: tls/ca.pem\nclient_cert_file: /a.pem\nclient_key_file: /a.key\n",
+    );
+    assert_eq!((api.upstream.address().as_str(), api.upstream.certificate_name()), ("[::1]:80", "::1"));
+    let files = api.upstream_tls.unwrap();
+    let own = files.own.unwrap();
+    let place = |file: &crate::NamedFile| format!("{} {}:{}", file.path, file.line, file.column);
+    let places = [&files.ca_file.unwrap(), &own.certificate, &own.key].map(place);
+    assert_eq!(places, ["tls/ca.pem 6:10", "/a.pem 7:19", "/a.key 8:18"]);
+    assert_eq!(tls("upstream: http://b.example:443\n").upstream.host_field(), "b.example:443");
+}
+
+#[test]
+fn half_a_certificate_of_ones_own_is_refused() {
+    for (field, other) in [("client_cert_file", "client_key_file"), ("client_key_file", "client_cert_file")] {
+        let text = format!(
+            "version: 1\nhosts: [a.example]\nowner: orders-team\nexposure: internal\nupstream: https://b.example\n{field}: x\n"
+        );
+        let found = refused(&[("apis/orders/api.yaml", &text), ("apis/orders/openapi.yaml", "x")]);
+        assert!(found.contains("belong together"), "{field} without {other}: {found}");
+    }
+}
+
+#[test]
+fn judges_what_is_said_of_tls() {
+    const PAIR: &str = "certificates: [{ cert_file: a.pem, key_file: a.key }]";
+    for (tls, expected) in [
+        ("{ }", "`certificates` is missing"),
+        ("{ certificates: [] }", "`certificates` lists 1 to 256"),
+        ("{ certificates: [{ cert_file: a.pem }] }", "`key_file` is missing"),
+        ("{ certificates: [{ key_file: a.key }] }", "`cert_file` is missing"),
+        ("{ certificates: [{ cert_file: '', key_file: a.key }] }", "a path has 1 to 4096 bytes"),
+        ("{ certificates: [{ cert: a.pem, key_file: a.key }] }", "a certificate has no field `cert`"),
+        (&format!("{{ {PAIR}, client_ca_file: c.pem }}"), "`client_ca_file` needs `client_certificates`"),
+        (
+            &format!("{{ {PAIR}, client_certificates: required }}"),
+            "`client_certificates` needs `client_ca_file`",
+        ),
+        (&format!("{{ {PAIR}, client_ca_file: c.pem, client_certificates: maybe }}"), "cannot be `maybe`"),
+        (&format!("{{ {PAIR}, verify: false }}"), "`tls` has no field `verify`"),
+    ] {
+        let found = refused(&[("sallyport.yaml", &gateway(&format!("tls: {tls}")))]);
+        assert!(found.contains(expected), "{tls} gave {found}");
+    }
+    let many = vec!["{ cert_file: a.pem, key_file: a.key }"; 257].join(", ");
+    let found = refused(&[("sallyport.yaml", &gateway(&format!("tls: {{ certificates: [{many}] }}")))]);
+    assert!(found.contains("`certificates` lists 1 to 256"), "{found}");
+    for (more, expected) in
+        [("", "NotAsked"), (", client_ca_file: c.pem, client_certificates: optional", "Optional")]
+    {
+        let repository = loaded(&[("sallyport.yaml", &gateway(&format!("tls: {{ {PAIR}{more} }}")))]);
+        let tls = repository.gateway.tls.unwrap();
+        assert!(format!("{:?}", tls.clients).starts_with(expected));
+        assert_eq!(tls.certificates[0].certificate.path, "a.pem");
+    }
+    assert_eq!(loaded(&[("sallyport.yaml", &gateway(""))]).gateway.tls, None);
 }

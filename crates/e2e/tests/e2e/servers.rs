@@ -94,6 +94,11 @@ impl Server {
 
     /// Starts nginx with these locations.
     pub(crate) fn nginx_with(folder: &Folder, locations: &str) -> Self {
+        Self::nginx_listening(folder, "", locations)
+    }
+
+    /// Starts nginx with these parameters of its listener and this in its server.
+    pub(crate) fn nginx_listening(folder: &Folder, parameters: &str, locations: &str) -> Self {
         let seen = folder.path().join("nginx.seen");
         // nginx cannot be asked which port it got. One that is free now may be taken before it binds: then it ends.
         until("nginx", || {
@@ -107,7 +112,7 @@ http {{
   access_log {seen} seen;
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
   server {{
-    listen {address}; keepalive_requests 1000000;
+    listen {address} {parameters}; keepalive_requests 1000000;
     {locations}
   }}
 }}

@@ -490,3 +490,28 @@ fn rules_about_addresses_see_trusted_proxies_only() {
         expect!["denied 403 no_grant | no_grant | app:shop orders:GET /home"],
     );
 }
+
+/// Security case 76.
+#[test]
+fn a_handshake_for_another_api_opens_none() {
+    let snapshot = snapshot(&enforced());
+    for (server_name, host, expected) in [
+        (None, "orders.example", None),
+        (Some("orders.example"), "orders.example", None),
+        (Some("ORDERS.example."), "Orders.Example", None),
+        (Some("legacy.example"), "orders.example", Some("misdirected")),
+        (Some("unknown.example"), "orders.example", Some("misdirected")),
+        (Some("orders.example"), "unknown.example", Some("unknown_host")),
+        (Some("sub.orders.example"), "orders.example", Some("misdirected")),
+    ] {
+        let channel = model::Channel::new(server_name, model::Presented::Nothing);
+        let request = request(&format!("GET {host}/public")).over(std::sync::Arc::new(channel));
+        let judgement = judge(&snapshot, NOW, &mut Worker::new([1; 32]), request);
+        let refusal = judgement.evidence.refusal.map(|refusal| refusal.code());
+        assert_eq!(refusal, expected, "{server_name:?} {host}");
+        if expected == Some("misdirected") {
+            let Outcome::Refuse(refused) = judgement.outcome else { panic!("{host} is not refused") };
+            assert_eq!(refused.status, 421);
+        }
+    }
+}

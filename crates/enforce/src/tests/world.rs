@@ -186,7 +186,7 @@ fn rules(name: &ApiName, setup: &Setup) -> Arc<ApiRules> {
         per_api: rate(setup.per_api),
         api_limit: Arc::new(LimitCell::unused()),
         body_bytes_max: Some(1_000),
-        upstream: Upstream { address: "127.0.0.1:9000".into(), host: "upstream.internal".into() },
+        upstream: Upstream { address: "127.0.0.1:9000".into(), host: "upstream.internal".into(), tls: None },
         host_header: setup.host_header,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),

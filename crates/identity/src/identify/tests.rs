@@ -379,3 +379,47 @@ proptest! {
         }
     }
 }
+
+/// A request on a connection with this certificate.
+fn over(presented: model::Presented, fields: &[(&str, &str)]) -> CanonicalRequest {
+    request_to("/", fields).over(Arc::new(model::Channel::new(None, presented)))
+}
+
+fn workload(begins: i64, ends: i64) -> model::Presented {
+    let name = model::WorkloadName::parse("spiffe://example.org/a").unwrap();
+    model::Presented::Usable(model::ClientCertificate {
+        workload: Arc::new(model::Workload { name, team: None }),
+        fingerprint: model::Fingerprint::from_bytes([7; 16]),
+        begins: Timestamp::from_seconds(begins),
+        ends: Timestamp::from_seconds(ends),
+    })
+}
+
+#[test]
+fn a_client_certificate_names_a_workload_as_long_as_it_counts() {
+    let unusable = Refusal::new(DenyReason::InvalidCredential, "certificate_names", "several names");
+    let own = text(1);
+    let key = ("X-Api-Key", &*own);
+    let foreign = ("Authorization", "Basic dTpw");
+    for (presented, fields, expected) in [
+        (model::Presented::Nothing, &[][..], "anonymous anonymous own Absent foreign Absent"),
+        (workload(0, 1_000), &[], "workload:spiffe://example.org/a bound own Absent foreign Absent"),
+        (
+            workload(1_000, 2_000),
+            &[foreign],
+            "workload:spiffe://example.org/a bound own Absent foreign Present",
+        ),
+        (workload(0, 999), &[], "expired_credential certificate_ended"),
+        (workload(1_001, 2_000), &[], "invalid_credential certificate_not_yet"),
+        (model::Presented::Unusable(unusable), &[], "invalid_credential certificate_names"),
+        // However good the key is.
+        (model::Presented::Unusable(unusable), &[key], "invalid_credential certificate_names"),
+        (workload(0, 1_000), &[key], "multiple_credentials key_and_certificate"),
+        (model::Presented::Nothing, &[key], "app:shop shared_secret own KeyHeader foreign Absent"),
+    ] {
+        let keys = KeyTable::empty().with(entry(1));
+        let request = over(presented, fields);
+        let found = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW);
+        assert_eq!(shown(found), expected, "{fields:?}");
+    }
+}

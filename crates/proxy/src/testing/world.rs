@@ -110,7 +110,11 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         per_api: choices.per_api,
         api_limit: Arc::default(),
         body_bytes_max: choices.body_bytes_max,
-        upstream: enforce::Upstream { address: upstream.into(), host: upstream.into() },
+        upstream: enforce::Upstream {
+            address: upstream.into(),
+            host: upstream.into(),
+            tls: choices.calls.as_ref().map(|(tls, _)| tls.clone()),
+        },
         host_header: enforce::HostHeader::Preserve,
         timeouts: choices.timeouts,
         declared: enforce::Declared::Document,

@@ -39,7 +39,13 @@ pub(super) fn check(global: &Global, output: Output) -> anyhow::Result<Verdict> 
             // The files know no clock, so how far off an end of observation may be is judged here, as by the gateway.
             let now = system::now();
             let apis = checked.repository.apis.iter();
-            (apis.filter_map(|api| api.check_observe_until(now).err()).collect(), checked.warnings)
+            let mut errors: Vec<_> = apis.filter_map(|api| api.check_observe_until(now).err()).collect();
+            let mut warnings = checked.warnings;
+            match control::check_tls(&global.dir, &checked.repository, now) {
+                Ok(found) => warnings.extend(found),
+                Err(found) => errors.extend(found),
+            }
+            (errors, warnings)
         }
         Err(control::ControlError::Files(errors)) => (errors, Vec::new()),
         Err(other) => return Err(other.into()),

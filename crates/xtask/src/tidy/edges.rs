@@ -42,6 +42,7 @@ const ALL: &[&str] = &[
     "record",
     "recorder",
     "store",
+    "tls",
     "traffic",
 ];
 
@@ -151,9 +152,24 @@ const ROWS: &[Row] = &[
         why: "takes entries from workers to disk; judges nothing",
     },
     Row {
+        name: "tls",
+        kind: Kind::Rim,
+        ours: &[],
+        foreign: &[
+            "rustls",
+            "rustls-native-certs",
+            "rustls-webpki",
+            "sha2",
+            "thiserror",
+            "x509-parser",
+            "zeroize",
+        ],
+        why: "certificates and keys from files to configurations of rustls; it knows no socket",
+    },
+    Row {
         name: "proxy",
         kind: Kind::Rim,
-        ours: &["enforce", "http1", "model", "record", "recorder", "traffic"],
+        ours: &["enforce", "http1", "model", "record", "recorder", "tls", "traffic"],
         foreign: &[
             "arc-swap",
             "bytes",
@@ -163,6 +179,7 @@ const ROWS: &[Row] = &[
             "socket2",
             "thiserror",
             "tokio",
+            "tokio-rustls",
             "tracing",
         ],
         why: "the transport: it forwards what `enforce` permitted, hands `recorder` entries of `record`, and cannot permit",
@@ -182,6 +199,7 @@ const ROWS: &[Row] = &[
             "record",
             "recorder",
             "store",
+            "tls",
             "traffic",
         ],
         foreign: &[
@@ -240,7 +258,7 @@ const ROWS: &[Row] = &[
         name: "testkit",
         kind: Kind::Rim,
         ours: &[],
-        foreign: &["serde_json"],
+        foreign: &["rcgen", "serde_json"],
         why: "drives the program from outside, so it knows none of its types; nothing ships it",
     },
     Row { name: "e2e", kind: Kind::Rim, ours: &[], foreign: &[], why: "tests of the program from outside" },
@@ -256,6 +274,7 @@ const ROWS: &[Row] = &[
             "model",
             "policy",
             "record",
+            "tls",
             "traffic",
         ],
         // The last two are other readers of the same bytes.

@@ -14,6 +14,7 @@ pub mod identify;
 pub mod key;
 pub mod seal;
 pub mod table;
+pub mod token;
 
 pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};

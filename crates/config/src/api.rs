@@ -10,7 +10,9 @@ pub use upstream::UpstreamError;
 
 use std::time::Duration;
 
-use model::{ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
+use model::{
+    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, IssuerName, Mode, Rate, TeamName, Timestamp,
+};
 
 use crate::ConfigError;
 
@@ -35,6 +37,10 @@ pub struct ApiConfig {
     pub audit: Audit,
     /// In lower case; `x-api-key` when absent.
     pub key_header: String,
+    /// Whose access tokens are accepted; nobody's when absent, and then a bearer token is a foreign credential.
+    pub issuers: Vec<IssuerName>,
+    /// Who those tokens must be for; those of each issuer when empty.
+    pub audience: Vec<String>,
     /// `strip` when absent.
     pub credential: CredentialUse,
     pub limits: Limits,

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use model::{ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
+use model::{
+    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, IssuerName, Mode, Rate, TeamName, Timestamp,
+};
 
 use super::headers;
 use super::{ApiConfig, HostHeader, Hosts, Limits, Timeouts, Upstream, cors};
 use crate::fields::{self, Fields};
+use crate::gateway::issuers::read::own_audience;
 use crate::place::{Faults, Place};
 use crate::quantity::{parse_duration, parse_size};
 use crate::yaml::{self, Node};
 
 const FIELDS: &[&str] = &[
+    "audience",
     "audit",
     "base_path",
     "cors",
@@ -20,6 +24,7 @@ const FIELDS: &[&str] = &[
     "exposure",
     "hide_existence",
     "hosts",
+    "issuers",
     "key_header",
     "limits",
     "mode",
@@ -45,6 +50,7 @@ pub(crate) struct Written {
     pub(crate) hosts: Place,
     pub(crate) upstream: Place,
     pub(crate) owner: Place,
+    pub(crate) issuers: Place,
 }
 
 pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<Written> {
@@ -71,6 +77,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let key_header = fields.or("key_header", "x-api-key".to_owned(), faults, |node, faults| {
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
+    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
+    let audience = own_audience(&fields, faults);
     let credential = fields.or("credential", CredentialUse::Strip, faults, credential);
     let limits = fields.or("limits", Limits { per_key: None, per_api: None, body: None }, faults, limits);
     let cors = fields.or("cors", None, faults, |node, faults| {
@@ -97,6 +105,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             mode_place: (mode_place.line, mode_place.column),
             audit: audit?,
             key_header: key_header?,
+            issuers: issuers?,
+            audience: audience?,
             credential: credential?,
             limits: limits?,
             cors: cors?,
@@ -111,7 +121,18 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         hosts: fields.place("hosts"),
         upstream: fields.place("upstream"),
         owner: fields.place("owner"),
+        issuers: fields.place("issuers"),
     })
+}
+
+fn issuers(node: &Node, faults: &mut Faults) -> Option<Vec<IssuerName>> {
+    let fix = "write names of `issuers` in sallyport.yaml";
+    let mut names = fields::each(node, "issuers", faults, |item, faults| {
+        fields::parsed(item, "issuers", fix, faults, IssuerName::parse)
+    })?;
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
 }
 
 /// Who the API is for has no default: whatever it were, it would grant in some policy.

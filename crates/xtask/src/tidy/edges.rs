@@ -42,6 +42,7 @@ const ALL: &[&str] = &[
     "record",
     "recorder",
     "store",
+    "tls",
     "traffic",
 ];
 
@@ -149,6 +150,13 @@ const ROWS: &[Row] = &[
         ours: &["model", "record"],
         foreign: &["aws-lc-rs", "rtrb", "serde", "serde_json", "thiserror", "tracing"],
         why: "takes entries from workers to disk; judges nothing",
+    },
+    Row {
+        name: "tls",
+        kind: Kind::Rim,
+        ours: &[],
+        foreign: &["rustls", "rustls-native-certs", "rustls-webpki", "thiserror", "x509-parser"],
+        why: "certificates and keys from files to configurations of rustls; it knows no socket",
     },
     Row {
         name: "proxy",
@@ -295,6 +303,8 @@ const TEST_EDGES: &[(&str, &str)] = &[
     ("admin", "serde-saphyr"),
     ("admin", "tokio"),
     ("admin", "tower"),
+    // Makes the certificates that tests are about, bad ones too.
+    ("tls", "rcgen"),
 ];
 
 /// What a pure crate is never linked with, at any depth, and why.

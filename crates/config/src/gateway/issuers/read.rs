@@ -369,7 +369,11 @@ fn user_attributes(
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "declare it with its type under `user_attributes` at the top of the file".to_owned(),
             };
-            faults.add(entry.place, format!("attribute `{}` is not declared", fields::shown(&entry.key)), fix);
+            faults.add(
+                entry.place,
+                format!("attribute `{}` is not declared", fields::shown(&entry.key)),
+                fix,
+            );
             continue;
         };
         if let Some(attribute) = user_attribute(&entry.node, kind, faults) {
@@ -382,7 +386,10 @@ fn user_attributes(
 /// The name of a claim, or a table with it and the form that its value must have.
 fn user_attribute(node: &Node, kind: AttributeType, faults: &mut Faults) -> Option<UserAttribute> {
     if let Value::Text(_) = &node.value {
-        return Some(UserAttribute { claim: plain(node, "user_attributes", faults)?, kind: ClaimType::Plain(kind) });
+        return Some(UserAttribute {
+            claim: plain(node, "user_attributes", faults)?,
+            kind: ClaimType::Plain(kind),
+        });
     }
     let fields = Fields::of(node, "an attribute of users", &["claim", "form"], faults)?;
     let claim = fields.need("claim", "write the claim that holds it, such as cust", faults);

@@ -86,8 +86,10 @@ fn what_could_let_a_stranger_in_is_refused_with_its_place() {
         sallyport.yaml:3:113: `max_lifetime` is out of its range; write a time from 1s to 30d, such as 1h
         sallyport.yaml:3:104: `typ` cannot be `jwt`; write one of at+jwt, any
         sallyport.yaml:3:115: `clients`: `corp:x` holds ':'; a name of an application is made of letters, digits, `-`, `_` and `.`, and begins with a letter or digit; write the name of an application, such as shop
-        sallyport.yaml:3:118: attribute `name` is what every user has; write a name such as customer
-        sallyport.yaml:3:139: `type` cannot be `Mail`; did you mean `Email`?
+        sallyport.yaml:3:118: attribute `custmer` is not declared; did you mean `customer`?
+        sallyport.yaml:3:146: an address is a String; declare the attribute as String
+        sallyport.yaml:3:142: `form` cannot be `mail`; did you mean `email`?
+        sallyport.yaml:3:124: `user_attributes`: it is made of 1 to 512 visible ASCII characters other than " and \; write it as the issuer does
         sallyport.yaml:3:112: `acr`: it is made of 1 to 512 visible ASCII characters other than " and \; write it as the issuer does
         sallyport.yaml:3:99: an issuer has no field `audiences`; did you mean `audience`?
     "#]];
@@ -145,7 +147,6 @@ fn issuers_fit_each_other_and_the_apis() {
         sallyport.yaml:4:3: `corp` and `corp` are the same issuer; keep one of them; an API can have an `audience` of its own
         sallyport.yaml:4:3: `corp` is written twice; first on line 3; keep one of them
         sallyport.yaml:4:3: there is an API `orders` too, and both name clients; give the issuer another name
-        sallyport.yaml:4:3: attribute `customer` of users has another type with another issuer; give it one type, or two names
         apis/orders/api.yaml:8:10: there is no issuer `crop`; did you mean `corp`?
         apis/orders/api.yaml:8:10: there is no issuer `corp`; describe `corp` under `issuers` in sallyport.yaml
     "#]].assert_eq(&told);

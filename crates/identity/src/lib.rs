@@ -19,7 +19,9 @@ pub mod token;
 pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
 pub use digest::SecretDigest;
-pub use identify::{Foreign, Identified, NotIdentified, OwnCredential, holds_own_key, identify, own_key_in};
+pub use identify::{
+    Foreign, Identified, NotIdentified, OwnCredential, foreign_bearer, holds_own_key, identify, own_key_in,
+};
 pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
 pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};
 pub use table::{ApplicationState, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Stops};

@@ -6,13 +6,17 @@
 //! say by which key or algorithm it is to be judged.
 
 pub mod algorithm;
+mod applications;
 pub mod cache;
 mod claims;
 mod compact;
+mod fault;
+pub mod fuzz;
 pub mod issuer;
 pub mod json;
 pub mod jwk;
 pub mod keys;
+pub mod metadata;
 
 use std::sync::Arc;
 
@@ -20,55 +24,15 @@ use model::{Application, ApplicationName, Fingerprint, IssuerName, SignIn, Times
 use sha2::{Digest as _, Sha256};
 
 pub use algorithm::Algorithm;
+pub use applications::Applications;
 pub use cache::TokenCache;
 pub use compact::TOKEN_BYTES_MAX;
+pub use fault::TokenFault;
 pub use issuer::{ClaimSource, ClaimType, Issuer, Profile, ScopeUse};
 pub use jwk::{KeySet, KeySetError};
 pub use keys::{HeldKeys, KeySets};
 
 use jwk::Chosen;
-
-/// Why a token is refused. Each has a code of its own in the record; the client learns which it is, which says
-/// nothing about keys or other callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenFault {
-    #[error("the token is not a signed JWT in compact form")]
-    Form,
-    #[error("the token is over {TOKEN_BYTES_MAX} bytes long")]
-    TooLong,
-    #[error("the token is encrypted, which is not supported")]
-    Encrypted,
-    #[error("the token has an extension that must be understood and is not")]
-    Critical,
-    #[error("the token's algorithm is not that of the key")]
-    Algorithm,
-    #[error("the token's issuer is not accepted here")]
-    Issuer,
-    #[error("the token names no key that its issuer has")]
-    UnknownKey,
-    #[error("the issuer's keys are not available")]
-    KeysUnavailable,
-    #[error("the token's signature does not verify")]
-    Signature,
-    #[error("the token is not an access token (RFC 9068)")]
-    Profile,
-    #[error("the token is for another audience")]
-    Audience,
-    #[error("the token has expired")]
-    Expired,
-    #[error("the token is not valid yet")]
-    NotYet,
-    #[error("the token is valid for longer than its issuer may say")]
-    Lifetime,
-    #[error("the token lacks a claim that is required")]
-    MissingClaim,
-    #[error("a claim of the token is not of its type")]
-    ClaimType,
-    #[error("the token is bound to a key or a certificate, which is not supported")]
-    Bound,
-    #[error("the token's client is not known here")]
-    Client,
-}
 
 /// What a verified token says, in our words. Only [`verify`] makes one.
 #[derive(Clone, Debug)]
@@ -158,7 +122,8 @@ pub fn verify(
         Chosen::UnknownKid => return Err(wanting(TokenFault::UnknownKey)),
         Chosen::Ambiguous => return Err(TokenFault::UnknownKey.into()),
     };
-    if algorithm != key.algorithm {
+    // A set that was read before an algorithm was taken off the issuer's list still holds its keys.
+    if algorithm != key.algorithm || !issuer.algorithms.contains(&algorithm) {
         return Err(TokenFault::Algorithm.into());
     }
     if compact.signature.len() != key.signature_bytes {

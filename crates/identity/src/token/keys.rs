@@ -18,6 +18,8 @@ pub struct HeldKeys {
     pub identifier: Box<str>,
     /// The last good set; none before the first.
     pub set: Option<Arc<KeySet>>,
+    /// Tells one document from another.
+    pub digest: [u8; 32],
     /// Grows with every set that differs from the one before.
     pub version: u64,
     /// When the source last gave this set.
@@ -36,6 +38,7 @@ impl HeldKeys {
             issuer: issuer.name.clone(),
             identifier: issuer.issuer.clone(),
             set: None,
+            digest: [0; 32],
             version: 0,
             confirmed: Timestamp::MIN,
             attempted: None,

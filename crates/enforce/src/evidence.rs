@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
+use identity::token::VerifiedToken;
 use model::{
     AttributeValue, Audit, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId, Method, Mfa,
     Mode, Refusal, Snapshots, Timestamp, Verdict,
 };
 use policy::{KeptFact, PolicyRefs};
 
-use crate::{ApiRules, Snapshot, Trace};
+use crate::{ApiRules, Challenge, Snapshot, Trace};
 
 /// The evidence of one decision.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct Evidence {
     pub caller: Caller,
     /// The id that a refused key claimed, right or not.
     pub claimed_key: Option<KeyId>,
+    /// The sign-in that would have done.
+    pub challenge: Option<Challenge>,
+    /// The access token that was verified.
+    pub token: Option<Arc<VerifiedToken>>,
     pub verdict: Verdict,
     /// What was asked for, where that is of the gateway itself and no API; empty elsewhere.
     pub own: &'static str,
@@ -69,6 +74,8 @@ impl Evidence {
             operation: None,
             caller: Caller::anonymous(),
             claimed_key: None,
+            challenge: None,
+            token: None,
             verdict: Verdict::Denied,
             own: "",
             refusal: None,
@@ -166,7 +173,9 @@ impl Evidence {
                 CredentialRef::Absent
                 | CredentialRef::Certificate(_)
                 | CredentialRef::Foreign(_)
-                | CredentialRef::Token(_) => None,
+                | CredentialRef::Token(_) => {
+                    self.token.as_ref().map(|token| FactValue::Scopes(&token.scopes))
+                }
                 CredentialRef::Key(id) => {
                     self.snapshot.keys.find(id).map(|key| FactValue::Scopes(&key.scopes))
                 }

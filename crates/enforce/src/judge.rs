@@ -2,10 +2,14 @@
 //!
 //! Order: revision, host and API, preflight, identify, match, parameters, scopes, policy, mode, body. Who is
 //! identified is settled before anything about paths is told.
+//!
+//! Nothing here waits. Where a token names a key that is not held, [`judge_or_need`] gives the request back with whose
+//! keys it wants; whoever fetched them judges it again, by the same snapshot but for the key sets and at the same time.
 
 use std::sync::Arc;
 
 use catalog::{Match, preflight};
+use identity::token::{Issuer, ScopeUse, VerifiedToken};
 use identity::{AssertionSubject, Identified, NotIdentified, identify};
 use model::request::BodyShape;
 use model::{
@@ -17,6 +21,8 @@ use crate::forward::Forward;
 use crate::limit;
 use crate::pass::{Kind, Pending};
 use crate::refused::refused;
+use crate::step_up;
+use crate::tokens::{self, Need, NotResolved, Waiting};
 use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
 use crate::{ApiRules, Availability, Closing, Evidence, Refused, Snapshot, Trace, Worker};
 
@@ -71,13 +77,47 @@ impl Outcome {
     }
 }
 
-/// Judges `request` by `snapshot` at `now`.
+/// Judges `request` by `snapshot` at `now`, with the keys that the snapshot holds and no others.
 pub fn judge(
     snapshot: &Arc<Snapshot>,
     now: Timestamp,
     worker: &mut Worker,
     request: CanonicalRequest,
 ) -> Judgement {
+    match judge_waiting(snapshot, now, worker, Waiting::Over, request) {
+        Ok(judgement) => judgement,
+        // With `Waiting::Over` nothing is needed; were it otherwise, the request is refused.
+        Err(need) => {
+            let refusal = Refusal::of(DenyReason::InvalidCredential);
+            let id = worker.decision_id(now);
+            let mut evidence = Box::new(Evidence::new(snapshot, id, now));
+            let answer = refuse(&mut evidence, refusal, refusal, need.into_request());
+            Judgement { evidence, outcome: Outcome::Refuse(answer) }
+        }
+    }
+}
+
+/// The same, but gives the request back where newer keys of an issuer could change the answer.
+///
+/// # Errors
+///
+/// Whose keys are wanted, at most once per interval of the issuer's configuration.
+pub fn judge_or_need(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: CanonicalRequest,
+) -> Result<Judgement, Need> {
+    judge_waiting(snapshot, now, worker, Waiting::Possible, request)
+}
+
+fn judge_waiting(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    waiting: Waiting,
+    request: CanonicalRequest,
+) -> Result<Judgement, Need> {
     let id = worker.decision_id(now);
     let mut evidence = Box::new(Evidence::new(snapshot, id, now));
     evidence.method = request.method();
@@ -97,11 +137,11 @@ pub fn judge(
                     request,
                 })
             } else {
-                judge_call(snapshot, &mut evidence, worker, (rules, &found), request)
+                judge_call(snapshot, &mut evidence, worker, (rules, &found), waiting, request)?
             }
         }
     };
-    Judgement { evidence, outcome }
+    Ok(Judgement { evidence, outcome })
 }
 
 /// Refuses what was never admitted: malformed heads, what is late, what cannot be spoken. It gets an id and a record.
@@ -135,10 +175,30 @@ pub fn judge_key_set(
     worker: &mut Worker,
     request: &CanonicalRequest,
 ) -> Evidence {
+    judge_public(snapshot, now, worker, request, "jwks")
+}
+
+/// The same for a request for protected-resource metadata ([`crate::protected_resource`]).
+pub fn judge_resource(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: &CanonicalRequest,
+) -> Evidence {
+    judge_public(snapshot, now, worker, request, "resource_metadata")
+}
+
+fn judge_public(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: &CanonicalRequest,
+    own: &'static str,
+) -> Evidence {
     let mut evidence = Evidence::new(snapshot, worker.decision_id(now), now);
     evidence.method = request.method();
     evidence.source_ip = Some(request.peer());
-    evidence.own = "jwks";
+    evidence.own = own;
     match request.method() {
         Method::Get | Method::Head => evidence.verdict = Verdict::Allowed,
         Method::Delete
@@ -187,22 +247,40 @@ fn judge_call(
     evidence: &mut Evidence,
     worker: &mut Worker,
     (rules, found): (&Arc<ApiRules>, &Match),
+    waiting: Waiting,
     request: CanonicalRequest,
-) -> Outcome {
+) -> Result<Outcome, Need> {
     let now = evidence.time;
     let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
     evidence.source_ip = client.address;
     evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
-    let identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
+    let mut identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
         Ok(identified) => identified,
-        Err(not) => return Outcome::Refuse(refuse_credential(evidence, &not, request)),
+        Err(not) => return Ok(Outcome::Refuse(refuse_credential(evidence, &not, request))),
     };
+    match tokens::resolve(
+        snapshot,
+        &mut worker.tokens,
+        (rules, found),
+        waiting,
+        &request,
+        &mut identified,
+        now,
+    ) {
+        Ok(token) => evidence.token = token,
+        Err(NotResolved::Needs(issuer)) => return Err(Need::new(issuer, request)),
+        Err(NotResolved::Refused(refusal)) => {
+            note_identified(evidence, &identified);
+            return Ok(Outcome::Refuse(refuse(evidence, refusal, refusal, request)));
+        }
+    }
     note_identified(evidence, &identified);
     evidence.operation = operation_of(found);
     if let Match::Found(found) = found {
         evidence.captures = Some(found.captures);
     }
-    let scopes = identified.key.as_deref().map_or(Scopes::Unlimited, |key| Scopes::Listed(&key.scopes));
+    let token = evidence.token.clone();
+    let scopes = scopes_of(&identified, token.as_deref());
     let question = Question {
         catalog: &snapshot.revision.catalog,
         request: &request,
@@ -213,13 +291,11 @@ fn judge_call(
         now,
     };
     let decisions = &mut worker.decisions;
-    let weighed = weigh::weigh(&question, |facts| {
-        snapshot
-            .revision
-            .policies
-            .as_ref()
-            .map_or_else(no_policy, |policies| policies.decide(decisions, facts))
+    let policies = snapshot.revision.policies.as_ref();
+    let weighed = step_up::weigh(&question, policies, |facts| {
+        policies.map_or_else(no_policy, |policies| policies.decide(decisions, facts))
     });
+    evidence.challenge = weighed.challenge;
     evidence.policies = weighed.policies.clone();
     evidence.observed = weighed.observed.clone();
     let kind = match apply_mode(weighed.weight, rules.mode, now) {
@@ -228,22 +304,40 @@ fn judge_call(
             Kind::Permitted
         }
         weigh::Outcome::Observed(refusal) => {
-            evidence.verdict = Verdict::WouldDeny;
+            evidence.verdict = match weighed.challenge {
+                Some(_) => Verdict::WouldStepUp,
+                None => Verdict::WouldDeny,
+            };
             evidence.refusal = Some(refusal);
             Kind::Observed
         }
         weigh::Outcome::Refused(refusal) => {
             let answer = refuse_weighed(evidence, &weighed, refusal, request);
-            return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
+            return Ok(Outcome::Refuse(tell_budgets(answer, &identified, rules, now)));
         }
     };
     if let Some(refusal) = body_over_limit(&request, rules) {
         let answer = refuse(evidence, refusal, refusal, request);
-        return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
+        return Ok(Outcome::Refuse(tell_budgets(answer, &identified, rules, now)));
     }
-    let assertion = assertion_for(snapshot, worker, rules, found, &identified, now);
+    let assertion = assertion_for(snapshot, worker, (rules, found), &identified, token.as_ref(), now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
-    Outcome::Allow(Pending::new(kind, forward, identified.key))
+    Ok(Outcome::Allow(Pending::new(kind, forward, identified.key)))
+}
+
+/// What the scopes of the credentials do.
+fn scopes_of<'a>(identified: &'a Identified, token: Option<&'a VerifiedToken>) -> Scopes<'a> {
+    match (identified.key.as_deref(), token) {
+        (None, None) => Scopes::Unlimited,
+        (None, Some(token)) => match token.scope_use {
+            ScopeUse::Facts => Scopes::Facts(&token.scopes),
+            ScopeUse::Narrow => Scopes::Listed(&token.scopes),
+        },
+        (Some(key), Some(token)) if token.scope_use == ScopeUse::Narrow => {
+            Scopes::Both { key: &key.scopes, token: &token.scopes }
+        }
+        (Some(key), _) => Scopes::Listed(&key.scopes),
+    }
 }
 
 /// Never reached: without policies no API is. Denies all the same.
@@ -277,16 +371,28 @@ fn refuse_weighed(
     request: CanonicalRequest,
 ) -> Refused {
     let answer = refuse(evidence, refusal, weighed.told(refusal), request);
+    if let Some(challenge) = &weighed.challenge {
+        evidence.verdict = Verdict::SteppedUp;
+        return answer.with_challenge(challenge, acr_values_of(evidence));
+    }
     match weighed.allow {
         Some(allow) => answer.with_allow(allow),
         None => answer,
     }
 }
 
+/// What the issuer of the token calls a sign-in with several factors.
+fn acr_values_of(evidence: &Evidence) -> &[Box<str>] {
+    let issuer = evidence.token.as_ref().map(|token| &token.issuer);
+    let issuers: &[Arc<Issuer>] = evidence.rules().map_or(&[], |rules| &*rules.issuers);
+    let found = issuers.iter().find(|known| Some(&known.name) == issuer);
+    found.map_or(&[], |issuer| &*issuer.mfa_acr)
+}
+
 fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: CanonicalRequest) -> Refused {
     evidence.verdict = Verdict::Denied;
     evidence.refusal = Some(refusal);
-    let answer = refused(evidence.id, &told);
+    let answer = refused(evidence.id, &told).telling_resource(evidence, &request);
     answer.for_browser(evidence, &request).with_request(request)
 }
 
@@ -311,17 +417,24 @@ fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refus
 fn assertion_for(
     snapshot: &Snapshot,
     worker: &mut Worker,
-    rules: &ApiRules,
-    found: &Match,
+    (rules, found): (&ApiRules, &Match),
     identified: &Identified,
+    token: Option<&Arc<VerifiedToken>>,
     now: Timestamp,
 ) -> Option<Arc<str>> {
-    let (signer, key) = (snapshot.signer.as_ref()?, identified.key.as_ref()?);
+    let signer = snapshot.signer.as_ref()?;
     if identified.caller.strength < Strength::SharedSecret {
         return None;
     }
     let subject = AssertionSubject {
-        key,
+        caller: &identified.caller,
+        key: identified.key.as_ref(),
+        token,
+        scopes: match (&identified.key, token) {
+            (Some(key), _) => &key.scopes,
+            (None, Some(token)) => &token.scopes,
+            (None, None) => &[],
+        },
         issuer: &snapshot.revision.assertion_issuer,
         audience: &rules.audience,
         audience_number: found.api()?.0,

@@ -21,10 +21,13 @@ pub mod pass;
 mod problem;
 mod random;
 pub mod refused;
+mod resource;
 pub mod snapshot;
+mod step_up;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
 pub mod trace;
 mod weigh;
 pub mod worker;
@@ -34,12 +37,18 @@ pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain, explain_policy};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
 pub use identity::LimitCell;
-pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
+pub use judge::{
+    Judgement, Outcome, PreflightAnswer, judge, judge_key_set, judge_or_need, judge_resource,
+    refuse_unadmitted,
+};
 pub use limit::Budgets;
 pub use network::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
+pub use resource::protected_resource;
 pub use snapshot::{ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream};
+pub use step_up::Challenge;
+pub use tokens::Need;
 pub use trace::Trace;
 pub use weigh::cover;
 pub use worker::Worker;

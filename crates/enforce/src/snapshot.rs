@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
+use identity::token::{Applications, Issuer, KeySets};
 use identity::{KeyTable, LimitCell, Signer, Stops};
 use model::{ApiName, Audit, CredentialUse, Mode, Rate, RevisionNumber, Snapshots, Timestamp};
 use policy::Policies;
@@ -16,6 +17,10 @@ pub struct Snapshot {
     pub revision: Arc<Revision>,
     pub keys: Arc<KeyTable>,
     pub stops: Arc<Stops>,
+    /// The keys of issuers of access tokens.
+    pub key_sets: Arc<KeySets>,
+    /// The applications that tokens can stand for.
+    pub applications: Arc<Applications>,
     /// Signs assertions; without it upstreams get none.
     pub signer: Option<Arc<Signer>>,
     /// From this point on everything is denied as stale; [`Timestamp::MAX`] where the source cannot be cut off.
@@ -35,6 +40,8 @@ pub struct Revision {
     pub trusted_proxies: Networks,
     /// `iss` of assertions.
     pub assertion_issuer: Box<str>,
+    /// All issuers of access tokens that are configured, whether an API accepts them or not.
+    pub issuers: Box<[Arc<Issuer>]>,
 }
 
 /// How requests to one API are treated.
@@ -61,6 +68,12 @@ pub struct ApiRules {
     pub availability: Availability,
     /// `aud` of assertions.
     pub audience: Box<str>,
+    /// Whose access tokens count here; with none, a bearer token is a foreign credential.
+    pub issuers: Box<[Arc<Issuer>]>,
+    /// Who such tokens must be for; empty: whoever each issuer's configuration says.
+    pub token_audiences: Box<[Box<str>]>,
+    /// What protected-resource metadata calls this API (RFC 9728); none where it has no issuers.
+    pub resource: Option<Box<str>>,
 }
 
 /// Where an API is.
@@ -113,6 +126,8 @@ impl Snapshot {
             revision: Arc::new(Revision::none()),
             keys: Arc::new(KeyTable::empty()),
             stops: Arc::new(Stops::none()),
+            key_sets: Arc::new(KeySets::none()),
+            applications: Arc::new(Applications::none()),
             signer: None,
             stale_at: Timestamp::MAX,
         }
@@ -136,6 +151,7 @@ impl Revision {
             apis: Box::default(),
             trusted_proxies: Networks::none(),
             assertion_issuer: Box::default(),
+            issuers: Box::default(),
         }
     }
 

@@ -6,4 +6,5 @@ mod evidence;
 mod forwarding;
 mod matrix;
 mod properties;
+mod tokens;
 mod world;

@@ -1,6 +1,7 @@
 //! The state of one worker: caches and its source of ids, passed as `&mut`, never shared.
 
 use identity::AssertionCache;
+use identity::token::TokenCache;
 use model::{DecisionId, Timestamp};
 use policy::DecisionCache;
 
@@ -11,6 +12,7 @@ use crate::random::Random;
 pub struct Worker {
     pub(crate) decisions: DecisionCache,
     pub(crate) assertions: AssertionCache,
+    pub(crate) tokens: TokenCache,
     pub(crate) random: Random,
 }
 
@@ -18,7 +20,12 @@ impl Worker {
     /// A worker with empty caches. `seed` is drawn from the operating system, for this worker alone.
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
-        Self { decisions: DecisionCache::new(), assertions: AssertionCache::new(), random: Random::new(seed) }
+        Self {
+            decisions: DecisionCache::new(),
+            assertions: AssertionCache::new(),
+            tokens: TokenCache::new(),
+            random: Random::new(seed),
+        }
     }
 
     /// A new id for a decision at `now`.
@@ -36,5 +43,11 @@ impl Worker {
     #[must_use]
     pub const fn assertions(&self) -> &AssertionCache {
         &self.assertions
+    }
+
+    /// The cache of verified tokens, for its figures.
+    #[must_use]
+    pub const fn tokens(&self) -> &TokenCache {
+        &self.tokens
     }
 }

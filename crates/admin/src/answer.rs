@@ -117,6 +117,7 @@ fn ways_to(what: &str) -> &'static str {
         "application" => {
             "`sallyport app list` shows those there are; `sallyport app create NAME --team TEAM` makes one"
         }
+        "issuer" => "`sallyport issuer list` shows those there are; `issuers` in `sallyport.yaml` makes one",
         "key" => "`sallyport key list` shows those there are, with their ids",
         "api" => "`sallyport api list` shows those there are; a folder under `apis/` makes one",
         "decision" => {

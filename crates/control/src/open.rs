@@ -103,6 +103,7 @@ impl Control {
         let mut signers = secrets.signing.signers.into_iter();
         let live = Live::new(signers.next().map(Arc::new));
         live.set_keys(state.key_table()?);
+        state.refresh_applications(&live)?;
         let control = Self {
             folder,
             log_folder,

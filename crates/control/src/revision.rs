@@ -9,7 +9,9 @@ use model::{Mode, RevisionNumber, Timestamp};
 use policy::Policies;
 
 use crate::ControlError;
+use crate::issuers;
 use crate::state::State;
+use identity::token::Issuer;
 
 /// `iss` of assertions.
 const ISSUER: &str = "sallyport";
@@ -49,11 +51,12 @@ pub(crate) fn build(
     policies: Policies,
     now: Timestamp,
 ) -> Result<Revision, ControlError> {
+    let issuers = issuers::compile_all(&repository.gateway.issuers);
     let mut rules = Vec::with_capacity(repository.apis.len());
     // INVARIANT: the catalogue has the APIs in the repository's order, so an `ApiIndex` names the same in both.
     for api in &repository.apis {
         let mode = state.effective_mode(api, now)?;
-        rules.push(Arc::new(rules_of(state, api, mode)));
+        rules.push(Arc::new(rules_of(state, api, mode, &issuers)));
     }
     let trusted = repository.gateway.trusted_proxies.iter();
     let trusted_proxies = Networks::of(trusted.map(|network| (network.addr(), network.prefix_len())))
@@ -67,10 +70,11 @@ pub(crate) fn build(
         apis: rules.into(),
         trusted_proxies,
         assertion_issuer: ISSUER.into(),
+        issuers: issuers.into(),
     })
 }
 
-fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
+fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode, issuers: &[Arc<Issuer>]) -> ApiRules {
     ApiRules {
         name: api.name.clone(),
         mode,
@@ -95,5 +99,22 @@ fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode) -> ApiRules {
         declared: if api.document.is_some() { Declared::Document } else { Declared::Nothing },
         availability: Availability::Usable,
         audience: api.name.as_str().into(),
+        issuers: issuers::of_api(issuers, &api.issuers),
+        token_audiences: api.audience.iter().map(|audience| audience.as_str().into()).collect(),
+        resource: resource_of(api, issuers),
     }
+}
+
+/// What clients know the API by: its first audience that is an address (RFC 9728 section 1.2), if any is.
+fn resource_of(api: &ApiConfig, issuers: &[Arc<Issuer>]) -> Option<Box<str>> {
+    let of_issuers = issuers.iter().filter(|issuer| api.issuers.contains(&issuer.name));
+    let of_issuers = of_issuers.flat_map(|issuer| issuer.audiences.iter().map(|audience| &**audience));
+    let own = api.audience.iter().map(String::as_str);
+    let is_address = |audience: &&str| audience.starts_with("https://") || audience.starts_with("http://");
+    if api.audience.is_empty() {
+        of_issuers.into_iter().find(is_address)
+    } else {
+        own.into_iter().find(is_address)
+    }
+    .map(Into::into)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
-use crate::{Control, ControlError, chain};
+use crate::{Control, ControlError, IssuerView, chain};
 
 /// One API's state.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +45,8 @@ pub struct GatewayStatus {
     pub record_fault: Option<String>,
     pub record_lost: u64,
     pub apis: Vec<ApiStatus>,
+    /// Whose access tokens count, with the state of their keys.
+    pub issuers: Vec<IssuerView>,
 }
 
 /// Counted by day; yesterday's are in the store until they are too old.
@@ -84,12 +86,16 @@ impl Control {
                 statuses.push(status);
             }
         }
+        let refused = state.refused().iter().map(ToString::to_string).collect();
+        drop(state);
+        let issuers = self.issuers(actor).unwrap_or_default();
         Ok(GatewayStatus {
             revision: self.live.load().names().revision.0,
-            refused: state.refused().iter().map(ToString::to_string).collect(),
+            refused,
             record_fault: health.fault,
             record_lost: health.lost,
             apis: statuses,
+            issuers,
         })
     }
 }

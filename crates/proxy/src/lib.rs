@@ -27,6 +27,7 @@ mod entry;
 mod exchange;
 mod forward;
 mod gateway;
+mod keys;
 mod link;
 mod listen;
 mod pool;
@@ -43,6 +44,7 @@ mod timers;
 mod worker;
 
 pub use gateway::Setup;
+pub use keys::{KEY_WAIT, KeyWants, WantedKeys, key_wants};
 pub use listen::listen;
 pub use server::{Shutdown, run_worker, serve};
 pub use settings::{Deadlines, Limits, Settings};

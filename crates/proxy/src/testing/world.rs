@@ -114,6 +114,9 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         declared: enforce::Declared::Document,
         availability: enforce::Availability::Usable,
         audience: "orders".into(),
+        issuers: Box::default(),
+        token_audiences: Box::default(),
+        resource: None,
     };
     let revision = enforce::Revision {
         number: model::RevisionNumber(1),
@@ -122,6 +125,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         apis: Box::new([Arc::new(rules)]),
         trusted_proxies: enforce::Networks::none(),
         assertion_issuer: "https://gateway.example".into(),
+        issuers: Box::default(),
     };
     enforce::Snapshot { revision: Arc::new(revision), keys: Arc::new(keys()), ..enforce::Snapshot::none() }
 }

@@ -25,6 +25,7 @@ mod e2e {
     mod partners;
     mod policy;
     mod policy_test;
+    mod provider;
     mod real_upstreams;
     mod record;
     mod refusals;
@@ -34,6 +35,7 @@ mod e2e {
     mod streams;
     mod targets;
     mod threats;
+    mod tokens;
     mod wire;
     mod world;
 }

@@ -64,11 +64,6 @@ impl Corp {
     pub(crate) fn call(&self, line: &str, token: &str) -> Call {
         self.world.call(line).field("Authorization", &format!("Bearer {token}"))
     }
-
-    /// What becomes of a call with a token like this.
-    fn outcome(&self, line: &str, changes: Value) -> String {
-        self.call(line, &self.token(changes)).send().summary()
-    }
 }
 
 pub(crate) fn claims(changes: Value) -> Value {
@@ -174,7 +169,7 @@ fn case_57_an_issuer_without_an_audience_does_not_load() {
     prepare(&place, &key);
     place.edit("sallyport.yaml", "    audience: [https://orders.example]\n", "");
     let ran = place.cli.try_run(&["config", "check"]);
-    assert_ne!(ran.status, Some(0));
+    assert_ne!(ran.code, 0);
     assert!(ran.lines().iter().any(|error| error["reason"].to_string().contains("audience")), "{ran:?}");
 }
 

@@ -254,26 +254,12 @@ fn judge_call(
     let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
     evidence.source_ip = client.address;
     evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
-    let mut identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
-        Ok(identified) => identified,
-        Err(not) => return Ok(Outcome::Refuse(refuse_credential(evidence, &not, request))),
-    };
-    match tokens::resolve(
-        snapshot,
-        &mut worker.tokens,
-        (rules, found),
-        waiting,
-        &request,
-        &mut identified,
-        now,
-    ) {
-        Ok(token) => evidence.token = token,
-        Err(NotResolved::Needs(issuer)) => return Err(Need::new(issuer, request)),
-        Err(NotResolved::Refused(refusal)) => {
-            note_identified(evidence, &identified);
-            return Ok(Outcome::Refuse(refuse(evidence, refusal, refusal, request)));
-        }
-    }
+    let (identified, request) =
+        match resolve_caller(snapshot, evidence, worker, (rules, found), waiting, request) {
+            Ok(resolved) => resolved,
+            Err(Unresolved::Needs(need)) => return Err(need),
+            Err(Unresolved::Refused(answer)) => return Ok(Outcome::Refuse(*answer)),
+        };
     note_identified(evidence, &identified);
     evidence.operation = operation_of(found);
     if let Match::Found(found) = found {
@@ -323,6 +309,40 @@ fn judge_call(
     let assertion = assertion_for(snapshot, worker, (rules, found), &identified, token.as_ref(), now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, assertion, request);
     Ok(Outcome::Allow(Pending::new(kind, forward, identified.key)))
+}
+
+/// Why a request has no caller.
+enum Unresolved {
+    Needs(Need),
+    Refused(Box<Refused>),
+}
+
+/// Who sent the request, by everything that it shows. What the token said is left in the evidence.
+fn resolve_caller(
+    snapshot: &Snapshot,
+    evidence: &mut Evidence,
+    worker: &mut Worker,
+    (rules, found): (&ApiRules, &Match),
+    waiting: Waiting,
+    request: CanonicalRequest,
+) -> Result<(Identified, CanonicalRequest), Unresolved> {
+    let now = evidence.time;
+    let mut identified = match identify(&request, &rules.key_header, &snapshot.keys, &snapshot.stops, now) {
+        Ok(identified) => identified,
+        Err(not) => return Err(Unresolved::Refused(Box::new(refuse_credential(evidence, &not, request)))),
+    };
+    let tokens = &mut worker.tokens;
+    match tokens::resolve(snapshot, tokens, (rules, found), waiting, &request, &mut identified, now) {
+        Ok(token) => {
+            evidence.token = token;
+            Ok((identified, request))
+        }
+        Err(NotResolved::Needs(wanted)) => Err(Unresolved::Needs(Need::new(wanted, request))),
+        Err(NotResolved::Refused(refusal)) => {
+            note_identified(evidence, &identified);
+            Err(Unresolved::Refused(Box::new(refuse(evidence, refusal, refusal, request))))
+        }
+    }
 }
 
 /// What the scopes of the credentials do.

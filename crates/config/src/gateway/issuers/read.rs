@@ -252,7 +252,7 @@ fn judge_scheme(
 fn algorithms(fields: &Fields<'_>, faults: &mut Faults) -> Option<Vec<String>> {
     let default = IssuerConfig::ALGORITHMS_DEFAULT.iter().map(|name| (*name).to_owned()).collect();
     fields.or("algorithms", default, faults, |node, faults| {
-        let names = fields::each(node, "algorithms", faults, |item, faults| algorithm(item, faults))?;
+        let names = fields::each(node, "algorithms", faults, algorithm)?;
         let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
         if names.is_empty() || distinct.len() < names.len() {
             let reason =

@@ -119,6 +119,7 @@ fn ways_to(what: &str) -> &'static str {
         }
         "block" => "`sallyport block list` shows those that are in force, with their ids",
         "operation" => "`sallyport api show NAME` shows those that are declared",
+        "issuer" => "`sallyport issuer list` shows those there are; `issuers` in `sallyport.yaml` makes one",
         "key" => "`sallyport key list` shows those there are, with their ids",
         "api" => "`sallyport api list` shows those there are; a folder under `apis/` makes one",
         "decision" => {

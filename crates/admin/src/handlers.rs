@@ -159,6 +159,14 @@ pub(crate) fn team(input: Input) -> Answer {
     ok(&input.control.team(input.actor()?, &input.name)?)
 }
 
+pub(crate) fn issuers(input: Input) -> Answer {
+    ok(&input.control.issuers(input.actor()?)?)
+}
+
+pub(crate) fn issuer(input: Input) -> Answer {
+    ok(&input.control.issuer(input.actor()?, &input.name)?)
+}
+
 pub(crate) fn create_team(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

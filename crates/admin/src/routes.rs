@@ -76,6 +76,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/teams", Some(Needs::Viewer), handlers::teams),
     route("POST", "/v1/teams", Some(Needs::Owner), handlers::create_team),
     route("GET", "/v1/teams/{name}", Some(Needs::Viewer), handlers::team),
+    route("GET", "/v1/issuers", Some(Needs::Viewer), handlers::issuers),
+    route("GET", "/v1/issuers/{name}", Some(Needs::Viewer), handlers::issuer),
     route("GET", "/v1/applications", Some(Needs::Viewer), handlers::applications),
     route("POST", "/v1/applications", Some(Needs::Owner), handlers::create_application),
     route("GET", "/v1/applications/{name}", Some(Needs::Viewer), handlers::application),

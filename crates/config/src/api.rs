@@ -12,8 +12,8 @@ pub use upstream::UpstreamError;
 use std::time::Duration;
 
 use model::{
-    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, KeyForm, Mode, Rate, SecretName, TeamName,
-    Timestamp,
+    ApiName, Audit, CredentialUse, DataClass, Exposure, HostName, IssuerName, KeyForm, Mode, Rate,
+    SecretName, TeamName, Timestamp,
 };
 
 use crate::{ConfigError, UpstreamTls};
@@ -41,6 +41,10 @@ pub struct ApiConfig {
     pub audit: Audit,
     /// In lower case; `x-api-key` when absent.
     pub key_header: String,
+    /// Whose access tokens are accepted; nobody's when absent, and then a bearer token is a foreign credential.
+    pub issuers: Vec<IssuerName>,
+    /// Who those tokens must be for; those of each issuer when empty.
+    pub audience: Vec<String>,
     /// `strip` when absent.
     pub credential: CredentialUse,
     /// What stands in for the caller's credentials; there exactly where `credential` is `exchange`.

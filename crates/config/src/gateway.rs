@@ -1,6 +1,7 @@
 //! `sallyport.yaml`: the gateway itself.
 
 mod guessing;
+pub(crate) mod issuers;
 pub(crate) mod read;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,11 @@ use ipnet::IpNet;
 use model::{AttributeType, Guessing};
 
 use crate::ListenerTls;
+
+pub use issuers::{
+    ClaimType, IssuerConfig, KeySource, ScopeUse, SourceUrl, SourceUrlError, TokenType, UrlScheme,
+    UserAttribute,
+};
 
 /// What `sallyport.yaml` means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct GatewayConfig {
     pub application_attributes: BTreeMap<String, AttributeType>,
     /// The declared attributes of users, which access tokens' claims fill, and their types.
     pub user_attributes: BTreeMap<String, AttributeType>,
+    /// Whose access tokens count, in the order written.
+    pub issuers: Vec<IssuerConfig>,
     /// The second part of own keys, `sp_<environment>_…`; `live` when absent. Letters and digits in lower case, 16 at most.
     pub environment: String,
     /// How failed credentials are slowed down; [`model::GuessLimits::STANDARD`] when absent.

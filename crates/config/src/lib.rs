@@ -34,7 +34,10 @@ pub use api::{
 pub use cases::{CASES_MAX, Case, CaseApplication, CaseClient, CaseFile, CaseTarget, Expected, load_cases};
 pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
-pub use gateway::{GatewayConfig, ListenAddress, Reach, RecordConfig, Reload};
+pub use gateway::{
+    ClaimType, GatewayConfig, IssuerConfig, KeySource, ListenAddress, Reach, RecordConfig, Reload, ScopeUse,
+    SourceUrl, SourceUrlError, TokenType, UrlScheme, UserAttribute,
+};
 pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_key_list};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};

@@ -208,6 +208,9 @@ impl Load<'_> {
 
     /// What only shows when files are seen together.
     fn check(&mut self, apis: &[Written], gateway: Option<&GatewayConfig>, teams: Option<&Teams>) {
+        if let Some(gateway) = gateway {
+            self.noting("sallyport.yaml", |faults| check_gateway_issuers(gateway, apis, teams, faults));
+        }
         let mut claims: BTreeMap<(HostName, String), ApiName> = BTreeMap::new();
         for written in apis {
             let api = &written.api;
@@ -217,6 +220,7 @@ impl Load<'_> {
                 }
                 if let Some(gateway) = gateway {
                     check_upstream(written, gateway, faults);
+                    check_issuers(written, gateway, faults);
                 }
                 check_hosts(written, apis.len(), &mut claims, faults);
                 if api.mode == Mode::Enforce && api.document.is_none() {
@@ -285,6 +289,47 @@ fn check_upstream(written: &Written, gateway: &GatewayConfig, faults: &mut Fault
             reason,
             "write the address of the API, or move a listener to another port",
         );
+    }
+}
+
+/// An API accepts only issuers that are there, and an audience of its own means something only with one.
+fn check_issuers(written: &Written, gateway: &GatewayConfig, faults: &mut Faults) {
+    let known = || gateway.issuers.iter().map(|issuer| issuer.name.as_str());
+    for name in written.api.issuers.iter().filter(|name| !known().any(|known| known == name.as_str())) {
+        let fix = match nearest(name.as_str(), known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("describe `{name}` under `issuers` in sallyport.yaml"),
+        };
+        faults.add(written.issuers, format!("there is no issuer `{name}`"), fix);
+    }
+    if written.api.issuers.is_empty() && !written.api.audience.is_empty() {
+        let reason = "`audience` means nothing without `issuers`";
+        faults.warn(written.issuers, reason, "write `issuers`, or remove it");
+    }
+}
+
+fn check_gateway_issuers(
+    gateway: &GatewayConfig,
+    apis: &[Written],
+    teams: Option<&Teams>,
+    faults: &mut Faults,
+) {
+    for issuer in &gateway.issuers {
+        let place = Place { line: issuer.place.0, column: issuer.place.1 };
+        // Clients of both are named `NAME:ID`, and must not be taken for each other.
+        if apis.iter().any(|written| written.api.name.as_str() == issuer.name.as_str()) {
+            let reason = format!("there is an API `{}` too, and both name clients", issuer.name);
+            faults.add(place, reason, "give the issuer another name");
+        }
+        if let (Some(team), Some(teams)) = (&issuer.team, teams)
+            && teams.find(team).is_none()
+        {
+            let fix = match nearest(team.as_str(), teams.0.keys().map(model::TeamName::as_str)) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("run `sallyport team create {team}`, or name a team of teams.yaml"),
+            };
+            faults.add(place, format!("there is no team `{team}`"), fix);
+        }
     }
 }
 

@@ -71,6 +71,7 @@ impl Control {
         }
         self.record(actor, "application.create", &object, reason)?;
         let row = self.carried(actor, "application.create", &object, state.store.add_application(&new))?;
+        state.refresh_applications(&self.live)?;
         self.view_application(&state, &row)
     }
 
@@ -132,6 +133,7 @@ impl Control {
     ) -> Result<ApplicationView, ControlError> {
         let ids: Vec<_> = state.store.keys_of(name)?.iter().map(|key| key.id).collect();
         state.refresh_keys(&self.live, &ids)?;
+        state.refresh_applications(&self.live)?;
         match state.store.application(name)? {
             Some(row) => self.view_application(state, &row),
             None => Err(ControlError::Absent { what: "application", name: name.to_string() }),

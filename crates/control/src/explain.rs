@@ -6,12 +6,13 @@
 mod past;
 mod scopes;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use enforce::{Explained, Revision, Snapshot, Subject};
+use enforce::{Challenge, Explained, Revision, Snapshot, Subject};
 use model::{
-    Application, Caller, Client, CredentialRef, DenyReason, RevisionNumber, Strength, Verdict, Workload,
-    WorkloadName,
+    Application, ApplicationName, Caller, Client, CredentialRef, DenyReason, Mfa, RevisionNumber, Strength,
+    Verdict, Workload, WorkloadName,
 };
 use policy::{Explanation, GrantAdvice};
 use serde::Serialize;
@@ -212,6 +213,9 @@ impl Control {
         if let Some(caller) = self.claimed_caller(name)? {
             return Ok((caller, ApplicationState::Enabled));
         }
+        if let Some(caller) = self.client_of_issuer(name) {
+            return Ok((caller, ApplicationState::Enabled));
+        }
         let name = self.application_name(name)?;
         match self.state().store.application(&name)? {
             None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
@@ -236,6 +240,20 @@ fn workload(name: &str) -> Result<Caller, ControlError> {
     })?;
     let client = Client::Workload(Arc::new(Workload { name, team: None }));
     Ok(Caller::client(client, Strength::Bound, CredentialRef::Absent))
+}
+
+impl Control {
+    /// A client that an issuer of tokens knows and our files do not list, such as `corp:web`.
+    fn client_of_issuer(&self, name: &str) -> Option<Caller> {
+        let name = ApplicationName::parse_any(name).ok().filter(ApplicationName::is_external)?;
+        let (issuer, _) = name.as_str().split_once(':')?;
+        let state = self.state();
+        let issuers = &state.loaded.as_ref()?.repository.gateway.issuers;
+        let team = issuers.iter().find(|known| known.name.as_str() == issuer)?.team.clone()?;
+        let application = Application { name, team, attributes: BTreeMap::new(), version: 0 };
+        let client = Client::Application(Arc::new(application));
+        Some(Caller::client(client, Strength::VerifiedSignature, CredentialRef::Absent))
+    }
 }
 
 fn known(application: Application) -> Caller {
@@ -275,7 +293,22 @@ fn view(explained: &Explained, caller: &Caller, snapshot: &Snapshot) -> Explanat
         revision: snapshot.revision.number.0,
         id: None,
         time: None,
-        note: note.map(str::to_owned),
+        note: explained
+            .challenge
+            .map(|challenge| sign_in_note(&challenge))
+            .or_else(|| note.map(str::to_owned)),
+    }
+}
+
+/// Which sign-in would do.
+fn sign_in_note(challenge: &Challenge) -> String {
+    let factors = match challenge.mfa {
+        Mfa::Used => " with several factors",
+        Mfa::NotUsed => "",
+    };
+    match challenge.max_age {
+        Some(age) => format!("it would be allowed if the user had signed in{factors} at most {age} s before"),
+        None => format!("it would be allowed if the user had signed in{factors}"),
     }
 }
 

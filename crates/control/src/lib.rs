@@ -24,6 +24,7 @@ mod explain;
 pub mod files;
 pub mod init;
 mod inventory;
+mod issuers;
 mod keys;
 mod known_log;
 pub mod live;
@@ -70,6 +71,7 @@ pub use explain::{ExplanationView, RuleView};
 pub use inventory::{
     DriftView, FeedCounts, FoundView, Ignored, InventoryOrder, PlaceOrder, PlaceView, Reading,
 };
+pub use issuers::{IssuerView, SourceOfKeys};
 pub use keys::{IssuedKey, KeyOrder, KeyView};
 pub use live::Live;
 pub use observe::Readiness;

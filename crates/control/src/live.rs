@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use catalog::Catalog;
 use enforce::{Revision, Snapshot, UpstreamSecrets};
+use identity::token::{Applications, KeySets};
 use identity::{KeyTable, Signer, Stops};
 use model::Snapshots;
 use policy::Effect;
@@ -55,9 +56,25 @@ impl Live {
         self.0.store(Arc::new(Snapshot { stops: Arc::new(stops), ..Snapshot::clone(&before) }));
     }
 
+    /// Keys of issuers that the revision does not have any more are forgotten.
     pub(crate) fn set_revision(&self, revision: Revision) {
         let before = self.0.load_full();
-        self.0.store(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&before) }));
+        let key_sets = Arc::new(before.key_sets.of(&revision.issuers));
+        self.0.store(Arc::new(Snapshot {
+            revision: Arc::new(revision),
+            key_sets,
+            ..Snapshot::clone(&before)
+        }));
+    }
+
+    pub(crate) fn set_key_sets(&self, key_sets: KeySets) {
+        let before = self.0.load_full();
+        self.0.store(Arc::new(Snapshot { key_sets: Arc::new(key_sets), ..Snapshot::clone(&before) }));
+    }
+
+    pub(crate) fn set_applications(&self, applications: Applications) {
+        let before = self.0.load_full();
+        self.0.store(Arc::new(Snapshot { applications: Arc::new(applications), ..Snapshot::clone(&before) }));
     }
 }
 
@@ -68,6 +85,14 @@ impl Loaded {
 
     pub(crate) fn keys(&self) -> &KeyTable {
         &self.0.keys
+    }
+
+    pub(crate) fn key_sets(&self) -> &KeySets {
+        &self.0.key_sets
+    }
+
+    pub(crate) fn applications(&self) -> &Applications {
+        &self.0.applications
     }
 
     pub(crate) fn stops(&self) -> &Stops {

@@ -119,6 +119,7 @@ impl Control {
         live.set_keys(state.key_table()?);
         live.set_stops(state.blocks.stops(&Stops::none(), now).at_sequence(state.store.versions()?.stops));
         live.set_secrets(upstream_secrets::open_all(&state.store, &outside.master)?);
+        state.refresh_applications(&live)?;
         let control = Self {
             folder,
             log_folder,

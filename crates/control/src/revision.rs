@@ -12,8 +12,10 @@ use model::{Mode, RevisionNumber, Timestamp};
 use policy::Policies;
 
 use crate::ControlError;
+use crate::issuers;
 use crate::state::State;
 use crate::tls::Material;
+use identity::token::Issuer;
 
 /// `iss` of assertions.
 const ISSUER: &str = "sallyport";
@@ -55,11 +57,12 @@ pub(crate) fn build(
     tls: Option<&Material>,
     now: Timestamp,
 ) -> Result<Revision, ControlError> {
+    let issuers = issuers::compile_all(&repository.gateway.issuers);
     let mut rules = Vec::with_capacity(repository.apis.len());
     // INVARIANT: the catalogue has the APIs in the repository's order, so an `ApiIndex` names the same in both.
     for api in &repository.apis {
         let mode = state.effective_mode(api, now)?;
-        rules.push(Arc::new(rules_of(state, api, mode, tls)));
+        rules.push(Arc::new(rules_of(state, api, mode, tls, &issuers)));
     }
     let trusted = repository.gateway.trusted_proxies.iter();
     let trusted_proxies = Networks::of(trusted.map(|network| (network.addr(), network.prefix_len())))
@@ -74,6 +77,7 @@ pub(crate) fn build(
         trusted_proxies,
         assertion_issuer: ISSUER.into(),
         guessing: repository.gateway.guessing,
+        issuers: issuers.into(),
     })
 }
 
@@ -86,7 +90,13 @@ fn existing_keys(state: &State, api: &ApiConfig) -> Option<ExistingKeys> {
     ExistingKeys::new(api.name.clone(), api.owner.clone(), &api.existing_keys, key)
 }
 
-fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode, tls: Option<&Material>) -> ApiRules {
+fn rules_of(
+    state: &mut State,
+    api: &ApiConfig,
+    mode: Mode,
+    tls: Option<&Material>,
+    issuers: &[Arc<Issuer>],
+) -> ApiRules {
     // What cannot be called as it is to be called is not called at all.
     let (tls, availability) = match tls.map_or(Ok(None), |tls| tls.upstream(api)) {
         Ok(tls) => (tls, Availability::Usable),
@@ -126,5 +136,22 @@ fn rules_of(state: &mut State, api: &ApiConfig, mode: Mode, tls: Option<&Materia
         declared: if api.document.is_some() { Declared::Document } else { Declared::Nothing },
         availability,
         audience: api.name.as_str().into(),
+        issuers: issuers::of_api(issuers, &api.issuers),
+        token_audiences: api.audience.iter().map(|audience| audience.as_str().into()).collect(),
+        resource: resource_of(api, issuers),
     }
+}
+
+/// What clients know the API by: its first audience that is an address (RFC 9728 section 1.2), if any is.
+fn resource_of(api: &ApiConfig, issuers: &[Arc<Issuer>]) -> Option<Box<str>> {
+    let of_issuers = issuers.iter().filter(|issuer| api.issuers.contains(&issuer.name));
+    let of_issuers = of_issuers.flat_map(|issuer| issuer.audiences.iter().map(|audience| &**audience));
+    let own = api.audience.iter().map(String::as_str);
+    let is_address = |audience: &&str| audience.starts_with("https://") || audience.starts_with("http://");
+    if api.audience.is_empty() {
+        of_issuers.into_iter().find(is_address)
+    } else {
+        own.into_iter().find(is_address)
+    }
+    .map(Into::into)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::{ApiConfig, ConfigError, Repository};
+use identity::token::Applications;
 use identity::{
     ApplicationState, KeyEntry, KeySecret, KeyState, KeyTable, KeyUsage, KeyedDigest, LimitCell, SecretDigest,
 };
@@ -176,6 +177,12 @@ impl State {
         Ok(())
     }
 
+    /// The applications that tokens can stand for, as the store has them.
+    pub(crate) fn refresh_applications(&self, live: &Live) -> Result<(), ControlError> {
+        live.set_applications(Applications::of(self.applications()?.into_values()));
+        Ok(())
+    }
+
     /// Stops a key at once, before anything is written.
     pub(crate) fn stop_key(&self, live: &Live, id: KeyId) {
         let before = live.load();
@@ -190,6 +197,7 @@ impl State {
             .map(|key| KeyEntry { application_state: ApplicationState::Disabled, ..KeyEntry::clone(key) })
             .collect();
         live.set_keys(before.keys().with_all(stopped));
+        live.set_applications(before.applications().without(name));
     }
 
     fn owner(&self, row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
 use crate::blocks::BlockView;
-use crate::{Control, ControlError, chain};
+use crate::{Control, ControlError, IssuerView, chain};
 
 /// One API's state.
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +54,8 @@ pub struct GatewayStatus {
     pub blocks: Vec<BlockView>,
     /// Why the list of blocks cannot be read whole, so that every request is denied.
     pub blocks_fault: Option<String>,
+    /// Whose access tokens count, with the state of their keys.
+    pub issuers: Vec<IssuerView>,
 }
 
 /// Counted by day; yesterday's are in the store until they are too old.
@@ -101,14 +103,19 @@ impl Control {
                 statuses.push(status);
             }
         }
+        let refused = state.refused().iter().map(ToString::to_string).collect();
+        let blocks_fault = state.blocks.fault();
+        drop(state);
+        let issuers = self.issuers(actor).unwrap_or_default();
         Ok(GatewayStatus {
             revision: self.live.load().names().revision.0,
-            refused: state.refused().iter().map(ToString::to_string).collect(),
+            refused,
             record_fault: health.fault,
             record_lost: health.lost,
             apis: statuses,
             blocks,
-            blocks_fault: state.blocks.fault(),
+            blocks_fault,
+            issuers,
         })
     }
 }

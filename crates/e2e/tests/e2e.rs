@@ -29,6 +29,7 @@ mod e2e {
     mod partners;
     mod policy;
     mod policy_test;
+    mod provider;
     mod real_upstreams;
     mod record;
     mod refusals;
@@ -42,6 +43,7 @@ mod e2e {
     mod tls;
     mod tls_upstreams;
     mod tls_world;
+    mod tokens;
     mod wire;
     mod world;
 }

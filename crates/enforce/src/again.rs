@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use model::{DenyReason, Mode, Refusal, Timestamp};
 
+use crate::caller::{self, Known};
 use crate::client::ClientAddress;
-use crate::judge::{identify_caller, reach_api};
-use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
+use crate::judge::reach_api;
+use crate::weigh::{self, Question, apply_mode, operation_of};
 use crate::{Forward, Snapshot, Worker, stopped};
 
 /// After how long a request under way is decided again, though nothing is known that would change the decision: a clock
@@ -60,13 +61,13 @@ pub fn judge_again(
     if let Some(stopped) = stopped::at_the_door(blocks, now, rules.name.as_str(), || client.address) {
         return Err(no_longer(stopped));
     }
-    let identified =
-        identify_caller(snapshot, rules, request, now).map_err(|not| NoLonger::plainly(not.refusal))?;
+    let Known { identified, token } =
+        caller::find_again(snapshot, worker, (rules, &found), request, now).map_err(NoLonger::plainly)?;
     let catalog = &snapshot.revision.catalog;
     if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found) {
         return Err(no_longer(stopped));
     }
-    let scopes = identified.key.as_deref().map_or(Scopes::Unlimited, |key| Scopes::Listed(&key.scopes));
+    let scopes = caller::scopes_of(&identified, token.as_deref());
     let question = Question {
         catalog,
         request,
@@ -94,6 +95,9 @@ pub fn judge_again(
     }
     if let Some(key) = &identified.key {
         until = until.min(key.expires);
+    }
+    if let Some(token) = &token {
+        until = until.min(token.ends);
     }
     if let (Some(policies), Some(operation)) = (policies, operation_of(&found)) {
         let unchanged = policies.unchanged_until(operation, &identified.caller, now);

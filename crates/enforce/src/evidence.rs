@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use catalog::{ApiIndex, Captured, Captures, CorsCredentials, Operation, OperationIndex, ParameterValue};
 use identity::KeyedDigest;
+use identity::token::VerifiedToken;
 use model::{
     AttributeValue, Audit, BlockId, Caller, CanonicalRequest, Client, CredentialRef, DecisionId, KeyId,
     Method, Mfa, Mode, Refusal, Snapshots, Timestamp, Verdict,
 };
 use policy::{KeptFact, PolicyRefs};
 
-use crate::{ApiRules, Snapshot, Trace};
+use crate::{ApiRules, Challenge, Snapshot, Trace};
 
 /// The evidence of one decision.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub struct Evidence {
     pub claimed_key: Option<KeyId>,
     /// The key of the API's own that was recognised, by its keyed hash.
     pub existing: Option<KeyedDigest>,
+    /// The sign-in that would have done.
+    pub challenge: Option<Challenge>,
+    /// The access token that was verified.
+    pub token: Option<Arc<VerifiedToken>>,
     pub verdict: Verdict,
     /// What was asked for, where that is of the gateway itself and no API; empty elsewhere.
     pub own: &'static str,
@@ -75,6 +80,8 @@ impl Evidence {
             caller: Caller::anonymous(),
             claimed_key: None,
             existing: None,
+            challenge: None,
+            token: None,
             verdict: Verdict::Denied,
             own: "",
             refusal: None,
@@ -180,7 +187,9 @@ impl Evidence {
                 CredentialRef::Absent
                 | CredentialRef::Certificate(_)
                 | CredentialRef::Foreign(_)
-                | CredentialRef::Token(_) => None,
+                | CredentialRef::Token(_) => {
+                    self.token.as_ref().map(|token| FactValue::Scopes(&token.scopes))
+                }
                 CredentialRef::Key(id) => {
                     self.snapshot.keys.find(id).map(|key| FactValue::Scopes(&key.scopes))
                 }

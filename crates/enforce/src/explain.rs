@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use catalog::{Catalog, Match, OperationIndex};
-use model::{BlockId, Caller, CanonicalRequest, DenyReason, Mode, Refusal, Timestamp, Verdict};
+use model::{BlockId, Caller, CanonicalRequest, DenyReason, Mode, Refusal, Strength, Timestamp, Verdict};
 use policy::{Explanation, Policies};
 
+use crate::step_up;
 use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
-use crate::{Availability, Snapshot, stopped};
+use crate::{Availability, Challenge, Snapshot, stopped};
 
 /// Who is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +22,15 @@ pub struct Subject<'a> {
 /// What would become of a request.
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// `Allowed`, `Denied` or `WouldDeny`.
+    /// `SteppedUp` and `WouldStepUp` where a better sign-in would do.
     pub verdict: Verdict,
     pub refusal: Option<Refusal>,
     /// What a client would be told, where that is less.
     pub told: Option<Refusal>,
     pub api: Option<String>,
     pub operation: Option<OperationIndex>,
+    /// The sign-in that would do, where a better one would.
+    pub challenge: Option<Challenge>,
     /// What policy says; `None` where the request does not get that far.
     pub policy: Option<Explanation>,
     /// The block that refuses it, whatever policy says.
@@ -76,6 +79,7 @@ fn by_policy(
             told: refusal,
             api: None,
             operation: operation_of(&found),
+            challenge: None,
             policy: None,
             block: None,
         }
@@ -128,21 +132,33 @@ fn explain_found(
         request,
         found,
         caller: subject.caller,
-        scopes: subject.scopes.map_or(Scopes::Unlimited, Scopes::Listed),
+        scopes: match subject.scopes {
+            None => Scopes::Unlimited,
+            // Shown by a token: its scopes are facts. Where they narrow, the record of the decision says so itself.
+            Some(scopes) if Strength::VerifiedSignature <= subject.caller.strength => Scopes::Facts(scopes),
+            Some(scopes) => Scopes::Listed(scopes),
+        },
         source_ip: subject.source_ip,
         now,
     };
     let mut explanation = None;
-    let weighed = weigh::weigh(&question, |facts| {
+    let weighed = step_up::weigh(&question, Some(ground.policies), |facts| {
         let explained = ground.policies.explain(facts);
         let ruling = explained.ruling.clone();
-        explanation = Some(explained);
+        // The first is the request's own; the others ask what a better sign-in would change.
+        explanation.get_or_insert(explained);
         ruling
     });
     let (verdict, refusal) = match apply_mode(weighed.weight, ground.mode, now) {
         weigh::Outcome::Allowed => (Verdict::Allowed, None),
-        weigh::Outcome::Observed(refusal) => (Verdict::WouldDeny, Some(refusal)),
-        weigh::Outcome::Refused(refusal) => (Verdict::Denied, Some(refusal)),
+        weigh::Outcome::Observed(refusal) => match weighed.challenge {
+            Some(_) => (Verdict::WouldStepUp, Some(refusal)),
+            None => (Verdict::WouldDeny, Some(refusal)),
+        },
+        weigh::Outcome::Refused(refusal) => match weighed.challenge {
+            Some(_) => (Verdict::SteppedUp, Some(refusal)),
+            None => (Verdict::Denied, Some(refusal)),
+        },
     };
     Explained {
         verdict,
@@ -150,6 +166,7 @@ fn explain_found(
         told: refusal.map(|refusal| weighed.told(refusal)),
         api: found.api().and_then(|api| ground.catalog.api(api)).map(|api| api.name.to_string()),
         operation: operation_of(found),
+        challenge: weighed.challenge,
         policy: explanation,
         block: None,
     }

@@ -2,28 +2,32 @@
 //!
 //! Order: revision, host and API, blocks of both and of the network, preflight, identify, blocks of the caller, match, parameters, scopes, policy, mode, body. Who is
 //! identified is settled before anything about paths is told.
+//!
+//! Nothing here waits. Where a token names a key that is not held, [`judge_or_need`] gives the request back with whose
+//! keys it wants; whoever fetched them judges it again, by the same snapshot but for the key sets and at the same time.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::{Match, preflight};
-use identity::{AssertionSubject, Identified, NotIdentified, Origin, TooMany, identify, with_existing};
+use identity::Identified;
+use identity::token::Issuer;
 use model::request::BodyShape;
 use model::{
-    CanonicalRequest, Client, CredentialRef, DenyReason, Guessing, Head, Method, Refusal, Secret, Strength,
-    Timestamp, Verdict,
+    CanonicalRequest, Client, CredentialRef, DenyReason, Head, Method, Refusal, Secret, Strength, Timestamp,
+    Verdict,
 };
 
+use crate::caller::{self, Known, RefusedCaller, Unknown};
 use crate::client::ClientAddress;
 use crate::forward::{Forward, Lent};
 use crate::limit;
 use crate::pass::{Kind, Pending};
 use crate::refused::refused;
+use crate::step_up;
 use crate::stopped::{self, Stopped};
-use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
+use crate::tokens::{Need, Waiting};
+use crate::weigh::{self, Question, Weighed, apply_mode, operation_of};
 use crate::{ApiRules, Availability, Closing, Evidence, Held, Refused, Snapshot, Trace, Worker};
-
-const TOO_MANY_FAILURES: Refusal = Refusal::of(DenyReason::TooManyFailures);
 
 /// What was decided, and what is to be recorded about it.
 #[derive(Debug)]
@@ -76,13 +80,47 @@ impl Outcome {
     }
 }
 
-/// Judges `request` by `snapshot` at `now`.
+/// Judges `request` by `snapshot` at `now`, with the keys that the snapshot holds and no others.
 pub fn judge(
     snapshot: &Arc<Snapshot>,
     now: Timestamp,
     worker: &mut Worker,
     request: CanonicalRequest,
 ) -> Judgement {
+    match judge_waiting(snapshot, now, worker, Waiting::Over, request) {
+        Ok(judgement) => judgement,
+        // With `Waiting::Over` nothing is needed; were it otherwise, the request is refused.
+        Err(need) => {
+            let refusal = Refusal::of(DenyReason::InvalidCredential);
+            let id = worker.decision_id(now);
+            let mut evidence = Box::new(Evidence::new(snapshot, id, now));
+            let answer = refuse(&mut evidence, refusal, refusal, need.into_request());
+            Judgement { evidence, outcome: Outcome::Refuse(answer) }
+        }
+    }
+}
+
+/// The same, but gives the request back where newer keys of an issuer could change the answer.
+///
+/// # Errors
+///
+/// Whose keys are wanted, at most once per interval of the issuer's configuration.
+pub fn judge_or_need(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: CanonicalRequest,
+) -> Result<Judgement, Need> {
+    judge_waiting(snapshot, now, worker, Waiting::Possible, request)
+}
+
+fn judge_waiting(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    waiting: Waiting,
+    request: CanonicalRequest,
+) -> Result<Judgement, Need> {
     let id = worker.decision_id(now);
     let mut evidence = Box::new(Evidence::new(snapshot, id, now));
     evidence.method = request.method();
@@ -107,11 +145,11 @@ pub fn judge(
                     request,
                 })
             } else {
-                judge_call(snapshot, &mut evidence, worker, (rules, &found), request)
+                judge_call(snapshot, &mut evidence, worker, (rules, &found), waiting, request)?
             }
         }
     };
-    Judgement { evidence, outcome }
+    Ok(Judgement { evidence, outcome })
 }
 
 /// Refuses what was never admitted: malformed heads, what is late, what cannot be spoken. It gets an id and a record.
@@ -145,10 +183,30 @@ pub fn judge_key_set(
     worker: &mut Worker,
     request: &CanonicalRequest,
 ) -> Evidence {
+    judge_public(snapshot, now, worker, request, "jwks")
+}
+
+/// The same for a request for protected-resource metadata ([`crate::protected_resource`]).
+pub fn judge_resource(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: &CanonicalRequest,
+) -> Evidence {
+    judge_public(snapshot, now, worker, request, "resource_metadata")
+}
+
+fn judge_public(
+    snapshot: &Arc<Snapshot>,
+    now: Timestamp,
+    worker: &mut Worker,
+    request: &CanonicalRequest,
+    own: &'static str,
+) -> Evidence {
     let mut evidence = Evidence::new(snapshot, worker.decision_id(now), now);
     evidence.method = request.method();
     evidence.source_ip = Some(request.peer());
-    evidence.own = "jwks";
+    evidence.own = own;
     match request.method() {
         Method::Get | Method::Head => evidence.verdict = Verdict::Allowed,
         Method::Delete
@@ -227,26 +285,32 @@ fn judge_call(
     evidence: &mut Evidence,
     worker: &mut Worker,
     (rules, found): (&Arc<ApiRules>, &Match),
+    waiting: Waiting,
     request: CanonicalRequest,
-) -> Outcome {
+) -> Result<Outcome, Need> {
     let now = evidence.time;
     let client = ClientAddress::of(&request, &snapshot.revision.trusted_proxies);
     evidence.source_ip = client.address;
     evidence.trace = Some(Trace::of(&request, client.peer, &mut worker.random));
-    let identified = match identify_caller(snapshot, rules, &request, now) {
-        Ok(identified) => identified,
-        Err(not) => return Outcome::Refuse(refuse_credential(snapshot, evidence, worker, &not, request)),
-    };
+    let Known { identified, token } =
+        match caller::find(snapshot, worker, (rules, found), waiting, &request, &client, now) {
+            Ok(known) => known,
+            Err(Unknown::Needs(wanted)) => return Err(Need::new(wanted, request)),
+            Err(Unknown::Refused(unknown)) => {
+                return Ok(Outcome::Refuse(refuse_unknown(evidence, &unknown, request)));
+            }
+        };
     note_identified(evidence, &identified);
+    evidence.token.clone_from(&token);
     evidence.operation = operation_of(found);
     if let Match::Found(found) = found {
         evidence.captures = Some(found.captures);
     }
     let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
     if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, found) {
-        return Outcome::Refuse(refuse_stopped(evidence, stopped, request));
+        return Ok(Outcome::Refuse(refuse_stopped(evidence, stopped, request)));
     }
-    let scopes = identified.key.as_deref().map_or(Scopes::Unlimited, |key| Scopes::Listed(&key.scopes));
+    let scopes = caller::scopes_of(&identified, token.as_deref());
     let question = Question {
         catalog,
         request: &request,
@@ -257,13 +321,11 @@ fn judge_call(
         now,
     };
     let decisions = &mut worker.decisions;
-    let weighed = weigh::weigh(&question, |facts| {
-        snapshot
-            .revision
-            .policies
-            .as_ref()
-            .map_or_else(no_policy, |policies| policies.decide(decisions, facts))
+    let policies = snapshot.revision.policies.as_ref();
+    let weighed = step_up::weigh(&question, policies, |facts| {
+        policies.map_or_else(no_policy, |policies| policies.decide(decisions, facts))
     });
+    evidence.challenge = weighed.challenge;
     evidence.policies = weighed.policies.clone();
     evidence.observed = weighed.observed.clone();
     let kind = match apply_mode(weighed.weight, rules.mode, now) {
@@ -272,42 +334,30 @@ fn judge_call(
             Kind::Permitted
         }
         weigh::Outcome::Observed(refusal) => {
-            evidence.verdict = Verdict::WouldDeny;
+            evidence.verdict = match weighed.challenge {
+                Some(_) => Verdict::WouldStepUp,
+                None => Verdict::WouldDeny,
+            };
             evidence.refusal = Some(refusal);
             Kind::Observed
         }
         weigh::Outcome::Refused(refusal) => {
             let answer = refuse_weighed(evidence, &weighed, refusal, request);
-            return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
+            return Ok(Outcome::Refuse(tell_budgets(answer, &identified, rules, now)));
         }
     };
     if let Some(refusal) = body_over_limit(&request, rules) {
         let answer = refuse(evidence, refusal, refusal, request);
-        return Outcome::Refuse(tell_budgets(answer, &identified, rules, now));
+        return Ok(Outcome::Refuse(tell_budgets(answer, &identified, rules, now)));
     }
     let exchanged = match exchange_for(snapshot, rules, kind, &identified) {
         Ok(exchanged) => exchanged,
-        Err(refusal) => return Outcome::Refuse(refuse(evidence, refusal, refusal, request)),
+        Err(refusal) => return Ok(Outcome::Refuse(refuse(evidence, refusal, refusal, request))),
     };
-    let assertion = assertion_for(snapshot, worker, rules, found, &identified, now);
+    let assertion = caller::assertion_for(snapshot, worker, (rules, found), &identified, token.as_ref(), now);
     let lent = Lent { assertion, exchanged };
     let forward = Forward::new(evidence, Arc::clone(rules), client, lent, request);
-    Outcome::Allow(Pending::new(kind, forward, identified.key))
-}
-
-/// Who sent the request, by every kind of credential that its API takes.
-pub(crate) fn identify_caller(
-    snapshot: &Snapshot,
-    rules: &ApiRules,
-    request: &CanonicalRequest,
-    now: Timestamp,
-) -> Result<Identified, Box<NotIdentified>> {
-    let Snapshot { keys, stops, .. } = snapshot;
-    let identified = identify(request, &rules.key_header, keys, stops, now)?;
-    match &rules.existing_keys {
-        None => Ok(identified),
-        Some(existing) => with_existing(identified, existing, request, keys, stops, now),
-    }
+    Ok(Outcome::Allow(Pending::new(kind, forward, identified.key)))
 }
 
 /// Never reached: without policies no API is. Denies all the same.
@@ -323,50 +373,28 @@ fn note_identified(evidence: &mut Evidence, identified: &Identified) {
     }
 }
 
-/// Counts a secret that was wrong, or of no key. A credential whose secret was right has not failed in this sense, and
-/// one that is malformed was never compared with anything. An address that is not known is that of the peer.
-fn count_failure(
-    snapshot: &Snapshot,
-    evidence: &Evidence,
-    worker: &Worker,
-    not: &NotIdentified,
-    peer: IpAddr,
-) -> Result<(), TooMany> {
-    match (&snapshot.revision.guessing, not.claimed, &not.key) {
-        (Guessing::Limited(limits), Some(claimed), None) => {
-            let origin = Origin::of(evidence.source_ip.unwrap_or(peer));
-            worker.guesses.failed_key(limits, origin, claimed, evidence.time)
-        }
-        (Guessing::Limited(_) | Guessing::Unlimited, _, _) => Ok(()),
-    }
-}
-
 fn refuse_stopped(evidence: &mut Evidence, stopped: Stopped, request: CanonicalRequest) -> Refused {
     evidence.block = stopped.block;
     refuse(evidence, stopped.refusal, stopped.told, request)
 }
 
-fn refuse_credential(
-    snapshot: &Snapshot,
-    evidence: &mut Evidence,
-    worker: &Worker,
-    not: &NotIdentified,
-    request: CanonicalRequest,
-) -> Refused {
-    let failed = count_failure(snapshot, evidence, worker, not, request.peer());
-    evidence.claimed_key = not.claimed;
-    if let Some(key) = &not.key {
+/// Refuses a request whose credentials give no caller. What they showed all the same is kept.
+fn refuse_unknown(evidence: &mut Evidence, unknown: &RefusedCaller, request: CanonicalRequest) -> Refused {
+    evidence.claimed_key = unknown.claimed;
+    if let Some(identified) = &unknown.shown {
+        note_identified(evidence, identified);
+    }
+    if let Some(key) = &unknown.key {
         // The secret was right, so it is known whose key was refused.
         evidence.caller.client = Client::Application(Arc::clone(&key.application));
         evidence.caller.credential = CredentialRef::Key(key.id);
         evidence.caller.strength = Strength::SharedSecret;
         key.usage.touch(evidence.time);
     }
-    match failed {
-        Ok(()) => refuse(evidence, not.refusal, not.refusal, request),
-        Err(TooMany { wait }) => {
-            refuse(evidence, TOO_MANY_FAILURES, TOO_MANY_FAILURES, request).with_wait(wait)
-        }
+    let answer = refuse(evidence, unknown.refusal, unknown.refusal, request);
+    match unknown.wait {
+        Some(wait) => answer.with_wait(wait),
+        None => answer,
     }
 }
 
@@ -377,16 +405,28 @@ fn refuse_weighed(
     request: CanonicalRequest,
 ) -> Refused {
     let answer = refuse(evidence, refusal, weighed.told(refusal), request);
+    if let Some(challenge) = &weighed.challenge {
+        evidence.verdict = Verdict::SteppedUp;
+        return answer.with_challenge(challenge, acr_values_of(evidence));
+    }
     match weighed.allow {
         Some(allow) => answer.with_allow(allow),
         None => answer,
     }
 }
 
+/// What the issuer of the token calls a sign-in with several factors.
+fn acr_values_of(evidence: &Evidence) -> &[Box<str>] {
+    let issuer = evidence.token.as_ref().map(|token| &token.issuer);
+    let issuers: &[Arc<Issuer>] = evidence.rules().map_or(&[], |rules| &*rules.issuers);
+    let found = issuers.iter().find(|known| Some(&known.name) == issuer);
+    found.map_or(&[], |issuer| &*issuer.mfa_acr)
+}
+
 fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: CanonicalRequest) -> Refused {
     evidence.verdict = Verdict::Denied;
     evidence.refusal = Some(refusal);
-    let answer = refused(evidence.id, &told);
+    let answer = refused(evidence.id, &told).telling_resource(evidence, &request);
     answer.for_browser(evidence, &request).with_request(request)
 }
 
@@ -424,26 +464,4 @@ fn exchange_for(
         Some(Held::Open(secret)) => Ok(Some(exchange.value(secret))),
         Some(Held::Closed(_)) | None => Err(NO_UPSTREAM_SECRET),
     }
-}
-
-/// The assertion for a verified caller. None for anyone else, and none where nothing signs.
-fn assertion_for(
-    snapshot: &Snapshot,
-    worker: &mut Worker,
-    rules: &ApiRules,
-    found: &Match,
-    identified: &Identified,
-    now: Timestamp,
-) -> Option<Arc<str>> {
-    let (signer, key) = (snapshot.signer.as_ref()?, identified.key.as_ref()?);
-    if identified.caller.strength < Strength::SharedSecret {
-        return None;
-    }
-    let subject = AssertionSubject {
-        key,
-        issuer: &snapshot.revision.assertion_issuer,
-        audience: &rules.audience,
-        audience_number: found.api()?.0,
-    };
-    worker.assertions.assertion(signer, now, subject).ok()
 }

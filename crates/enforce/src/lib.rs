@@ -11,6 +11,7 @@
 //! its keys.
 
 pub mod again;
+mod caller;
 pub mod claimed;
 pub mod client;
 pub mod evidence;
@@ -23,12 +24,15 @@ pub mod pass;
 mod problem;
 mod random;
 pub mod refused;
+mod resource;
 pub mod secrets;
 pub mod snapshot;
+mod step_up;
 mod stopped;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
 pub mod trace;
 mod weigh;
 pub mod worker;
@@ -40,15 +44,21 @@ pub use evidence::{Evidence, FactValue};
 pub use explain::{Explained, Subject, explain, explain_policy};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
 pub use identity::{Guesses, LimitCell};
-pub use judge::{Judgement, Outcome, PreflightAnswer, judge, judge_key_set, refuse_unadmitted};
+pub use judge::{
+    Judgement, Outcome, PreflightAnswer, judge, judge_key_set, judge_or_need, judge_resource,
+    refuse_unadmitted,
+};
 pub use limit::Budgets;
 pub use model::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};
+pub use resource::protected_resource;
 pub use secrets::{Exchange, Held, UpstreamSecrets};
 pub use snapshot::{
     ApiRules, Availability, Declared, HostHeader, Revision, Snapshot, Timeouts, Upstream, UpstreamTls,
 };
+pub use step_up::Challenge;
+pub use tokens::Need;
 pub use trace::Trace;
 pub use weigh::cover;
 pub use worker::Worker;

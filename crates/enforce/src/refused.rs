@@ -4,16 +4,19 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use catalog::{CorsCredentials, MethodSet};
-use model::{CanonicalRequest, DecisionId, DenyReason, Head, Refusal, UpstreamFailure};
+use model::{CanonicalRequest, DecisionId, DenyReason, Head, Mfa, Refusal, UpstreamFailure};
 
 use crate::limit::Budgets;
-use crate::{Evidence, limit, problem};
+use crate::{Challenge, Evidence, limit, problem, resource};
 
 /// The challenge of every 401: how a caller shows who it is (RFC 6750 section 3). It names no API, so that it is
 /// the same for every path and host.
 const CHALLENGE: &str = "Bearer realm=\"sallyport\"";
 /// The same where a credential was shown and is refused.
 const CHALLENGE_INVALID: &str = "Bearer realm=\"sallyport\", error=\"invalid_token\"";
+/// The same where a better sign-in is asked for (RFC 9470 section 3); what is asked for follows.
+const CHALLENGE_STEP_UP: &str = "Bearer realm=\"sallyport\", error=\"insufficient_user_authentication\", \
+     error_description=\"a stronger or fresher sign-in is needed\"";
 /// The fields of a refusal that a browser lets scripts of a declared origin read.
 const EXPOSED: &str = "Sallyport-Decision-Id, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy";
 
@@ -49,6 +52,7 @@ pub fn refused(id: DecisionId, refusal: &Refusal) -> Refused {
     if problem.status == 401 {
         let challenge = match refusal.reason() {
             DenyReason::NoCredential => CHALLENGE,
+            DenyReason::StepUp => CHALLENGE_STEP_UP,
             _ => CHALLENGE_INVALID,
         };
         fields.push(("WWW-Authenticate", Cow::Borrowed(challenge)));
@@ -110,6 +114,37 @@ impl Refused {
     /// `Allow` (RFC 9110 section 15.5.6).
     pub(crate) fn with_allow(mut self, methods: MethodSet) -> Self {
         self.fields.push(("Allow", Cow::Owned(methods.to_string())));
+        self
+    }
+
+    /// Says which sign-in would do (RFC 9470 section 3). `acr_values` are plain, as configurations are read.
+    pub(crate) fn with_challenge(self, challenge: &Challenge, acr_values: &[Box<str>]) -> Self {
+        let mut more = String::new();
+        if challenge.mfa == Mfa::Used && !acr_values.is_empty() {
+            more.push_str(&format!(", acr_values=\"{}\"", acr_values.join(" ")));
+        }
+        if let Some(age) = challenge.max_age {
+            more.push_str(&format!(", max_age=\"{age}\""));
+        }
+        self.challenging(&more)
+    }
+
+    /// Says where the API's protected-resource metadata is (RFC 9728 section 5.1), with every challenge of an API that
+    /// accepts access tokens.
+    pub(crate) fn telling_resource(self, evidence: &Evidence, request: &CanonicalRequest) -> Self {
+        match evidence.rules().and_then(|rules| resource::metadata_address(rules, request)) {
+            Some(address) => self.challenging(&format!(", resource_metadata=\"{address}\"")),
+            None => self,
+        }
+    }
+
+    /// Adds parameters to the challenge, if there is one.
+    fn challenging(mut self, more: &str) -> Self {
+        for (name, value) in &mut self.fields {
+            if *name == "WWW-Authenticate" {
+                *value = Cow::Owned(format!("{value}{more}"));
+            }
+        }
         self
     }
 

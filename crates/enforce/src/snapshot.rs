@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
+use identity::token::{Applications, Issuer, KeySets};
 use identity::{ExistingKeys, KeyTable, LimitCell, Signer, Stops};
 use model::{
     ApiName, Audit, CredentialUse, GuessLimits, Guessing, Mode, Rate, RevisionNumber, Snapshots, Timestamp,
@@ -20,6 +21,10 @@ pub struct Snapshot {
     pub stops: Arc<Stops>,
     /// The upstreams' own credentials.
     pub secrets: Arc<UpstreamSecrets>,
+    /// The keys of issuers of access tokens.
+    pub key_sets: Arc<KeySets>,
+    /// The applications that tokens can stand for.
+    pub applications: Arc<Applications>,
     /// Signs assertions; without it upstreams get none.
     pub signer: Option<Arc<Signer>>,
     /// From this point on everything is denied as stale; [`Timestamp::MAX`] where the source cannot be cut off.
@@ -41,6 +46,8 @@ pub struct Revision {
     pub assertion_issuer: Box<str>,
     /// How failed credentials are slowed down.
     pub guessing: Guessing,
+    /// All issuers of access tokens that are configured, whether an API accepts them or not.
+    pub issuers: Box<[Arc<Issuer>]>,
 }
 
 /// How requests to one API are treated.
@@ -71,6 +78,12 @@ pub struct ApiRules {
     pub availability: Availability,
     /// `aud` of assertions.
     pub audience: Box<str>,
+    /// Whose access tokens count here; with none, a bearer token is a foreign credential.
+    pub issuers: Box<[Arc<Issuer>]>,
+    /// Who such tokens must be for; empty: whoever each issuer's configuration says.
+    pub token_audiences: Box<[Box<str>]>,
+    /// What protected-resource metadata calls this API (RFC 9728); none where it has no issuers.
+    pub resource: Option<Box<str>>,
 }
 
 /// Where an API is.
@@ -154,6 +167,8 @@ impl Snapshot {
             keys: Arc::new(KeyTable::empty()),
             stops: Arc::new(Stops::none()),
             secrets: Arc::default(),
+            key_sets: Arc::new(KeySets::none()),
+            applications: Arc::new(Applications::none()),
             signer: None,
             stale_at: Timestamp::MAX,
         }
@@ -178,6 +193,7 @@ impl Revision {
             trusted_proxies: Networks::none(),
             assertion_issuer: Box::default(),
             guessing: Guessing::Limited(GuessLimits::STANDARD),
+            issuers: Box::default(),
         }
     }
 

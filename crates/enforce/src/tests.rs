@@ -8,4 +8,5 @@ mod forwarding;
 mod matrix;
 mod properties;
 mod stops;
+mod tokens;
 mod world;

@@ -9,9 +9,15 @@ use model::{Caller, CanonicalRequest, Client, DenyReason, Mode, Refusal, Strengt
 use policy::{Facts, PolicyRefs, Ruling, RulingKind};
 use smallvec::SmallVec;
 
+use crate::step_up::Challenge;
+
 /// How far a credential reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scopes<'a> {
+    /// Only what both cover: a key's, which are the facts, and a token's that narrow as well.
+    Both { key: &'a [String], token: &'a [String] },
+    /// As far as policy; these are facts and no limits.
+    Facts(&'a [String]),
     /// Only these operations and groups.
     Listed(&'a [String]),
     /// As far as policy; there is no credential of ours that could narrow.
@@ -40,6 +46,8 @@ pub(crate) struct Weighed {
     pub(crate) allow: Option<MethodSet>,
     /// What a client may be told instead of the reason.
     pub(crate) disguise: Disguise,
+    /// The sign-in that would do.
+    pub(crate) challenge: Option<Challenge>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +90,7 @@ impl Weighed {
             observed: PolicyRefs::none(),
             allow: None,
             disguise,
+            challenge: None,
         }
     }
 
@@ -174,7 +183,10 @@ fn weigh_operation(
         Scopes::Listed(scopes) if !cover(scopes, operation) => {
             return Weighed::refused(Refusal::of(DenyReason::OutOfScope), disguise);
         }
-        Scopes::Listed(scopes) => scopes,
+        Scopes::Both { key, token } if !(cover(key, operation) && cover(token, operation)) => {
+            return Weighed::refused(Refusal::of(DenyReason::OutOfScope), disguise);
+        }
+        Scopes::Both { key: scopes, .. } | Scopes::Facts(scopes) | Scopes::Listed(scopes) => scopes,
         Scopes::Unlimited => &[],
     };
     let facts = Facts {
@@ -201,7 +213,7 @@ fn ruled(ruling: Ruling, disguise: Disguise, anonymous: Disguise) -> Weighed {
         RulingKind::Forbid { by } => (Weight::Refused(Refusal::of(DenyReason::Guard)), by),
         RulingKind::Fault { policies } => (Weight::Refused(Refusal::of(DenyReason::PolicyFault)), policies),
     };
-    Weighed { weight, policies, observed, allow: None, disguise }
+    Weighed { weight, policies, observed, allow: None, disguise, challenge: None }
 }
 
 /// Whether one of the scopes is the operation's id or a group it is in. No scopes cover nothing.
@@ -272,6 +284,7 @@ mod tests {
                 DenyReason::MethodNotDeclared
                 | DenyReason::NoCredential
                 | DenyReason::NoGrant
+                | DenyReason::StepUp
                 | DenyReason::UnknownOperation => Outcome::Observed(refusal),
                 _ => Outcome::Refused(refusal),
             };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use identity::token::TokenCache;
 use identity::{AssertionCache, Guesses};
 use model::{DecisionId, Timestamp};
 use policy::DecisionCache;
@@ -14,6 +15,7 @@ use crate::random::Random;
 pub struct Worker {
     pub(crate) decisions: DecisionCache,
     pub(crate) assertions: AssertionCache,
+    pub(crate) tokens: TokenCache,
     pub(crate) random: Random,
     /// Shared with the other workers, so that a limit is the same however connections are spread over them.
     pub(crate) guesses: Arc<Guesses>,
@@ -27,6 +29,7 @@ impl Worker {
         Self {
             decisions: DecisionCache::new(),
             assertions: AssertionCache::new(),
+            tokens: TokenCache::new(),
             random: Random::new(seed),
             guesses: Arc::new(Guesses::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]))),
         }
@@ -54,5 +57,11 @@ impl Worker {
     #[must_use]
     pub const fn assertions(&self) -> &AssertionCache {
         &self.assertions
+    }
+
+    /// The cache of verified tokens, for its figures.
+    #[must_use]
+    pub const fn tokens(&self) -> &TokenCache {
+        &self.tokens
     }
 }

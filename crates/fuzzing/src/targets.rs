@@ -431,6 +431,30 @@ const BODIES: &[&str] = &[
     "=",
 ];
 
+const TOKEN: &[&str] = &[
+    ".",
+    "..",
+    "=",
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9uZSJ9",
+    "eyJhbGciOiJub25lIn0",
+    "e30",
+    "\"kty\":\"EC\"",
+    "\"kty\":\"oct\"",
+    "\"crv\":\"P-256\"",
+    "\"kid\":\"one\"",
+    "\"keys\":[",
+    "\"d\":\"AA\"",
+    "\"alg\":\"RS256\"",
+    "\"issuer\":\"https://id.example.com\"",
+    "\"jwks_uri\":\"https://id.example.com/jwks\"",
+    "[",
+    "{",
+    "}",
+    "]",
+    ",",
+    "\\u0061",
+];
+
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "blocks", judge: small::blocks, words: small::BLOCKS },
@@ -447,7 +471,11 @@ pub const TARGETS: &[Target] = &[
         words: TEMPLATE,
     },
     Target { name: "config_edit", judge: |bytes| holds(config::fuzz::edit, bytes), words: CONFIGURATION },
-    Target { name: "config_key_list", judge: |bytes| holds(config::fuzz::key_list, bytes), words: KEY_LIST },
+    Target {
+        name: "config_key_list",
+        judge: |bytes| holds(config::fuzz::key_list, bytes),
+        words: configuration::KEY_LIST,
+    },
     Target { name: "config_values", judge: |bytes| holds(config::fuzz::values, bytes), words: VALUES },
     Target { name: "configuration", judge: configuration::judge, words: CONFIGURATION },
     Target { name: "differ_request", judge: differ::request, words: HEAD },
@@ -458,6 +486,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "inventory_bodies", judge: |bytes| holds(inventory::fuzz::bodies, bytes), words: BODIES },
     Target { name: "inventory_paths", judge: |bytes| holds(inventory::fuzz::paths, bytes), words: PATHS },
     Target { name: "inventory_state", judge: |bytes| holds(inventory::fuzz::state, bytes), words: STATE },
+    Target { name: "issuer_keys", judge: |bytes| text(identity::token::fuzz::key_set(bytes)), words: TOKEN },
     Target { name: "key", judge: small::key, words: KEY },
     Target { name: "names", judge: small::names, words: NAMES },
     Target { name: "record_checkpoint", judge: |bytes| text(record::fuzz::checkpoint(bytes)), words: NOTE },
@@ -465,6 +494,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
     Target { name: "record_segment", judge: segment::judge, words: BINARY },
     Target { name: "tls_certificate", judge: tls::fuzz::certificate, words: CERTIFICATE },
+    Target { name: "token", judge: |bytes| text(identity::token::fuzz::token(bytes)), words: TOKEN },
     Target {
         name: "traffic_documents",
         judge: |bytes| holds(traffic::fuzz::documents, bytes),

@@ -161,6 +161,13 @@ pub fn own_key_in(value: &[u8]) -> Option<&[u8]> {
     bearer_token(value).filter(|token| looks_like_own_key(token))
 }
 
+/// The bearer token of a request that is no own key: an access token, where the API accepts any.
+#[must_use]
+pub fn foreign_bearer(request: &CanonicalRequest) -> Option<&[u8]> {
+    let token = bearer_token(request.only(FieldKind::Authorization)?)?;
+    (!looks_like_own_key(token)).then_some(token)
+}
+
 struct Presented<'a> {
     own: Option<(OwnCredential, &'a [u8])>,
     foreign: Foreign,

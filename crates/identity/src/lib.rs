@@ -19,6 +19,7 @@ pub mod identify;
 pub mod key;
 pub mod seal;
 pub mod table;
+pub mod token;
 
 pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
@@ -26,7 +27,9 @@ pub use blocks::{BLOCKS_MAX, Blocks, Soundness, TooManyBlocks};
 pub use digest::SecretDigest;
 pub use existing::{ExistingKeys, FingerprintKey, KeyedDigest, WholeDigest, claimed_name, with_existing};
 pub use guesses::{Guesses, Origin, TooMany};
-pub use identify::{Foreign, Identified, NotIdentified, OwnCredential, holds_own_key, identify, own_key_in};
+pub use identify::{
+    Foreign, Identified, NotIdentified, OwnCredential, foreign_bearer, holds_own_key, identify, own_key_in,
+};
 pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
 pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};
 pub use table::{ApplicationState, KeyEntry, KeySecret, KeyState, KeyTable, KeyUsage, LimitCell, Stops};

@@ -231,7 +231,7 @@ impl SignIn {
 }
 
 /// By which credential the client was identified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialRef {
     Absent,
     /// A client certificate.

@@ -45,6 +45,8 @@ pub enum DenyReason {
     StopsUnreadable,
     /// Too many credentials of the caller's network were not valid.
     TooManyFailures,
+    /// A grant would permit if the user had signed in with more factors or more recently (RFC 9470).
+    StepUp,
     UnknownHost,
     UnknownOperation,
     UnsupportedUpgrade,
@@ -162,13 +164,13 @@ reasons! {
     ExpectationUnsupported = 7, "expectation_unsupported", 417, "Only `Expect: 100-continue` is supported",
         "Send the request without the `Expect` field.";
     ExpiredCredential = 8, "expired_credential", 401, "The credential has expired",
-        "Create or rotate the key, then call with the new one.";
+        "Create or rotate the key, or get a new token, then call with the new one.";
     Guard = 9, "guard", 403, "A guard forbids this request",
         "No grant helps; ask the security team about the guard, naming the decision id.";
     HeadTooLarge = 10, "head_too_large", 431, "The request head is too large",
         "Send fewer or shorter header fields, or a shorter target.";
     InvalidCredential = 11, "invalid_credential", 401, "The credential is not valid",
-        "Check the key for copying mistakes, or create a new one.";
+        "Check the key for copying mistakes, or create a new one; a token: get a new one from its issuer.";
     MalformedRequest = 12, "malformed_request", 400, "The request is malformed or ambiguous",
         "Correct the request; see the detail.";
     MethodNotDeclared = 13, "method_not_declared", 405, "The API does not declare this method on this path",
@@ -199,6 +201,8 @@ reasons! {
         "Create a new key.";
     StaleSnapshot = 25, "stale_snapshot", 503, "The gateway's policy is out of date",
         "Try again later; if it stays, tell the platform team.";
+    StepUp = 33, "step_up", 401, "A stronger or fresher sign-in is needed",
+        "Have the user sign in again as `acr_values` and `max_age` in `WWW-Authenticate` say, then call with the new token.";
     UnknownHost = 26, "unknown_host", 404, "No API answers under this host",
         "Check the host name.";
     UnknownOperation = 27, "unknown_operation", 404, "The API declares no such operation",
@@ -246,6 +250,7 @@ impl DenyReason {
             | Self::StaleSnapshot
             | Self::StopsUnreadable
             | Self::TooManyFailures
+            | Self::StepUp
             | Self::UnsupportedUpgrade
             | Self::UnsupportedVersion => false,
         }
@@ -263,7 +268,11 @@ impl DenyReason {
     #[must_use]
     pub const fn is_suspended_by_observation(self) -> bool {
         match self {
-            Self::MethodNotDeclared | Self::NoCredential | Self::NoGrant | Self::UnknownOperation => true,
+            Self::MethodNotDeclared
+            | Self::NoCredential
+            | Self::NoGrant
+            | Self::StepUp
+            | Self::UnknownOperation => true,
             Self::ApiUnavailable
             | Self::BadParameter
             | Self::Blocked
@@ -377,6 +386,7 @@ mod tests {
                 &DenyReason::MethodNotDeclared,
                 &DenyReason::NoCredential,
                 &DenyReason::NoGrant,
+                &DenyReason::StepUp,
                 &DenyReason::UnknownOperation
             ]
         );

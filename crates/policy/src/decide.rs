@@ -199,7 +199,7 @@ pub(crate) fn judge(question: &Question, condition: &cedar_policy::Expression) -
 /// Whether a grant counts for a caller that nobody vouched for. Anybody can send a text that looks like one of an API's
 /// keys, so a grant to every application or to a team is not meant for it, whether scope or condition says so. It
 /// counts where it is for anyone at all, names this very key in its scope, or looks at the strength itself.
-pub(crate) fn reaches(rule: &Rule, caller: &model::Caller) -> bool {
+pub(crate) fn reaches(rule: &Rule, caller: &Caller) -> bool {
     caller.strength != model::Strength::Claimed
         || rule.reads.context.contains(&ContextFact::Strength)
         || match &rule.scope.principals {

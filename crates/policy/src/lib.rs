@@ -22,6 +22,7 @@ mod reads;
 mod rule;
 mod ruling;
 mod schema;
+mod sign_in;
 mod slice;
 mod source;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use kept::{KeptFact, KeptName};
 pub use reads::{ContextFact, OperationReads};
 pub use rule::Effect;
 pub use ruling::{PolicyRefs, Ruling, RulingKind};
+pub use sign_in::SignInReads;
 pub use source::{ApiFacts, Directory, POLICIES_MAX, POLICY_FILE_BYTES_MAX, PolicySource};
 pub use validate::{VALIDATION_CACHE_MAX, ValidationCache};

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use enforce::{ClaimedLedger, Evidence, Forward, Judgement, NoLonger, Outcome, Pass, Snapshot};
+use enforce::{ClaimedLedger, Evidence, Forward, Judgement, Need, NoLonger, Outcome, Pass, Snapshot};
 use http1::{Field, Framing, RequestHead, RequestMethodClass, Upgrade};
 use model::request::{BodyShape, Scheme};
 use model::{
@@ -27,6 +27,7 @@ use crate::exchange::{
     Standing, exchange,
 };
 use crate::forward::write_request_head;
+use crate::keys::KeyWants;
 use crate::refusal;
 use crate::secure::{HandshakeFault, ServerTls, UpstreamConfigs};
 use crate::settings::Settings;
@@ -36,7 +37,7 @@ use crate::worker::{Clock, Worker};
 
 mod answers;
 
-use answers::{Closing, Failed};
+use answers::{Closing, Failed, OwnDocument};
 
 /// The path of the key set, reserved on every host.
 const JWKS_SEGMENTS: [&str; 3] = [".well-known", "sallyport", "jwks.json"];
@@ -58,6 +59,8 @@ pub struct Setup {
     pub clock: Clock,
     /// The document at `/.well-known/sallyport/jwks.json`.
     pub jwks: Arc<ArcSwap<Vec<u8>>>,
+    /// Who fetches keys of issuers; without it no request waits for any.
+    pub wants: Option<KeyWants>,
     /// Where this gateway itself listens, so that it never becomes its own upstream.
     pub own: Vec<SocketAddr>,
     /// How clients are spoken to; in the clear where there is none.
@@ -86,6 +89,7 @@ pub(crate) struct Gateway {
     claimed: Arc<ClaimedLedger>,
     param_key: ParamKey,
     jwks: Arc<ArcSwap<Vec<u8>>>,
+    wants: Option<KeyWants>,
 }
 
 /// One request, as far as its answer and its entries need it.
@@ -108,6 +112,7 @@ impl Gateway {
             param_key,
             clock,
             jwks,
+            wants,
             own,
             tls,
             upstream_tls,
@@ -126,6 +131,7 @@ impl Gateway {
             tls,
             param_key,
             jwks,
+            wants,
         }
     }
 
@@ -225,13 +231,19 @@ impl Gateway {
                 return Box::pin(self.refuse_unadmitted(connection, class, refusal, fate)).await;
             }
         };
-        if is_key_set(&request) {
-            return Box::pin(self.answer_key_set(connection, &head, class, request)).await;
+        if request.segment(0) == JWKS_SEGMENTS.first().copied()
+            && let Some(own) = self.own_document(&request)
+        {
+            return Box::pin(self.answer_own(connection, &head, class, request, own)).await;
         }
         let now = connection.now(&self.worker);
-        let judgement = {
+        let judged = {
             let mut snapshots = self.snapshots.borrow_mut();
-            enforce::judge(snapshots.load(), now, &mut self.judge.borrow_mut(), request)
+            enforce::judge_or_need(snapshots.load(), now, &mut self.judge.borrow_mut(), request)
+        };
+        let judgement = match judged {
+            Ok(judgement) => judgement,
+            Err(need) => Box::pin(self.judge_with_newer_keys(now, need)).await,
         };
         let Judgement { mut evidence, outcome } = judgement;
         let case = self.case(connection, &evidence, class);
@@ -252,6 +264,25 @@ impl Gateway {
                 Box::pin(self.answer_preflight(connection, case, &evidence, answer, fate)).await
             }
         }
+    }
+
+    /// The document of the gateway's own that a request under `/.well-known` asks for.
+    fn own_document(&self, request: &CanonicalRequest) -> Option<OwnDocument> {
+        if request.segments().eq(JWKS_SEGMENTS) {
+            return Some(OwnDocument::KeySet);
+        }
+        enforce::protected_resource(self.snapshots.borrow_mut().load(), request).map(OwnDocument::Resource)
+    }
+
+    /// Waits for newer keys of an issuer, for a bounded time, and judges by the same snapshot with those keys.
+    async fn judge_with_newer_keys(&self, now: Timestamp, need: Need) -> Judgement {
+        let before = Arc::clone(self.snapshots.borrow_mut().load());
+        if let Some(wants) = &self.wants {
+            wants.newer(need.issuer(), need.attempted()).await;
+        }
+        let after = Arc::clone(self.snapshots.borrow_mut().load());
+        let snapshot = Snapshot { key_sets: Arc::clone(&after.key_sets), ..Snapshot::clone(&before) };
+        enforce::judge(&Arc::new(snapshot), now, &mut self.judge.borrow_mut(), need.into_request())
     }
 
     /// Turns a head into a canonical request, and takes its bytes off the connection.
@@ -402,11 +433,6 @@ const fn class_of(method: &[u8]) -> RequestMethodClass {
         b"CONNECT" => RequestMethodClass::Connect,
         _ => RequestMethodClass::Other,
     }
-}
-
-/// Whether a request is for the key set, however its path is written.
-fn is_key_set(request: &CanonicalRequest) -> bool {
-    request.segment(0) == JWKS_SEGMENTS.first().copied() && request.segments().eq(JWKS_SEGMENTS)
 }
 
 /// Whether the request can be sent once more when a pooled connection turns out to be dead.

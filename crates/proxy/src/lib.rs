@@ -27,6 +27,7 @@ mod entry;
 mod exchange;
 mod forward;
 mod gateway;
+mod keys;
 mod link;
 mod listen;
 mod pool;
@@ -44,6 +45,7 @@ mod timers;
 mod worker;
 
 pub use gateway::Setup;
+pub use keys::{KEY_WAIT, KeyWants, WantedKeys, key_wants};
 pub use listen::listen;
 pub use secure::{ServerTls, UpstreamConfigs};
 pub use server::{Shutdown, run_worker, serve};

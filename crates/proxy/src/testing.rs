@@ -438,6 +438,7 @@ fn setup(upstream: &str, own: SocketAddr, choices: &Choices, mut log: Vec<record
         param_key: record::ParamKey::new([7; 16]),
         clock: Arc::new(|| NOW),
         jwks: Arc::new(ArcSwap::from_pointee(b"{\"keys\":[]}".to_vec())),
+        wants: None,
         own: vec![own],
         tls: choices.tls.clone(),
         upstream_tls: Arc::new(ArcSwap::from_pointee(

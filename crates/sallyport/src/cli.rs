@@ -111,6 +111,9 @@ the document of what was seen and grants that are switched off.")]
     /// Applications: the clients that own keys
     #[command(subcommand)]
     App(AppCommand),
+    /// Issuers of access tokens, and the state of their keys
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Keys: create, import, promote, rotate, revoke
     #[command(subcommand)]
     Key(KeyCommand),
@@ -286,6 +289,16 @@ pub(crate) enum TeamCommand {
     List,
     /// Show one team and its applications
     #[command(after_help = "Example:\n  sallyport team show partners")]
+    Show { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IssuerCommand {
+    /// List issuers
+    #[command(after_help = "Example:\n  sallyport issuer list")]
+    List,
+    /// Show one issuer: its keys, their age, the last error
+    #[command(after_help = "Example:\n  sallyport issuer show corp")]
     Show { name: String },
 }
 

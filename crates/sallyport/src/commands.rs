@@ -8,6 +8,7 @@ mod explain;
 mod files;
 mod init;
 mod inventory;
+mod issuers;
 mod key;
 mod policy;
 mod secret;
@@ -47,6 +48,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Inventory(command) => inventory::run(&reach::client(global).await?, command, output).await,
         Command::Api(command) => apis::run(&reach::client(global).await?, command, output).await,
         Command::Team(command) => access::team(&reach::client(global).await?, command, output).await,
+        Command::Issuer(command) => issuers::run(&reach::client(global).await?, command, output).await,
         Command::App(command) => access::app(&reach::client(global).await?, command, output).await,
         Command::Key(command) => key::run(&reach::client(global).await?, command, output).await,
         Command::Secret(command) => secret::run(&reach::client(global).await?, command, output).await,

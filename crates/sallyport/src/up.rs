@@ -4,6 +4,7 @@
 //! upkeep run beside them. Ending goes the other way round: workers drain, then the log is closed.
 
 mod feed;
+mod keys;
 mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
@@ -17,7 +18,7 @@ use anyhow::{Context as _, bail};
 use config::Reach;
 use control::{Control, Opened};
 use enforce::Guesses;
-use proxy::{Settings, Setup, Shutdown};
+use proxy::{KeyWants, Settings, Setup, Shutdown};
 use recorder::WorkerLog;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ use crate::reach::STATE;
 use crate::watch::Watcher;
 use crate::{offline, system};
 use feed::Feed;
+use keys::Keys;
 use upkeep::Upkeep;
 
 /// How long requests to the admin API may take to end.
@@ -67,6 +69,7 @@ pub(crate) struct Gateway {
     watcher: Watcher,
     upkeep: Upkeep,
     feed: Feed,
+    keys: Keys,
 }
 
 /// Runs `up` until it is told to end.
@@ -158,7 +161,9 @@ impl Gateway {
             log,
             sightings,
         });
-        let workers = start_workers(&control, doors, &[address, admin], &asked, start.settings)?;
+        let (wants, wanted) = proxy::key_wants(control.live().pointer());
+        let keys = Keys::start(Arc::clone(&control), wanted)?;
+        let workers = start_workers(&control, doors, &wants, &[address, admin], &asked, start.settings)?;
         let feed = Feed::start(Arc::clone(&control), rings)?;
         let (admin_stop, admin_stopped) = watch::channel(false);
         let admin_task = serve_admin(Arc::clone(&control), admin_listener, admin_stopped)?;
@@ -175,6 +180,7 @@ impl Gateway {
             watcher,
             upkeep,
             feed,
+            keys,
         };
         gateway.leave_traces(start.dir)?;
         Ok(gateway)
@@ -218,10 +224,12 @@ impl Gateway {
             admin_task.abort();
         }
         let (watcher, upkeep, feed, control) = (self.watcher, self.upkeep, self.feed, self.control);
+        let keys = self.keys;
         let closed = tokio::task::spawn_blocking(move || {
             watcher.stop();
             upkeep.stop();
             feed.stop();
+            keys.stop();
             match Arc::try_unwrap(control) {
                 Ok(control) => control.close(),
                 // A connection to the admin API that never ends holds it; the log is closed with the last holder.
@@ -285,6 +293,7 @@ struct Door {
 fn start_workers(
     control: &Arc<Control>,
     doors: impl Iterator<Item = Door>,
+    wants: &KeyWants,
     own: &[SocketAddr],
     shutdown: &watch::Receiver<Shutdown>,
     settings: Settings,
@@ -307,6 +316,7 @@ fn start_workers(
             clock: Arc::new(system::now),
             jwks: Arc::clone(&jwks),
             claimed: control.claimed_ledger(),
+            wants: Some(wants.clone()),
             own: own.to_vec(),
             tls: tls.clone(),
             upstream_tls: control.upstream_tls(),

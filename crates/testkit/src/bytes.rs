@@ -20,6 +20,21 @@ pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
+/// Encodes base64url without padding (RFC 4648 section 5).
+#[must_use]
+pub fn to_base64url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let held =
+            chunk.iter().fold(0_u32, |held, byte| (held << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(held >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+    text
+}
+
 /// Decodes base64url without padding (RFC 4648 section 5); `None` where the text is none.
 #[must_use]
 pub fn base64url(text: &str) -> Option<Vec<u8>> {

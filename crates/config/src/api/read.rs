@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use model::{ApiName, Audit, DataClass, Exposure, HostName, Mode, Rate, TeamName, Timestamp};
+use model::{ApiName, Audit, DataClass, Exposure, HostName, IssuerName, Mode, Rate, TeamName, Timestamp};
 
 use super::headers;
 use super::{ApiConfig, Examples, HostHeader, Hosts, Limits, Timeouts, Upstream, cors, existing};
 use crate::fields::{self, Fields};
+use crate::gateway::issuers::read::own_audience;
 use crate::place::{Faults, Place};
 use crate::quantity::{parse_duration, parse_size};
 use crate::tls::{self, UpstreamTls};
 use crate::yaml::{self, Node};
 
 const FIELDS: &[&str] = &[
+    "audience",
     "audit",
     "base_path",
     "ca_file",
@@ -27,6 +29,7 @@ const FIELDS: &[&str] = &[
     "hide_existence",
     "hosts",
     "inventory",
+    "issuers",
     "key_header",
     "limits",
     "mode",
@@ -52,6 +55,7 @@ pub(crate) struct Written {
     pub(crate) hosts: Place,
     pub(crate) upstream: Place,
     pub(crate) owner: Place,
+    pub(crate) issuers: Place,
 }
 
 pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<Written> {
@@ -77,6 +81,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
     let credentials = existing::read(&fields, faults);
+    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
+    let audience = own_audience(&fields, faults);
     let limits = fields.or("limits", Limits { per_key: None, per_api: None, body: None }, faults, limits);
     let cors = fields.or("cors", None, faults, |node, faults| {
         cors::read(node, key_header.as_deref().unwrap_or("x-api-key"), faults).map(Some)
@@ -108,6 +114,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             credential,
             exchange,
             existing_keys,
+            issuers: issuers?,
+            audience: audience?,
             limits: limits?,
             cors: cors?,
             data_class: data_class?,
@@ -122,6 +130,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         hosts: fields.place("hosts"),
         upstream: fields.place("upstream"),
         owner: fields.place("owner"),
+        issuers: fields.place("issuers"),
     })
 }
 
@@ -132,6 +141,16 @@ fn upstream(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Upstream, Optio
     let upstream = fields::parsed(node, "upstream", fix, faults, Upstream::parse)?;
     let tls = tls::upstream(fields, upstream.scheme, faults)?;
     Some((upstream, tls))
+}
+
+fn issuers(node: &Node, faults: &mut Faults) -> Option<Vec<IssuerName>> {
+    let fix = "write names of `issuers` in sallyport.yaml";
+    let mut names = fields::each(node, "issuers", faults, |item, faults| {
+        fields::parsed(item, "issuers", fix, faults, IssuerName::parse)
+    })?;
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
 }
 
 /// Who the API is for has no default: whatever it were, it would grant in some policy.

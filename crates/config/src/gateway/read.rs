@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 use model::{AttributeType, GuessLimits, Guessing};
 
-use super::{GatewayConfig, ListenAddress, RecordConfig, Reload};
+use super::{GatewayConfig, ListenAddress, RecordConfig, Reload, issuers};
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
 use crate::quantity::parse_duration;
@@ -19,6 +19,7 @@ const FIELDS: &[&str] = &[
     "application_attributes",
     "environment",
     "guessing",
+    "issuers",
     "listen",
     "record",
     "reload",
@@ -74,6 +75,9 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
     let user_attributes = fields.or("user_attributes", BTreeMap::new(), faults, |node, faults| {
         attributes(node, "user_attributes", USER_TAKEN, faults)
     });
+    let issuers = fields.or("issuers", Vec::new(), faults, |node, faults| {
+        issuers::read::read(node, user_attributes.as_ref(), faults)
+    });
     let environment = fields.or("environment", "live".to_owned(), faults, environment);
     let standard = Guessing::Limited(GuessLimits::STANDARD);
     let guessing = fields.or("guessing", standard, faults, super::guessing::read);
@@ -86,6 +90,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         tls: tls?,
         application_attributes: application_attributes?,
         user_attributes: user_attributes?,
+        issuers: issuers?,
         environment: environment?,
         guessing: guessing?,
     })
@@ -218,7 +223,7 @@ fn networks(node: &Node, faults: &mut Faults) -> Option<Vec<IpNet>> {
 }
 
 /// One network in its one spelling. Judged after masking: `10.2.0.0/0` is everyone, whatever stands before the slash.
-fn network(text: &str) -> Result<IpNet, String> {
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let shown = fields::shown(text);
     let written = match (text.parse::<IpNet>(), text.parse::<IpAddr>()) {
         (Ok(network), _) => network,

@@ -1,5 +1,7 @@
 //! Whole repositories: what loads, what is refused and where.
 
+mod issuers;
+
 use std::time::Duration;
 
 use expect_test::expect;

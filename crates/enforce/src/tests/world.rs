@@ -11,6 +11,7 @@ use catalog::{
     ParameterKind, PathParameter, Spanning, Template, Visibility,
 };
 use expect_test::Expect;
+use identity::token::{Applications, Issuer, KeySets};
 use identity::{ApplicationState, Blocks, KeyEntry, KeyState, KeyTable, KeyUsage, LimitCell, Signer, Stops};
 use model::request::{BodyShape, Scheme};
 use model::{
@@ -45,6 +46,20 @@ const POLICIES: &str = r#"
     permit (principal is Application, action == Action::"orders:GET /customers/{customer}/{id}", resource)
     when { principal has customer && context.params.customer == principal.customer }
     when { context.params.id < 100 && !context.mfa && context.scopes.contains("orders") };
+    @id("factors") @owner("tests") @reason("a test")
+    permit (principal, action == Action::"orders:GET /factors", resource) when { context.mfa };
+    @id("fresh") @owner("tests") @reason("a test")
+    permit (principal, action == Action::"orders:GET /fresh", resource)
+    when { context has authAge && context.authAge < 300 };
+    @id("both") @owner("tests") @reason("a test")
+    permit (principal, action == Action::"orders:GET /both", resource)
+    when { context.mfa && context has authAge && context.authAge <= 60 };
+    @id("guarded") @owner("tests") @reason("a test")
+    permit (principal is Application, action == Action::"orders:GET /guarded", resource);
+    @id("guard.factors") @owner("tests") @reason("a test")
+    forbid (principal, action == Action::"orders:GET /guarded", resource) unless { context.mfa };
+    @id("strong") @owner("tests") @reason("a test")
+    permit (principal, action == Action::"orders:GET /strong", resource) when { context.strength == 4 };
 "#;
 
 /// What a test changes about the gateway.
@@ -65,6 +80,9 @@ pub(super) struct Setup {
     pub(super) exchanged: Option<&'static str>,
     /// What the API's own keys look like.
     pub(super) forms: Vec<model::KeyForm>,
+    pub(super) issuers: Vec<Arc<Issuer>>,
+    pub(super) key_sets: KeySets,
+    pub(super) applications: Applications,
 }
 
 pub(super) fn enforced() -> Setup {
@@ -82,6 +100,9 @@ pub(super) fn enforced() -> Setup {
         blocks: Vec::new(),
         exchanged: None,
         forms: Vec::new(),
+        issuers: Vec::new(),
+        key_sets: KeySets::none(),
+        applications: Applications::none(),
     }
 }
 
@@ -141,6 +162,11 @@ fn catalog() -> Catalog {
         operation(Method::Get, "/home", &[], Visibility::Shown),
         operation(Method::Get, "/closed", read, Visibility::Shown),
         operation(Method::Get, "/soon", read, Visibility::Shown),
+        operation(Method::Get, "/factors", &[], Visibility::Shown),
+        operation(Method::Get, "/fresh", &[], Visibility::Shown),
+        operation(Method::Get, "/both", &[], Visibility::Shown),
+        operation(Method::Get, "/guarded", &[], Visibility::Shown),
+        operation(Method::Get, "/strong", &[], Visibility::Shown),
         operation(Method::Get, "/customers/{customer}/{id}", read, Visibility::Shown),
     ];
     let api = |name: &str, operations, cors| ApiDeclaration {
@@ -196,6 +222,9 @@ fn rules(name: &ApiName, setup: &Setup) -> Arc<ApiRules> {
         declared: if is_legacy { Declared::Nothing } else { Declared::Document },
         availability: setup.availability.clone(),
         audience: name.as_str().into(),
+        issuers: if is_legacy { Box::default() } else { setup.issuers.as_slice().into() },
+        token_audiences: Box::default(),
+        resource: None,
     })
 }
 
@@ -220,6 +249,7 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
         trusted_proxies: setup.trusted.clone(),
         assertion_issuer: "https://gateway.example".into(),
         guessing: setup.guessing,
+        issuers: setup.issuers.as_slice().into(),
     };
     Arc::new(Snapshot {
         revision: Arc::new(revision),
@@ -233,6 +263,8 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
         }))),
         signer: setup.signer.clone(),
         stale_at: setup.stale_at,
+        key_sets: Arc::new(setup.key_sets.clone()),
+        applications: Arc::new(setup.applications.clone()),
     })
 }
 

@@ -53,8 +53,24 @@ fn verifies(token: &str, key: &PublicSigningKey) -> bool {
         .is_ok()
 }
 
-fn subject(key: &Arc<KeyEntry>) -> AssertionSubject<'_> {
-    AssertionSubject { key, issuer: "https://gateway", audience: "orders", audience_number: 0 }
+/// A key entry with the caller that it shows.
+struct Shown(Arc<KeyEntry>, Caller);
+
+fn shown(key: Arc<KeyEntry>) -> Shown {
+    let caller = crate::identify::caller_of(&key);
+    Shown(key, caller)
+}
+
+fn subject(Shown(key, caller): &Shown) -> AssertionSubject<'_> {
+    AssertionSubject {
+        caller,
+        key: Some(key),
+        token: None,
+        scopes: &key.scopes,
+        issuer: "https://gateway",
+        audience: "orders",
+        audience_number: 0,
+    }
 }
 
 #[test]
@@ -135,7 +151,7 @@ fn computes_the_thumbprint_of_rfc_7638() {
 
 #[test]
 fn signs_once_in_thirty_seconds() {
-    let (signer, key, mut cache) = (signer(), entry(1), AssertionCache::new());
+    let (signer, key, mut cache) = (signer(), shown(entry(1)), AssertionCache::new());
     let ask = |cache: &mut AssertionCache, now: Timestamp| {
         cache.assertion(&signer, now, subject(&key)).unwrap();
         cache.signatures()
@@ -148,13 +164,13 @@ fn signs_once_in_thirty_seconds() {
 #[test]
 fn gives_an_assertion_to_its_own_caller_and_audience_only() {
     let (signer, other_signer) = (signer(), signer());
-    let (key, mut cache) = (entry(1), AssertionCache::new());
+    let (key, mut cache) = (shown(entry(1)), AssertionCache::new());
     let first = cache.assertion(&signer, NOW, subject(&key)).unwrap();
     let same = cache.assertion(&signer, NOW, subject(&key)).unwrap();
     assert!(Arc::ptr_eq(&first, &same));
     // The same key id after a change of its scopes is another entry.
-    let changed = Arc::new(KeyEntry { scopes: Box::new([]), ..(*key).clone() });
-    let other = entry(2);
+    let changed = shown(Arc::new(KeyEntry { scopes: Box::new([]), ..(*key.0).clone() }));
+    let other = shown(entry(2));
     for (signer, subject) in [
         (&signer, subject(&changed)),
         (&signer, subject(&other)),
@@ -175,7 +191,7 @@ fn gives_an_assertion_to_its_own_caller_and_audience_only() {
 fn memory_is_bounded() {
     let (signer, mut cache) = (signer(), AssertionCache::new());
     for number in 0..=2 * GENERATION_MAX {
-        cache.assertion(&signer, NOW, subject(&entry(number))).unwrap();
+        cache.assertion(&signer, NOW, subject(&shown(entry(number)))).unwrap();
     }
     let shown = format!("{cache:?}");
     expect!["AssertionCache { young: 1, old: 4096, signatures: 8193, .. }"].assert_eq(&shown);

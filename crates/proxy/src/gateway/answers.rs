@@ -19,6 +19,15 @@ use crate::{entry, refusal};
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
+/// A document that anyone may read.
+#[derive(Debug)]
+pub(super) enum OwnDocument {
+    /// The keys by which upstreams verify assertions.
+    KeySet,
+    /// Who gives out tokens for an API (RFC 9728).
+    Resource(String),
+}
+
 /// How a request was answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closing {
@@ -218,18 +227,23 @@ impl Gateway {
         if sent.is_ok() { fate } else { Fate::Break }
     }
 
-    /// Answers with the keys by which upstreams verify assertions. They are public, and nothing is ever forwarded.
-    pub(super) async fn answer_key_set(
+    /// Answers with a document of the gateway's own. They are public, and nothing is ever forwarded.
+    pub(super) async fn answer_own(
         &self,
         connection: &mut Connection,
         head: &RequestHead,
         class: RequestMethodClass,
         request: CanonicalRequest,
+        own: OwnDocument,
     ) -> Fate {
         let now = connection.now(&self.worker);
         let evidence = {
             let mut snapshots = self.snapshots.borrow_mut();
-            enforce::judge_key_set(snapshots.load(), now, &mut self.judge.borrow_mut(), &request)
+            let (snapshot, judge) = (snapshots.load(), &mut self.judge.borrow_mut());
+            match own {
+                OwnDocument::KeySet => enforce::judge_key_set(snapshot, now, judge, &request),
+                OwnDocument::Resource(_) => enforce::judge_resource(snapshot, now, judge, &request),
+            }
         };
         let case = self.case(connection, &evidence, class);
         // What is public is answered whether that can be recorded or not; a loss is counted by the recorder.
@@ -243,9 +257,12 @@ impl Gateway {
             write_refused(&mut out, case, &refused, fate);
             Closing::own(refused.status, End::Done, refused.body.len() as u64)
         } else {
-            let body = self.jwks.load();
-            let answer =
-                Answer { status: 200, id: case.id, content_type: "application/jwk-set+json", body: &body };
+            let jwks = self.jwks.load();
+            let (content_type, body) = match &own {
+                OwnDocument::KeySet => ("application/jwk-set+json", jwks.as_slice()),
+                OwnDocument::Resource(body) => ("application/json", body.as_bytes()),
+            };
+            let answer = Answer { status: 200, id: case.id, content_type, body };
             write_answer(&mut out.bytes, answer, [("cache-control", "max-age=300")], goodbye(fate), class);
             Closing::own(200, End::Done, body.len() as u64)
         };

@@ -120,6 +120,9 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         declared: enforce::Declared::Document,
         availability: enforce::Availability::Usable,
         audience: "orders".into(),
+        issuers: Box::default(),
+        token_audiences: Box::default(),
+        resource: None,
     };
     let revision = enforce::Revision {
         number: model::RevisionNumber(1),
@@ -129,6 +132,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         trusted_proxies: enforce::Networks::none(),
         guessing: model::Guessing::Limited(model::GuessLimits::STANDARD),
         assertion_issuer: "https://gateway.example".into(),
+        issuers: Box::default(),
     };
     enforce::Snapshot { revision: Arc::new(revision), keys: Arc::new(keys()), ..enforce::Snapshot::none() }
 }

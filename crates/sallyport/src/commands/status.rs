@@ -26,6 +26,13 @@ pub(super) async fn run(client: &Client, output: Output) -> anyhow::Result<Verdi
     if let Some(fault) = status.get("blocks_fault").and_then(Value::as_str) {
         output.note(&output.tone(Tone::Bad, fault));
     }
+    for issuer in items(&status, "issuers") {
+        let keys = text(issuer, "keys");
+        if keys != "fresh" {
+            let (name, error) = (text(issuer, "issuer"), text(issuer, "last_error"));
+            output.note(&output.tone(Tone::Bad, &format!("keys of issuer {name} are {keys}: {error}")));
+        }
+    }
     output.line(&format!("revision {}", text(&status, "revision")))?;
     for block in items(&status, "blocks") {
         output.line(&output.tone(Tone::Warning, &printable(&block::line(block))))?;

@@ -77,8 +77,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let key_header = fields.or("key_header", "x-api-key".to_owned(), faults, |node, faults| {
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
-    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
-    let audience = own_audience(&fields, faults);
+    let tokens = tokens(&fields, faults);
     let credential = fields.or("credential", CredentialUse::Strip, faults, credential);
     let limits = fields.or("limits", Limits { per_key: None, per_api: None, body: None }, faults, limits);
     let cors = fields.or("cors", None, faults, |node, faults| {
@@ -90,7 +89,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     });
     let lists = lists(&fields, faults);
     let timeouts = fields.or("timeouts", TIMEOUTS, faults, timeouts);
-    let (spanning, hide_existence, underscore_headers) = lists?;
+    let ((spanning, hide_existence, underscore_headers), (issuers, audience)) = (lists?, tokens?);
     Some(Written {
         api: ApiConfig {
             name: name.clone(),
@@ -105,8 +104,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             mode_place: (mode_place.line, mode_place.column),
             audit: audit?,
             key_header: key_header?,
-            issuers: issuers?,
-            audience: audience?,
+            issuers,
+            audience,
             credential: credential?,
             limits: limits?,
             cors: cors?,
@@ -123,6 +122,13 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         owner: fields.place("owner"),
         issuers: fields.place("issuers"),
     })
+}
+
+/// `issuers` and `audience`.
+fn tokens(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Vec<IssuerName>, Vec<String>)> {
+    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
+    let audience = own_audience(fields, faults);
+    Some((issuers?, audience?))
 }
 
 fn issuers(node: &Node, faults: &mut Faults) -> Option<Vec<IssuerName>> {

@@ -73,9 +73,10 @@ impl Control {
         let now = self.now();
         // Held so that no other writer of the snapshot comes between.
         let state = self.state();
-        let is_current = state.loaded.as_ref().is_some_and(|loaded| {
-            loaded.repository.gateway.issuers.iter().any(|config| *config == source.config)
-        });
+        let is_current = state
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| loaded.repository.gateway.issuers.contains(&source.config));
         if !is_current {
             return None;
         }

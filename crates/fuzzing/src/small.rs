@@ -33,6 +33,31 @@ pub(crate) const BLOCKS: &[&str] = &[
     "7h2k9m4p1q8r",
 ];
 
+/// Pieces of access tokens and of key sets.
+pub(crate) const TOKEN: &[&str] = &[
+    ".",
+    "..",
+    "=",
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9uZSJ9",
+    "eyJhbGciOiJub25lIn0",
+    "e30",
+    "\"kty\":\"EC\"",
+    "\"kty\":\"oct\"",
+    "\"crv\":\"P-256\"",
+    "\"kid\":\"one\"",
+    "\"keys\":[",
+    "\"d\":\"AA\"",
+    "\"alg\":\"RS256\"",
+    "\"issuer\":\"https://id.example.com\"",
+    "\"jwks_uri\":\"https://id.example.com/jwks\"",
+    "[",
+    "{",
+    "}",
+    "]",
+    ",",
+    "\\u0061",
+];
+
 /// A key that is read is one that [`identity::key::make`] could have made: it has the prefix, and no other
 /// text with one byte changed is the same key.
 pub(crate) fn key(bytes: &[u8]) -> Result<(), String> {

@@ -431,30 +431,6 @@ const BODIES: &[&str] = &[
     "=",
 ];
 
-const TOKEN: &[&str] = &[
-    ".",
-    "..",
-    "=",
-    "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9uZSJ9",
-    "eyJhbGciOiJub25lIn0",
-    "e30",
-    "\"kty\":\"EC\"",
-    "\"kty\":\"oct\"",
-    "\"crv\":\"P-256\"",
-    "\"kid\":\"one\"",
-    "\"keys\":[",
-    "\"d\":\"AA\"",
-    "\"alg\":\"RS256\"",
-    "\"issuer\":\"https://id.example.com\"",
-    "\"jwks_uri\":\"https://id.example.com/jwks\"",
-    "[",
-    "{",
-    "}",
-    "]",
-    ",",
-    "\\u0061",
-];
-
 /// All of them, sorted by name.
 pub const TARGETS: &[Target] = &[
     Target { name: "blocks", judge: small::blocks, words: small::BLOCKS },
@@ -486,7 +462,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "inventory_bodies", judge: |bytes| holds(inventory::fuzz::bodies, bytes), words: BODIES },
     Target { name: "inventory_paths", judge: |bytes| holds(inventory::fuzz::paths, bytes), words: PATHS },
     Target { name: "inventory_state", judge: |bytes| holds(inventory::fuzz::state, bytes), words: STATE },
-    Target { name: "issuer_keys", judge: |bytes| text(identity::token::fuzz::key_set(bytes)), words: TOKEN },
+    Target {
+        name: "issuer_keys",
+        judge: |bytes| text(identity::token::fuzz::key_set(bytes)),
+        words: small::TOKEN,
+    },
     Target { name: "key", judge: small::key, words: KEY },
     Target { name: "names", judge: small::names, words: NAMES },
     Target { name: "record_checkpoint", judge: |bytes| text(record::fuzz::checkpoint(bytes)), words: NOTE },
@@ -494,7 +474,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
     Target { name: "record_segment", judge: segment::judge, words: BINARY },
     Target { name: "tls_certificate", judge: tls::fuzz::certificate, words: CERTIFICATE },
-    Target { name: "token", judge: |bytes| text(identity::token::fuzz::token(bytes)), words: TOKEN },
+    Target { name: "token", judge: |bytes| text(identity::token::fuzz::token(bytes)), words: small::TOKEN },
     Target {
         name: "traffic_documents",
         judge: |bytes| holds(traffic::fuzz::documents, bytes),

@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("token.first.{name}\t{first}");
         if name == "ES256" {
             println!("token.bytes\t{}", token.len());
-            println!("token.digest\t{}", least(1_000, || drop(black_box(digest_of(black_box(token))))));
+            println!("token.digest\t{}", least(1_000, || nothing(&black_box(digest_of(black_box(token))))));
             let mut cache = TokenCache::new();
             cache.verified(&accepted, now, 0, token).map_err(|refused| refused.fault)?;
             let again = least(1_000, || drop(black_box(cache.verified(&accepted, now, 0, black_box(token)))));
@@ -97,13 +97,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Takes what was computed, so that it is.
+const fn nothing<T>(_computed: &T) {}
+
 /// What the library alone takes for a signature.
 fn bare(key: &TokenKey) -> Result<u128, Box<dyn Error>> {
     let jwk = key.jwk();
-    let coordinate = |name: &str| jwk[name].as_str().and_then(base64url).unwrap_or_default();
+    let coordinate =
+        |name: &str| jwk.get(name).and_then(|text| text.as_str()).and_then(base64url).unwrap_or_default();
     let point = [vec![4], coordinate("x"), coordinate("y")].concat();
     let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)?;
     let message = [7; 600];
     let signature = key.signature(&message);
-    Ok(least(50, || drop(black_box(public.verify_sig(black_box(&message), &signature)))))
+    Ok(least(50, || nothing(&black_box(public.verify_sig(black_box(&message), &signature)))))
 }

@@ -81,8 +81,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
     let credentials = existing::read(&fields, faults);
-    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
-    let audience = own_audience(&fields, faults);
+    let tokens = tokens(&fields, faults);
     let limits = fields.or("limits", Limits { per_key: None, per_api: None, body: None }, faults, limits);
     let cors = fields.or("cors", None, faults, |node, faults| {
         cors::read(node, key_header.as_deref().unwrap_or("x-api-key"), faults).map(Some)
@@ -94,7 +93,7 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let examples = fields.or("inventory", Examples::Redacted, faults, inventory);
     let lists = lists(&fields, faults);
     let timeouts = fields.or("timeouts", TIMEOUTS, faults, timeouts);
-    let (spanning, hide_existence, underscore_headers) = lists?;
+    let ((spanning, hide_existence, underscore_headers), (issuers, audience)) = (lists?, tokens?);
     let (credential, exchange, existing_keys) = credentials?;
     Some(Written {
         api: ApiConfig {
@@ -114,8 +113,8 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
             credential,
             exchange,
             existing_keys,
-            issuers: issuers?,
-            audience: audience?,
+            issuers,
+            audience,
             limits: limits?,
             cors: cors?,
             data_class: data_class?,
@@ -141,6 +140,13 @@ fn upstream(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Upstream, Optio
     let upstream = fields::parsed(node, "upstream", fix, faults, Upstream::parse)?;
     let tls = tls::upstream(fields, upstream.scheme, faults)?;
     Some((upstream, tls))
+}
+
+/// `issuers` and `audience`.
+fn tokens(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Vec<IssuerName>, Vec<String>)> {
+    let issuers = fields.or("issuers", Vec::new(), faults, issuers);
+    let audience = own_audience(fields, faults);
+    Some((issuers?, audience?))
 }
 
 fn issuers(node: &Node, faults: &mut Faults) -> Option<Vec<IssuerName>> {

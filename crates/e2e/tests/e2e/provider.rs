@@ -264,3 +264,87 @@ fn case_62_an_address_inside_is_not_asked_unless_it_is_listed() {
     });
     assert_eq!(keys.connections(), 0);
 }
+
+/// A server with TLS, run by Python, whose one document is a key set; ends with the value.
+struct Secure {
+    child: Child,
+    port: u16,
+}
+
+impl Secure {
+    fn start(place: &Place, keys: &str) -> Self {
+        let folder = place.folder.path();
+        for name in ["server", "other"] {
+            let status = Command::new("openssl")
+                .args([
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-nodes",
+                    "-days",
+                    "2",
+                ])
+                .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+                // What may sign others is not taken for a server.
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
+                .current_dir(folder)
+                .stderr(Stdio::null())
+                .status();
+            assert!(status.unwrap().success(), "openssl makes a certificate");
+        }
+        place.folder.write("jwks.json", keys);
+        let program = "import http.server, ssl
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('server.pem', 'server.key')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()";
+        let log = folder.join("secure.log");
+        let child = Command::new("python3")
+            .args(["-c", program])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&log).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let port = until("the server's port", || std::fs::read_to_string(&log).ok()?.trim().parse().ok());
+        Self { child, port }
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn keys_come_over_tls_from_a_server_that_proves_its_name() {
+    let key = testkit::TokenKey::generate("one", "ES256");
+    let mut server = None;
+    let world = World::with(|place| {
+        let started = Secure::start(place, &testkit::key_set([&key]));
+        let config = format!(
+            "\nissuers:\n  corp:\n    issuer: https://id.example.com\n    audience: [{AUDIENCE}]\n    team: partners\n    \
+             jwks_url: https://localhost:{}/jwks.json\n    allow_networks: ['127.0.0.1', '::1']\n    \
+             refresh_interval: 1s\n    ca_file: ../other.pem\n",
+            started.port
+        );
+        place.append("sallyport.yaml", &config);
+        place.append(API, "issuers: [corp]\n");
+        server = Some(started);
+    });
+    let call = with_token(&world, "GET /orders", &key.token(&super::tokens::claims(json!({}))));
+    assert_eq!(call.send().summary(), "503 api_unavailable");
+    let shown = world.cli().run(&["issuer", "show", "corp"]).line();
+    assert!(shown["last_error"].as_str().unwrap().contains("certificate"), "{shown}");
+    world.place.edit("sallyport.yaml", "../other.pem", "../server.pem");
+    world.until_status(&call, 200);
+}

@@ -156,7 +156,9 @@ fn without_the_secret_an_api_is_unusable_for_everything() {
         check(
             &setup,
             text,
-            expect!["denied 503 api_unavailable [Retry-After: 5] | api_unavailable/upstream_secret | anonymous "ied 503 api_unavailable [Retry-After: 5] | api_unavailable/upstream_secret | anonymous "ied 503 api_unavailable [Retry-After: 5] | api_unavailable/upstream_secret | anonymous "],
+            expect![
+                "denied 503 api_unavailable [Retry-After: 5] | api_unavailable/upstream_secret | anonymous "
+            ],
         );
     }
 }

@@ -98,7 +98,7 @@ fn existing_keys_are_added_with_their_applications_or_not_at_all() {
 fn a_store_of_before_existing_keys_has_keys_of_ours_only() {
     let folder = Folder::new();
     let path = folder.store();
-    drop(Store::open_with(&path, &crate::schema::MIGRATIONS[..2]).unwrap());
+    drop(Store::open_with(&path, &schema::MIGRATIONS[..2]).unwrap());
     Connection::open(&path)
         .unwrap()
         .execute_batch(

@@ -265,9 +265,9 @@ mod tests {
         let mut tally = Tally::default();
         for number in 0..2 * ROWS_MAX {
             let name = format!("orders:key-{number:016x}");
-            tally.count(&seen("orders:GET /", ClientRef::Application(&name), Verdict::WouldDeny));
+            tally.count(&seen("orders:GET /", Some(&name), Verdict::WouldDeny));
         }
-        tally.count(&seen("orders:GET /", ClientRef::Application("billing:key-1"), Verdict::WouldDeny));
+        tally.count(&seen("orders:GET /", Some("billing:key-1"), Verdict::WouldDeny));
         let api = tally.rollups().apis.remove(0);
         let rows: Vec<_> = api.rows.iter().map(|row| (row.caller.as_str(), row.count)).collect();
         assert_eq!(rows, [("app:orders:key-*", 2 * ROWS_MAX as u64), ("app:billing:key-1", 1)]);

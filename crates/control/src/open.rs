@@ -77,10 +77,7 @@ impl Control {
         let now = (outside.clock)();
         let random = outside.random;
         let secrets = secrets::open(&mut store, &outside.master, &random, now)?;
-        let seed: [u8; 32] =
-            secrets.log_seed.expose().try_into().map_err(|_| ControlError::Secret {
-                what: "`log-checkpoint` is not 32 bytes long".to_owned(),
-            })?;
+        let seed = seed_of(&secrets)?;
         let read = files::read_all(&folder)?;
         let log_folder = state_folder.join("log");
         let mut log =
@@ -138,6 +135,12 @@ impl Control {
         let refused = control.start(&Actor::gateway(), &read).err();
         Ok(Opened { control, logs, refused })
     }
+}
+
+/// What the key of the log's checkpoints is made of.
+fn seed_of(secrets: &secrets::Secrets) -> Result<[u8; 32], ControlError> {
+    let wrong = |_| ControlError::Secret { what: "`log-checkpoint` is not 32 bytes long".to_owned() };
+    secrets.log_seed.expose().try_into().map_err(wrong)
 }
 
 fn refused_lock(error: LockError) -> ControlError {

@@ -328,20 +328,9 @@ fn judge_call(
     evidence.challenge = weighed.challenge;
     evidence.policies = weighed.policies.clone();
     evidence.observed = weighed.observed.clone();
-    let kind = match apply_mode(weighed.weight, rules.mode, now) {
-        weigh::Outcome::Allowed => {
-            evidence.verdict = Verdict::Allowed;
-            Kind::Permitted
-        }
-        weigh::Outcome::Observed(refusal) => {
-            evidence.verdict = match weighed.challenge {
-                Some(_) => Verdict::WouldStepUp,
-                None => Verdict::WouldDeny,
-            };
-            evidence.refusal = Some(refusal);
-            Kind::Observed
-        }
-        weigh::Outcome::Refused(refusal) => {
+    let kind = match kind_of(evidence, &weighed, rules) {
+        Ok(kind) => kind,
+        Err(refusal) => {
             let answer = refuse_weighed(evidence, &weighed, refusal, request);
             return Ok(Outcome::Refuse(tell_budgets(answer, &identified, rules, now)));
         }
@@ -358,6 +347,25 @@ fn judge_call(
     let lent = Lent { assertion, exchanged };
     let forward = Forward::new(evidence, Arc::clone(rules), client, lent, request);
     Ok(Outcome::Allow(Pending::new(kind, forward, identified.key)))
+}
+
+/// What the API's mode makes of a weighed request, or why it is refused.
+fn kind_of(evidence: &mut Evidence, weighed: &Weighed, rules: &ApiRules) -> Result<Kind, Refusal> {
+    match apply_mode(weighed.weight, rules.mode, evidence.time) {
+        weigh::Outcome::Allowed => {
+            evidence.verdict = Verdict::Allowed;
+            Ok(Kind::Permitted)
+        }
+        weigh::Outcome::Observed(refusal) => {
+            evidence.verdict = match weighed.challenge {
+                Some(_) => Verdict::WouldStepUp,
+                None => Verdict::WouldDeny,
+            };
+            evidence.refusal = Some(refusal);
+            Ok(Kind::Observed)
+        }
+        weigh::Outcome::Refused(refusal) => Err(refusal),
+    }
 }
 
 /// Never reached: without policies no API is. Denies all the same.

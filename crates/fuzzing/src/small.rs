@@ -2,6 +2,10 @@
 
 use model::{Block, BlockTarget, HostName, Network, Timestamp};
 
+/// Beginnings of alternative names, and names.
+pub(crate) const CERTIFICATE: &[&str] =
+    &["\u{6}\u{3}U\u{1d}\u{11}", "spiffe://a.example/b", "a.example", "*.example", "0", "\0", "\u{6}"];
+
 /// Pieces of blocks and of networks.
 pub(crate) const BLOCKS: &[&str] = &[
     "app ",

@@ -13,10 +13,6 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-/// Beginnings of alternative names, and names.
-const CERTIFICATE: &[&str] =
-    &["\u{6}\u{3}U\u{1d}\u{11}", "spiffe://a.example/b", "a.example", "*.example", "0", "\0", "\u{6}"];
-
 const HEAD: &[&str] = &[
     "\r\n",
     "\n",
@@ -473,7 +469,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record_entry", judge: |bytes| text(record::fuzz::entry(bytes)), words: BINARY },
     Target { name: "record_proof", judge: |bytes| text(record::fuzz::proof(bytes)), words: NOTE },
     Target { name: "record_segment", judge: segment::judge, words: BINARY },
-    Target { name: "tls_certificate", judge: tls::fuzz::certificate, words: CERTIFICATE },
+    Target { name: "tls_certificate", judge: tls::fuzz::certificate, words: small::CERTIFICATE },
     Target { name: "token", judge: |bytes| text(identity::token::fuzz::token(bytes)), words: small::TOKEN },
     Target {
         name: "traffic_documents",

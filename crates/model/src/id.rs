@@ -341,7 +341,13 @@ mod tests {
         assert_eq!(Fingerprint::parse(text), Ok(fingerprint));
         assert_eq!(Fingerprint::parse(&text.to_uppercase()), Ok(fingerprint));
         assert_eq!(Fingerprint::from_bytes(fingerprint.to_bytes()), fingerprint);
-        for wrong in ["", "ab", "+b000000000000000000000000000001", &text[1..], &format!("{text}0")] {
+        for wrong in [
+            "",
+            "ab",
+            "+b000000000000000000000000000001",
+            "b000000000000000000000000000001",
+            &format!("{text}0"),
+        ] {
             assert_eq!(Fingerprint::parse(wrong), Err(IdError::Fingerprint), "{wrong}");
         }
     }

@@ -68,15 +68,10 @@ pub(crate) fn read(name: &ApiName, bytes: &[u8], faults: &mut Faults) -> Option<
     let preserve_host = fields.or("preserve_host", HostHeader::Preserve, faults, |node, faults| {
         fields::switch(node, "preserve_host", HostHeader::Preserve, HostHeader::Upstream, faults)
     });
-    let owner = fields.need("owner", "write the team that answers for the API", faults);
-    let owner = owner.and_then(|node| {
-        fields::parsed(node, "owner", "write a team of teams.yaml", faults, TeamName::parse)
-    });
+    let owner = owner(&fields, faults);
     let exposure = exposure(&fields, faults);
     let (mode, mode_place) = mode(&fields, faults);
-    let audit = fields.or("audit", Audit::Counted, faults, |node, faults| {
-        fields::chosen(node, "audit", &["counted", "required"], faults, Audit::parse)
-    });
+    let audit = audit(&fields, faults);
     let key_header = fields.or("key_header", "x-api-key".to_owned(), faults, |node, faults| {
         fields::parsed(node, "key_header", "write a name such as X-Api-Key", faults, headers::key_header)
     });
@@ -140,6 +135,17 @@ fn upstream(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Upstream, Optio
     let upstream = fields::parsed(node, "upstream", fix, faults, Upstream::parse)?;
     let tls = tls::upstream(fields, upstream.scheme, faults)?;
     Some((upstream, tls))
+}
+
+fn owner(fields: &Fields<'_>, faults: &mut Faults) -> Option<TeamName> {
+    let node = fields.need("owner", "write the team that answers for the API", faults)?;
+    fields::parsed(node, "owner", "write a team of teams.yaml", faults, TeamName::parse)
+}
+
+fn audit(fields: &Fields<'_>, faults: &mut Faults) -> Option<Audit> {
+    fields.or("audit", Audit::Counted, faults, |node, faults| {
+        fields::chosen(node, "audit", &["counted", "required"], faults, Audit::parse)
+    })
 }
 
 /// `issuers` and `audience`.

@@ -1,3 +1,5 @@
+//! Cases as people write them: what is read, and what is refused with its place and a fix.
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -46,10 +48,27 @@ fn a_case_is_read_with_all_that_it_says() {
     assert_eq!((short.scopes.as_ref(), short.by.as_ref()), (None, None));
 }
 
+/// One case in a file that is in order otherwise.
+fn case(case: &str) -> String {
+    format!("{HEAD}  - {{ {case} }}\n")
+}
+
+/// A file, the line of an error in it, and what its reason and its fix hold.
+type Wrong = (String, u32, &'static str, &'static str);
+
+fn check(files: impl IntoIterator<Item = Wrong>) {
+    for (text, line, reason, fix) in files {
+        let errors = load(&text).unwrap_err();
+        let told = |error: &ConfigError| {
+            error.line == line && error.reason.contains(reason) && error.fix.contains(fix)
+        };
+        assert!(errors.iter().any(told), "{text}\n{errors:#?}");
+    }
+}
+
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_a_fix() {
-    let case = |case: &str| format!("{HEAD}  - {{ {case} }}\n");
-    for (text, line, reason, fix) in [
+fn what_is_wrong_with_a_case_is_told_with_its_place_and_a_fix() {
+    check([
         (
             case("caller: app:shop, request: GET https://a/, expects: allow"),
             6,
@@ -102,6 +121,12 @@ fn what_is_wrong_is_told_with_its_place_and_a_fix() {
             "cannot be `gard`",
             "`guard`",
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_caller_or_a_file_is_told_with_its_place_and_a_fix() {
+    check([
         (
             case("caller: app:shop, request: GET https://a/, expect: deny, auth_age: -1"),
             6,
@@ -149,13 +174,7 @@ fn what_is_wrong_is_told_with_its_place_and_a_fix() {
         ("version: 1\nnow: tomorrow\ncases: []\n".into(), 2, "`now`", "2026-06-15T12:00:00Z"),
         ("version: 2\ncases: []\n".into(), 1, "version 2", "newer"),
         ("version: 1\n".into(), 1, "`cases` is missing", "cases:"),
-    ] {
-        let errors = load(&text).unwrap_err();
-        let told = |error: &ConfigError| {
-            error.line == line && error.reason.contains(reason) && error.fix.contains(fix)
-        };
-        assert!(errors.iter().any(told), "{text}\n{errors:#?}");
-    }
+    ]);
 }
 
 #[test]

@@ -194,46 +194,7 @@ impl Reference {
             }
         };
         let entities = Entities::from_entities(entities, Some(&self.schema)).unwrap();
-        let params = operation.parameters.iter().zip(&ask.params).map(|(parameter, value)| {
-            let value = match value {
-                Param::Long(value) => RestrictedExpression::new_long(*value),
-                Param::Text(value) => RestrictedExpression::new_string(value.clone()),
-            };
-            (parameter.name.clone(), value)
-        });
-        let mut context = vec![
-            ("params".to_owned(), RestrictedExpression::new_record(params.collect::<Vec<_>>()).unwrap()),
-            ("strength".to_owned(), RestrictedExpression::new_long(ask.caller.strength.as_long())),
-            ("now".to_owned(), RestrictedExpression::new_datetime(ask.now.to_string())),
-            (
-                "scopes".to_owned(),
-                RestrictedExpression::new_set(
-                    ask.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone())),
-                ),
-            ),
-            ("mfa".to_owned(), RestrictedExpression::new_bool(ask.caller.sign_in.mfa == Mfa::Used)),
-        ];
-        if let Some(address) = ask.source_ip {
-            context.push(("sourceIp".to_owned(), RestrictedExpression::new_ip(address.to_string())));
-        }
-        if let Some(user) = &ask.caller.user {
-            let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-            let teams = RestrictedExpression::new_set(user.teams.iter().map(|team| text(team)));
-            let mut fields = vec![
-                ("issuer".to_owned(), text(user.issuer.as_str())),
-                ("name".to_owned(), text(&user.name)),
-                ("teams".to_owned(), teams),
-            ];
-            for (name, value) in &user.attributes {
-                let AttributeValue::String(value) = value else { panic!("{value:?}") };
-                fields.push((name.clone(), text(value)));
-            }
-            context.push(("user".to_owned(), RestrictedExpression::new_record(fields).unwrap()));
-        }
-        if let Some(time) = ask.caller.sign_in.time {
-            let age = ask.now.as_seconds() - time.as_seconds();
-            context.push(("authAge".to_owned(), RestrictedExpression::new_long(age)));
-        }
+        let context = context_of(operation, ask);
         let request = Request::new(
             principal,
             uid("Action", &ask.operation).unwrap(),
@@ -247,6 +208,51 @@ impl Reference {
         let id = |id: &cedar_policy::PolicyId| self.set.annotation(id, "id").unwrap().to_owned();
         (response.decision(), response.diagnostics().reason().map(id).collect())
     }
+}
+
+/// All facts of a request, as the schema names them.
+fn context_of(operation: &catalog::Operation, ask: &Ask) -> Vec<(String, RestrictedExpression)> {
+    let params = operation.parameters.iter().zip(&ask.params).map(|(parameter, value)| {
+        let value = match value {
+            Param::Long(value) => RestrictedExpression::new_long(*value),
+            Param::Text(value) => RestrictedExpression::new_string(value.clone()),
+        };
+        (parameter.name.clone(), value)
+    });
+    let mut context = vec![
+        ("params".to_owned(), RestrictedExpression::new_record(params.collect::<Vec<_>>()).unwrap()),
+        ("strength".to_owned(), RestrictedExpression::new_long(ask.caller.strength.as_long())),
+        ("now".to_owned(), RestrictedExpression::new_datetime(ask.now.to_string())),
+        (
+            "scopes".to_owned(),
+            RestrictedExpression::new_set(
+                ask.scopes.iter().map(|scope| RestrictedExpression::new_string(scope.clone())),
+            ),
+        ),
+        ("mfa".to_owned(), RestrictedExpression::new_bool(ask.caller.sign_in.mfa == Mfa::Used)),
+    ];
+    if let Some(address) = ask.source_ip {
+        context.push(("sourceIp".to_owned(), RestrictedExpression::new_ip(address.to_string())));
+    }
+    if let Some(user) = &ask.caller.user {
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let teams = RestrictedExpression::new_set(user.teams.iter().map(|team| text(team)));
+        let mut fields = vec![
+            ("issuer".to_owned(), text(user.issuer.as_str())),
+            ("name".to_owned(), text(&user.name)),
+            ("teams".to_owned(), teams),
+        ];
+        for (name, value) in &user.attributes {
+            let AttributeValue::String(value) = value else { panic!("{value:?}") };
+            fields.push((name.clone(), text(value)));
+        }
+        context.push(("user".to_owned(), RestrictedExpression::new_record(fields).unwrap()));
+    }
+    if let Some(time) = ask.caller.sign_in.time {
+        let age = ask.now.as_seconds() - time.as_seconds();
+        context.push(("authAge".to_owned(), RestrictedExpression::new_long(age)));
+    }
+    context
 }
 
 /// What is decided where nobody knows the client's address, said by Cedar over other sets: grants that read the address

@@ -14,8 +14,8 @@ pub(super) const MUTANTS: [Mutant; 25] = [
     Mutant {
         what: "a slice leaves out what covers a team",
         file: "crates/policy/src/slice.rs",
-        find: "&& let Some(part) = self.teams.get(application.team.as_str())",
-        replace: "&& let Some(part) = self.teams.get(application.team.as_str()).filter(|_| false)",
+        find: "parts.extend(find(&self.teams, application.team.as_str()));",
+        replace: "parts.extend(find(&self.teams, application.team.as_str()).filter(|_| false));",
         package: "policy",
         test: "tests::properties::slices_cache_and_explanations_agree_with_a_full_scan",
     },

@@ -2,7 +2,7 @@
 
 use super::Mutant;
 
-pub(super) const MUTANTS: [Mutant; 25] = [
+pub(super) const MUTANTS: [Mutant; 26] = [
     Mutant {
         what: "a group covers none of its operations",
         file: "crates/policy/src/slice.rs",
@@ -30,8 +30,16 @@ pub(super) const MUTANTS: [Mutant; 25] = [
     Mutant {
         what: "the cache takes one caller for another",
         file: "crates/policy/src/cache/key.rs",
-        find: "Arc::ptr_eq(stored, asked) || stored == asked",
-        replace: "stored.name == asked.name",
+        find: "Some(Principal(Client::Application(asked)))) => {\n            Arc::ptr_eq(stored, asked) || stored == asked",
+        replace: "Some(Principal(Client::Application(asked)))) => {\n            stored.name == asked.name",
+        package: "policy",
+        test: "tests::cache::a_stored_key_equals_no_other_question",
+    },
+    Mutant {
+        what: "the cache takes one issuer's user for another's",
+        file: "crates/policy/src/cache/key.rs",
+        find: "(Some(Some(stored)), Some(Some(asked))) => Arc::ptr_eq(stored, asked) || stored == asked,",
+        replace: "(Some(Some(stored)), Some(Some(asked))) => stored.name == asked.name,",
         package: "policy",
         test: "tests::cache::a_stored_key_equals_no_other_question",
     },

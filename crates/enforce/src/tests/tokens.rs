@@ -312,3 +312,38 @@ fn metadata_says_who_gives_out_tokens_for_an_api_that_takes_any() {
         assert!(ask(line).is_none(), "{line}");
     }
 }
+
+/// A signature is expensive to look at, so a network that sent many forged ones waits; what was verified before does not.
+#[test]
+fn forged_tokens_end_the_looking_at_signatures_and_lock_nobody_out_who_is_known() {
+    let world = World::new(enforced(), |_| {});
+    let snapshot = snapshot(&world.setup);
+    let mut worker = Worker::new([1; 32]);
+    let mut send = |token: &str| {
+        let text = format!("GET orders.example/orders\nAuthorization: Bearer {token}");
+        shown(&snapshot, &mut worker, &text)
+    };
+    let token = |key: &TokenKey, jti: &str| {
+        let now = NOW.as_seconds();
+        key.token(&json!({
+            "iss": "https://id.example", "aud": "https://orders.example", "sub": "ann", "client_id": SHOP,
+            "jti": jti, "iat": now, "exp": now + 300,
+        }))
+    };
+    let known = token(&world.key, "known");
+    assert!(send(&known).starts_with("allowed"));
+    // Of the same name, and not the issuer's.
+    let forger = TokenKey::generate("one", "EdDSA");
+    let most = usize::try_from(model::GuessLimits::STANDARD.network_failures).unwrap();
+    for number in 0..most {
+        let shown = send(&token(&forger, &number.to_string()));
+        assert!(shown.contains("invalid_credential/token_signature"), "{number}: {shown}");
+    }
+    let beyond = send(&token(&forger, "beyond"));
+    assert!(beyond.starts_with("denied 429"), "{beyond}");
+    let unseen = send(&token(&world.key, "not verified yet"));
+    assert!(unseen.starts_with("denied 429"), "{unseen}");
+    assert!(send(&known).starts_with("allowed"));
+    let by_key = shown(&snapshot, &mut worker, "GET orders.example/orders\nX-Api-Key: $whole");
+    assert!(by_key.starts_with("allowed"), "{by_key}");
+}

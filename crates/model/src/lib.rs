@@ -24,6 +24,7 @@ pub mod request;
 pub mod secret;
 pub mod target;
 pub mod time;
+pub mod usage;
 pub mod verdict;
 mod word;
 
@@ -50,4 +51,5 @@ pub use reason::{DenyReason, Problem, Refusal, UpstreamFailure};
 pub use request::{Admission, CanonicalRequest};
 pub use secret::Secret;
 pub use time::{Timestamp, TimestampError};
+pub use usage::{UseCounts, UseEnding};
 pub use verdict::Verdict;

@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED, EXISTING_KEYS];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED, EXISTING_KEYS, USAGE];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -167,6 +167,48 @@ CREATE TABLE claimed_keys (
     operations TEXT NOT NULL,
     PRIMARY KEY (api, digest)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Roll-ups of recorded requests, the facts that they are about, calls whose ending is to come, and up to where of the log
+/// they go.
+const USAGE: &str = "
+CREATE TABLE usage_facts (
+    number INTEGER PRIMARY KEY,
+    text   TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE usage (
+    day           INTEGER NOT NULL,
+    api           TEXT NOT NULL,
+    facts         INTEGER NOT NULL REFERENCES usage_facts (number),
+    calls         INTEGER NOT NULL CHECK (calls > 0),
+    ok            INTEGER NOT NULL,
+    client_errors INTEGER NOT NULL,
+    server_errors INTEGER NOT NULL,
+    broken        INTEGER NOT NULL,
+    bytes_in      INTEGER NOT NULL,
+    bytes_out     INTEGER NOT NULL,
+    hours         INTEGER NOT NULL,
+    first         INTEGER NOT NULL,
+    last          INTEGER NOT NULL,
+    first_id      BLOB NOT NULL CHECK (length(first_id) = 16),
+    last_id       BLOB NOT NULL CHECK (length(last_id) = 16),
+    PRIMARY KEY (day, api, facts)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_by_facts ON usage (facts);
+
+CREATE TABLE usage_open (
+    id    BLOB PRIMARY KEY CHECK (length(id) = 16),
+    day   INTEGER NOT NULL,
+    facts INTEGER NOT NULL REFERENCES usage_facts (number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_counted (
+    only   INTEGER PRIMARY KEY CHECK (only = 1),
+    origin TEXT NOT NULL,
+    next   INTEGER NOT NULL CHECK (next >= 0),
+    lost   INTEGER NOT NULL CHECK (lost >= 0)
+) STRICT;
 ";
 
 /// What a file holds.

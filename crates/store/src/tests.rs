@@ -5,6 +5,7 @@ mod existing;
 mod files;
 mod people;
 mod texts;
+mod usage;
 
 use std::collections::BTreeMap;
 

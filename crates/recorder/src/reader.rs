@@ -64,6 +64,16 @@ pub enum ReadLogError {
     Write(#[source] io::Error),
 }
 
+/// Why not every entry was handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum EachError<E> {
+    #[error(transparent)]
+    Log(#[from] ReadLogError),
+    /// Whoever took them refused one.
+    #[error("an entry was refused")]
+    Taken(E),
+}
+
 /// An entry that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -177,6 +187,32 @@ impl LogReader {
         Ok(next)
     }
 
+    /// Hands every entry from number `from` on to `take`, in order and as it is stored, without a copy of it, and returns the
+    /// number behind the last.
+    pub fn each_stored<E>(
+        &self,
+        from: u64,
+        mut take: impl FnMut(u64, &Stored<'_>) -> Result<(), E>,
+    ) -> Result<u64, EachError<E>> {
+        let segments = self.segments()?;
+        let start = segments.iter().rposition(|first| *first <= from).unwrap_or(0);
+        let mut next = from;
+        let mut behind = segments.iter().skip(start + 1);
+        for first in segments.iter().skip(start) {
+            let name = layout::segment(*first);
+            let bytes = self.read(&name)?;
+            let end = each_of(&name, &bytes, |index, stored| {
+                if from <= index {
+                    take(index, stored).map_err(EachError::Taken)?;
+                    next = index + 1;
+                }
+                Ok::<_, EachError<E>>(())
+            })?;
+            follows(end, behind.next().copied())?;
+        }
+        Ok(next)
+    }
+
     /// Writes every entry as a line of JSON.
     pub fn export(&self, from: u64, out: &mut dyn io::Write) -> Result<u64, ReadLogError> {
         self.each(from, |entry| {
@@ -250,24 +286,37 @@ impl LogReader {
     fn entries(&self, first: u64, next: Option<u64>) -> Result<Vec<Entry>, ReadLogError> {
         let name = layout::segment(first);
         let bytes = self.read(&name)?;
-        let corrupt = |fault| ReadLogError::Corrupt { segment: name.clone(), fault };
-        let (header, scan) = Scan::open(&bytes).map_err(corrupt)?;
-        let mut index = header.before.size();
         let mut entries = Vec::new();
-        for part in scan {
-            match part {
-                Ok((_, Part::Entry(stored))) => {
-                    entries.push(Entry::new(index, &stored));
-                    index += 1;
-                }
-                Ok((_, Part::Checkpoint(_) | Part::Footer(_))) => {}
-                Err(fault) if fault.what == scan::FaultKind::Torn => break,
-                Err(fault) => return Err(corrupt(fault)),
-            }
-        }
-        follows(index, next)?;
+        let end = each_of(&name, &bytes, |index, stored| {
+            entries.push(Entry::new(index, stored));
+            Ok::<_, ReadLogError>(())
+        })?;
+        follows(end, next)?;
         Ok(entries)
     }
+}
+
+/// Hands the entries of a segment to `take` and gives the number behind the last. A torn tail is the end.
+fn each_of<E: From<ReadLogError>>(
+    name: &str,
+    bytes: &[u8],
+    mut take: impl FnMut(u64, &Stored<'_>) -> Result<(), E>,
+) -> Result<u64, E> {
+    let corrupt = |fault| ReadLogError::Corrupt { segment: name.to_owned(), fault };
+    let (header, scan) = Scan::open(bytes).map_err(corrupt)?;
+    let mut index = header.before.size();
+    for part in scan {
+        match part {
+            Ok((_, Part::Entry(stored))) => {
+                take(index, &stored)?;
+                index += 1;
+            }
+            Ok((_, Part::Checkpoint(_) | Part::Footer(_))) => {}
+            Err(fault) if fault.what == scan::FaultKind::Torn => break,
+            Err(fault) => return Err(corrupt(fault).into()),
+        }
+    }
+    Ok(index)
 }
 
 fn missing_segment(first: u64) -> ReadLogError {

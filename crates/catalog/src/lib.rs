@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod base;
+mod call;
 pub mod captures;
 pub mod compile;
 pub mod cors;
@@ -25,6 +26,7 @@ mod tree;
 
 pub use api::{ApiDeclaration, Hosts, Lifecycle, OperationDeclaration, Visibility};
 pub use base::BasePath;
+pub use call::{request_made, request_to};
 pub use captures::{Captured, Captures};
 pub use compile::{Api, ApiIndex, Catalog, CompileCatalogError, Compiled, Operation, OperationIndex};
 pub use cors::{Cors, CorsCredentials, Preflight, preflight};

@@ -1,12 +1,11 @@
-//! Requests that nobody sent: made of a method and a URL, or of an operation and values, to ask what policy says of them.
+//! Requests that nobody sent: made of a method and a URL, to ask what policy says of them.
 
-use std::net::IpAddr;
-
-use catalog::{Api, Hosts, Operation, PathParameter};
-use model::request::{BodyShape, Scheme};
-use model::{Admission, CanonicalRequest, Head, Method};
+use catalog::request_made;
+use model::{CanonicalRequest, Method};
 
 use crate::ControlError;
+
+pub(crate) use catalog::request_to;
 
 /// Reads a method and a URL as a client would send them.
 pub(crate) fn request_of(method: &str, url: &str) -> Result<CanonicalRequest, ControlError> {
@@ -19,51 +18,8 @@ pub(crate) fn request_of(method: &str, url: &str) -> Result<CanonicalRequest, Co
     let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, target) = rest.split_at_checked(at).unwrap_or((rest, ""));
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    canonical(method, &target, host)
+    request_made(method, &target, host)
         .map_err(|detail| invalid(format!("the gateway would refuse `{url}`: {detail}")))
-}
-
-fn canonical(method: &str, target: &str, host: &str) -> Result<CanonicalRequest, &'static str> {
-    let fields = [(&b"host"[..], host.as_bytes())];
-    let head =
-        Head::from_parts(method.as_bytes(), target.as_bytes(), fields).map_err(|_| "it is too long")?;
-    let admission =
-        Admission { scheme: Scheme::Http, body: BodyShape::Absent, peer: IpAddr::from([127, 0, 0, 1]) };
-    CanonicalRequest::admit(head, admission).map_err(|refused| refused.refusal.detail())
-}
-
-/// A call of `operation` with a value for each of its parameters. None where `value` gives none; an error where the
-/// request would not be admitted.
-pub(crate) fn request_to(
-    operation: &Operation,
-    api: &Api,
-    value: impl Fn(usize, &PathParameter) -> Option<String>,
-) -> Option<Result<CanonicalRequest, &'static str>> {
-    let mut path = operation.template.to_string();
-    for (place, parameter) in operation.parameters.iter().enumerate() {
-        let value = escape_path(&value(place, parameter)?);
-        for written in [format!("{{{}}}", parameter.name), format!("{{{}*}}", parameter.name)] {
-            path = path.replace(&written, &value);
-        }
-    }
-    let host = match &api.hosts {
-        Hosts::Any => "any.invalid",
-        Hosts::Listed(hosts) => hosts.first()?.as_str(),
-    };
-    Some(canonical(operation.method.as_str(), &path, host))
-}
-
-fn escape_path(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                escaped.push(char::from(byte))
-            }
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use catalog::{Catalog, Match, OperationIndex};
 use model::{BlockId, Caller, CanonicalRequest, DenyReason, Mode, Refusal, Strength, Timestamp, Verdict};
-use policy::{Explanation, Policies};
+use policy::{DecisionCache, Explanation, Policies, PolicyRefs};
 
 use crate::step_up;
-use crate::weigh::{self, Question, Scopes, apply_mode, operation_of};
+use crate::weigh::{self, Question, Scopes, Weighed, apply_mode, operation_of};
 use crate::{Availability, Challenge, Snapshot, stopped};
 
 /// Who is asked about.
@@ -120,14 +120,41 @@ struct Ground<'a> {
     mode: Mode,
 }
 
-fn explain_found(
-    ground: Ground<'_>,
+/// What became of a request, without the reasons why.
+#[derive(Clone, Debug)]
+pub struct PolicyVerdict {
+    pub verdict: Verdict,
+    pub refusal: Option<Refusal>,
+    /// The grants that permitted, or the guards that forbade.
+    pub policies: PolicyRefs,
+}
+
+/// As [`explain_policy`], without the explanation: for many requests, of which most are alike.
+#[must_use]
+pub fn decide_policy(
+    catalog: &Catalog,
+    policies: &Policies,
+    cache: &mut DecisionCache,
     now: Timestamp,
     subject: Subject<'_>,
     request: &CanonicalRequest,
-    found: &Match,
-) -> Explained {
-    let question = Question {
+) -> PolicyVerdict {
+    let found = catalog.find(request);
+    let ground = Ground { catalog, policies, mode: Mode::Enforce };
+    let question = question(ground, now, subject, request, &found);
+    let weighed = step_up::weigh(&question, Some(policies), |facts| policies.decide(cache, facts));
+    let (verdict, refusal) = verdict(&weighed, ground.mode, now);
+    PolicyVerdict { verdict, refusal, policies: weighed.policies }
+}
+
+fn question<'a>(
+    ground: Ground<'a>,
+    now: Timestamp,
+    subject: Subject<'a>,
+    request: &'a CanonicalRequest,
+    found: &'a Match,
+) -> Question<'a> {
+    Question {
         catalog: ground.catalog,
         request,
         found,
@@ -140,16 +167,11 @@ fn explain_found(
         },
         source_ip: subject.source_ip,
         now,
-    };
-    let mut explanation = None;
-    let weighed = step_up::weigh(&question, Some(ground.policies), |facts| {
-        let explained = ground.policies.explain(facts);
-        let ruling = explained.ruling.clone();
-        // The first is the request's own; the others ask what a better sign-in would change.
-        explanation.get_or_insert(explained);
-        ruling
-    });
-    let (verdict, refusal) = match apply_mode(weighed.weight, ground.mode, now) {
+    }
+}
+
+fn verdict(weighed: &Weighed, mode: Mode, now: Timestamp) -> (Verdict, Option<Refusal>) {
+    match apply_mode(weighed.weight, mode, now) {
         weigh::Outcome::Allowed => (Verdict::Allowed, None),
         weigh::Outcome::Observed(refusal) => match weighed.challenge {
             Some(_) => (Verdict::WouldStepUp, Some(refusal)),
@@ -159,7 +181,26 @@ fn explain_found(
             Some(_) => (Verdict::SteppedUp, Some(refusal)),
             None => (Verdict::Denied, Some(refusal)),
         },
-    };
+    }
+}
+
+fn explain_found(
+    ground: Ground<'_>,
+    now: Timestamp,
+    subject: Subject<'_>,
+    request: &CanonicalRequest,
+    found: &Match,
+) -> Explained {
+    let question = question(ground, now, subject, request, found);
+    let mut explanation = None;
+    let weighed = step_up::weigh(&question, Some(ground.policies), |facts| {
+        let explained = ground.policies.explain(facts);
+        let ruling = explained.ruling.clone();
+        // The first is the request's own; the others ask what a better sign-in would change.
+        explanation.get_or_insert(explained);
+        ruling
+    });
+    let (verdict, refusal) = verdict(&weighed, ground.mode, now);
     Explained {
         verdict,
         refusal,

@@ -41,7 +41,7 @@ pub use again::{NoLonger, judge_again};
 pub use claimed::{ClaimedLedger, ClaimedUse, Taken};
 pub use client::ClientAddress;
 pub use evidence::{Evidence, FactValue};
-pub use explain::{Explained, Subject, explain, explain_policy};
+pub use explain::{Explained, PolicyVerdict, Subject, decide_policy, explain, explain_policy};
 pub use forward::{AddedFields, Forward, Kept, TrailerUse, trailer_use};
 pub use identity::{Guesses, LimitCell};
 pub use judge::{

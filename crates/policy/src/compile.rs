@@ -222,6 +222,16 @@ impl Policies {
         all.filter(move |place| !granted.contains(place)).map(OperationIndex)
     }
 
+    /// Whether a grant that counts at `now` is for this client and operation, under whatever conditions.
+    #[must_use]
+    pub fn has_grant(&self, index: OperationIndex, client: &model::Client, now: Timestamp) -> bool {
+        let slice = self.operation(index).and_then(|operation| self.slice(operation, client));
+        let rules = slice.iter().flatten().flat_map(|part| part.rules.iter());
+        rules
+            .filter_map(|number| self.rule(*number))
+            .any(|rule| rule.effect == Effect::Permit && !rule.expired(now))
+    }
+
     pub(crate) fn operation(&self, index: OperationIndex) -> Option<&OperationEntry> {
         self.slices.operations.get(usize::try_from(index.0).ok()?)
     }

@@ -38,6 +38,7 @@ pub use kept::{KeptFact, KeptName};
 pub use reads::{ContextFact, OperationReads};
 pub use rule::Effect;
 pub use ruling::{PolicyRefs, Ruling, RulingKind};
+pub use schema::quoted;
 pub use sign_in::SignInReads;
 pub use source::{ApiFacts, Directory, POLICIES_MAX, POLICY_FILE_BYTES_MAX, PolicySource};
 pub use validate::{VALIDATION_CACHE_MAX, ValidationCache};

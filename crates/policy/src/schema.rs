@@ -123,7 +123,8 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 /// A string literal of Cedar. Rust's escapes for control characters, quotes and backslashes are Cedar's.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
     for character in text.chars() {

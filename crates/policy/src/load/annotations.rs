@@ -12,6 +12,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::rule::{Annotations, Effect, Origin};
 
 const KNOWN: [&str; 5] = ["expires", "id", "observe_until", "owner", "reason"];
+/// What proposals made of recorded use say of their evidence; for people, and without a meaning here.
+const EVIDENCE: [&str; 7] = ["calls", "confidence", "days", "first_seen", "last_seen", "samples", "strength"];
 
 pub(super) struct Annotated {
     /// None where the id is refused.
@@ -57,7 +59,11 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self) {
-        let unknown: Vec<_> = self.policy.annotations().filter(|(name, _)| !KNOWN.contains(name)).collect();
+        let unknown: Vec<_> = self
+            .policy
+            .annotations()
+            .filter(|(name, _)| !KNOWN.contains(name) && !EVIDENCE.contains(name))
+            .collect();
         for (name, _) in unknown {
             match nearest(name, KNOWN.into_iter()) {
                 Some(known) => {
@@ -126,7 +132,9 @@ impl Reader<'_> {
                     let fix = "remove `@observe_until`; to try a grant, set its API to `mode: observe`";
                     self.report("observe_until", Severity::Error, reason.to_owned(), fix);
                 }
-                if self.policy.annotation("expires").is_none() {
+                // One that was made of use is held against use.
+                let is_watched = self.policy.annotation("confidence").is_some();
+                if self.policy.annotation("expires").is_none() && !is_watched {
                     let reason = "the grant has no `@expires`: it holds until it is removed";
                     self.report(
                         "expires",

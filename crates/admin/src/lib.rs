@@ -8,6 +8,7 @@
 //! credential answers without a token; requests from browsers of another origin and for a host that is not this
 //! listener are refused.
 
+mod advice;
 mod answer;
 mod blocks;
 mod existing;

@@ -15,13 +15,14 @@ use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
-use crate::{blocks, existing, handlers, inventory, observe};
+use crate::{advice, blocks, existing, handlers, inventory, observe};
 
 /// The largest body with an OpenAPI document on its way into a repository.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 /// The largest list of existing keys, 100,000 digests with what is said of them.
 const IMPORT_BYTES_MAX: usize = 64 << 20;
 const IMPORT: &str = "/v1/existing-keys/import";
+const REPLAY: &str = "/v1/policy/replay";
 /// The largest other body.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -117,6 +118,9 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/inventory/places", Some(Needs::Owner), inventory::say),
     route("GET", "/v1/revisions", Some(Needs::Viewer), handlers::revisions),
     route("POST", "/v1/revisions", Some(Needs::Owner), handlers::publish),
+    route("GET", "/v1/usage", Some(Needs::Viewer), advice::usage),
+    route("POST", "/v1/policy/suggest", Some(Needs::Analyst), advice::suggest),
+    route("POST", REPLAY, Some(Needs::Analyst), advice::replay),
     route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),
 ];
 
@@ -190,6 +194,7 @@ async fn handle(route: Route, state: AdminState, name: String, query: String, re
     let limit = match route.path {
         "/v1/apis" => DOCUMENT_BYTES_MAX,
         IMPORT => IMPORT_BYTES_MAX,
+        REPLAY => DOCUMENT_BYTES_MAX,
         _ => BODY_BYTES_MAX,
     };
     let body = axum::body::to_bytes(body, limit).await.map_err(|_| {

@@ -12,6 +12,7 @@
 pub mod actor;
 mod administrators;
 mod adopt;
+mod advice;
 mod apis;
 mod applications;
 mod blocks;
@@ -33,6 +34,7 @@ mod open;
 mod owed;
 mod publish;
 mod regroup;
+mod replay;
 mod requests;
 mod revision;
 mod rollups;
@@ -40,9 +42,11 @@ mod search;
 mod secrets;
 mod state;
 mod status;
+mod suggest;
 mod tls;
 mod upkeep;
 mod upstream_secrets;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -78,9 +82,12 @@ pub use observe::Readiness;
 pub use open::{OpenOptions, Opened, Outside, master_key_of};
 pub use publish::{Published, RevisionView};
 pub use regroup::{RegroupAct, RegroupView};
+pub use replay::{Candidate, ReplayMode, ReplayOrder, ReplayView};
 pub use search::{ErasedView, SearchOrder, search_log, subject};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
+pub use suggest::{FileChange, SuggestOrder, SuggestView};
 pub use upstream_secrets::{SecretAct, SecretPlace, SecretView};
+pub use usage::{UsageBy, UsageLine, UsageOrder, UsageReport};
 
 pub use tls::{ServerTls, UpstreamConfigs, check_tls};
 
@@ -109,6 +116,8 @@ pub struct Control {
     /// Where workers note the existing keys that nobody has vouched for.
     claimed: Arc<enforce::ClaimedLedger>,
     tls: tls::Pointers,
+    /// The roll-ups of recorded requests; never taken while `state` is held.
+    usage: Mutex<usage::Book>,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,
@@ -153,6 +162,12 @@ impl Control {
         let state = self.state();
         let configured = state.loaded.as_ref().map(|loaded| &loaded.repository.gateway);
         configured.map_or(DEFAULT_ADDRESSES, |gateway| (gateway.listen.0, gateway.admin.0))
+    }
+
+    /// For how long records are kept.
+    pub(crate) fn record_kept(&self) -> std::time::Duration {
+        let state = self.state();
+        state.loaded.as_ref().map_or(upkeep::KEEP, |loaded| loaded.repository.gateway.record.keep)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -28,6 +28,7 @@ use crate::state::State;
 use crate::tls::{Material, Pointers};
 use crate::upkeep::KEEP;
 use crate::upstream_secrets;
+use crate::usage::Book;
 use crate::{Control, ControlError};
 
 /// What only the program itself can give: time, chance, and the master key.
@@ -129,6 +130,7 @@ impl Control {
             jwks: Arc::new(jwks),
             claimed: Arc::default(),
             tls: Pointers::default(),
+            usage: Mutex::new(Book::open(&state_folder.join("store.db"))?),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };

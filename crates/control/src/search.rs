@@ -144,6 +144,7 @@ impl Control {
         self.record(actor, "log.erase", "a subject", reason)?;
         let erased =
             self.recorder().erase(&subject).map_err(|error| ControlError::Log { what: chain(&error) })?;
+        self.erase_usage(&subject)?;
         let counted = match &subject {
             Subject::Application { name, .. } => Some(format!("app:{name}")),
             Subject::Workload(name) => Some(format!("workload:{name}")),

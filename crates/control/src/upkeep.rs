@@ -26,6 +26,7 @@ impl Control {
             self.remove_ended_blocks(),
             self.remove_old(),
             self.keep_inventory(),
+            self.keep_usage(),
         ];
         kept.into_iter().chain(more).collect()
     }
@@ -38,6 +39,7 @@ impl Control {
             self.flush_usage(),
             self.keep_claimed(),
             self.close_inventory(),
+            self.close_usage(),
         ]
         .into_iter()
         .collect();

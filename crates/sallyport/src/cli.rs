@@ -21,7 +21,7 @@ pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};
 pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
-pub(crate) use policy::{PolicyCommand, TestArguments};
+pub(crate) use policy::{PolicyCommand, ReplayArguments, SuggestArguments, TestArguments, UsageArguments};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]
@@ -99,7 +99,7 @@ the document of what was seen and grants that are switched off.")]
     /// Print the Cedar schema that policies are checked against
     #[command(after_help = "Example:\n  sallyport --dir shop schema > shop.cedarschema")]
     Schema,
-    /// Policies: test them
+    /// Policies: suggest them from use, replay, test
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// APIs: declare, show, regroup
@@ -126,6 +126,13 @@ the document of what was seen and grants that are switched off.")]
     /// Administrators of Sallyport itself
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Who called what, how often, and what came of it
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop usage
+  sallyport --dir shop usage --since 2026-11-01 --by team,operation --csv > november.csv
+  sallyport --dir shop usage --by key,operation --api orders --json")]
+    Usage(UsageArguments),
     /// Per API: who would be denied today, and why
     #[command(after_help = "Example:\n  sallyport --dir shop status")]
     Status,

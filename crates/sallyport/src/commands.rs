@@ -13,6 +13,7 @@ mod key;
 mod policy;
 mod secret;
 mod status;
+mod usage;
 
 use axum::http::Method;
 use model::DenyReason;
@@ -41,7 +42,8 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Init(arguments) => init::run(arguments, output),
         Command::Config(_) => files::check(global, output),
         Command::Schema => files::schema(global, output),
-        Command::Policy(command) => policy::run(global, command, output),
+        Command::Policy(command) => policy::run(global, command, output).await,
+        Command::Usage(arguments) => usage::run(&reach::client(global).await?, arguments, output).await,
         Command::Completions { shell } => files::completions(*shell, output),
         Command::Discover(arguments) => crate::discover::run(arguments, output),
         Command::Audit(command) => audit::run(global, command, output).await,
@@ -153,7 +155,7 @@ async fn show_list(
 }
 
 /// A text as one segment of a path, or as a value of a query.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {

@@ -1,4 +1,4 @@
-//! `policy`: what the policies say, without a gateway.
+//! `policy`: what the policies say, and what recorded use says of them; `usage`.
 
 use std::path::PathBuf;
 
@@ -29,6 +29,101 @@ It needs the files alone: no gateway, no store, no clock. A case says who calls,
 
 Exit code 1 when a case fails, and with --complete when a rule or an operation is in no case.")]
     Test(TestArguments),
+    /// Propose grants for what verified callers did with success
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop policy suggest
+  sallyport --dir shop policy suggest --api orders --since 30d --write
+  sallyport --dir shop policy suggest --accept called_once --write --reason 'agreed with the orders team'
+
+It prints a diff and changes nothing without --write. What somebody has to say a word about stands in comments: calls that came
+once, callers that have just appeared, use from new networks, writes of sensitive data. Remove the slashes, or give the word with
+--accept.")]
+    Suggest(SuggestArguments),
+    /// Judge recorded calls by other policies, and tell who would lose and who would gain
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop policy replay                        # the files as they are now, as if enforced
+  sallyport --dir shop policy replay --against 12           # a revision
+  sallyport --dir shop policy replay --against ./branch --since 7d --json
+
+Exit code 1 when more calls would be lost than --max-lost (0), or gained than --max-gained.")]
+    Replay(ReplayArguments),
+}
+
+/// For which time and which API.
+#[derive(Debug, Args)]
+pub(crate) struct SpanArguments {
+    /// From when on: 30d, 2026-12-31, or RFC 3339; 30 days when absent
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to and including the day of this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only this API
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api: Option<String>,
+}
+
+impl SpanArguments {
+    fn given(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let all = [("since", &self.since), ("until", &self.until), ("api", &self.api)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+
+    /// As parts of a query.
+    pub(crate) fn query(&self) -> Vec<String> {
+        self.given().map(|(name, value)| format!("{name}={}", crate::commands::escape(value))).collect()
+    }
+
+    /// As part of a body.
+    pub(crate) fn body(&self) -> serde_json::Value {
+        self.given().map(|(name, value)| (name.to_owned(), serde_json::Value::from(value.clone()))).collect()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageArguments {
+    #[command(flatten)]
+    pub(crate) span: SpanArguments,
+    /// What to add up by: day, api, team, caller, key, user, operation, verdict, strength
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) by: Vec<String>,
+    /// Print CSV (RFC 4180)
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArguments {
+    #[command(flatten)]
+    pub(crate) span: SpanArguments,
+    /// Put the proposals under policies/
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Give the owner's word for a proposal, by its id, or for a concern, by its code
+    #[arg(long, value_name = "WORD")]
+    pub(crate) accept: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: super::Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    #[command(flatten)]
+    pub(crate) span: SpanArguments,
+    /// What to try: the number of a revision, or the folder of a repository; the files of --dir when absent
+    #[arg(long, value_name = "REV|DIR")]
+    pub(crate) against: Option<String>,
+    /// Let APIs observe where the candidate's files say so
+    #[arg(long)]
+    pub(crate) as_configured: bool,
+    /// Up to how many calls may be lost
+    #[arg(long, value_name = "CALLS", default_value_t = 0)]
+    pub(crate) max_lost: u64,
+    /// Up to how many calls may be gained
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) max_gained: Option<u64>,
 }
 
 #[derive(Debug, Args)]

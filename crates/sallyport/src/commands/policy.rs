@@ -1,5 +1,6 @@
 //! `policy test`: cases against policies, and the reports that CI reads.
 
+mod advice;
 mod junit;
 mod sarif;
 
@@ -13,12 +14,19 @@ use serde_json::json;
 use super::Verdict;
 use crate::cli::{Global, PolicyCommand, TestArguments};
 use crate::output::{Format, Output, Tone, printable, render_table};
+use crate::reach;
 
 /// The most names that a line of the coverage lists.
 const NAMED_MAX: usize = 10;
 
-pub(super) fn run(global: &Global, command: &PolicyCommand, output: Output) -> anyhow::Result<Verdict> {
+pub(super) async fn run(global: &Global, command: &PolicyCommand, output: Output) -> anyhow::Result<Verdict> {
     match command {
+        PolicyCommand::Replay(arguments) => {
+            advice::replay(&reach::client(global).await?, arguments, output).await
+        }
+        PolicyCommand::Suggest(arguments) => {
+            advice::suggest(&reach::client(global).await?, arguments, output).await
+        }
         PolicyCommand::Test(arguments) => test(&global.dir, arguments, output),
     }
 }

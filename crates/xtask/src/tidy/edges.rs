@@ -29,6 +29,7 @@ struct Row {
 
 const ALL: &[&str] = &[
     "admin",
+    "advise",
     "catalog",
     "config",
     "control",
@@ -101,6 +102,13 @@ const ROWS: &[Row] = &[
         ours: &["catalog", "identity", "model", "policy"],
         foreign: &["foldhash", "hashbrown", "smallvec", "thiserror"],
         why: "the request path as one function, the same for every door",
+    },
+    Row {
+        name: "advise",
+        kind: Kind::Pure,
+        ours: &["catalog", "enforce", "model", "policy", "record"],
+        foreign: &["serde", "serde_json", "thiserror"],
+        why: "what was recorded in, proposals out; it judges by the same function as the request path and changes nothing",
     },
     Row {
         name: "record",
@@ -206,6 +214,7 @@ const ROWS: &[Row] = &[
         name: "control",
         kind: Kind::Rim,
         ours: &[
+            "advise",
             "catalog",
             "config",
             "enforce",

@@ -1,0 +1,96 @@
+//! What is made of recorded use: usage, suggested grants, replay.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use control::{Candidate, ReplayMode, ReplayOrder, SuggestOrder, UsageOrder};
+use serde::Deserialize;
+
+use crate::answer::{Answer, Problem, ok};
+use crate::routes::Input;
+
+/// For which time and which API.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    since: Option<String>,
+    until: Option<String>,
+    api: Option<String>,
+}
+
+impl Span {
+    fn order(self) -> Result<UsageOrder, Problem> {
+        let mut order = UsageOrder::default();
+        for (name, value) in [("since", self.since), ("until", self.until), ("api", self.api)] {
+            if let Some(value) = value {
+                order.set(name, &value)?;
+            }
+        }
+        Ok(order)
+    }
+}
+
+pub(crate) fn usage(input: Input) -> Answer {
+    let mut order = UsageOrder::default();
+    for (name, value) in input.parameters()? {
+        if !order.set(&name, &value)? {
+            let detail = format!("there is no filter `{name}`");
+            return Err(
+                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until, api or by.")
+            );
+        }
+    }
+    ok(&input.control.usage(input.actor()?, &order)?)
+}
+
+pub(crate) fn suggest(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(default)]
+        span: Span,
+        #[serde(default)]
+        write: bool,
+        #[serde(default)]
+        accept: Vec<String>,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { span, write, accept, reason } = input.read()?;
+    let order = SuggestOrder { usage: span.order()?, write, accept, reason };
+    ok(&input.control.suggest(input.actor()?, &order)?)
+}
+
+pub(crate) fn replay(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(default)]
+        span: Span,
+        /// A revision's number.
+        revision: Option<u64>,
+        /// Files by their paths in a repository.
+        files: Option<BTreeMap<String, String>>,
+        #[serde(default)]
+        as_configured: bool,
+    }
+    let Body { span, revision, files, as_configured } = input.read()?;
+    let candidate = match (revision, files) {
+        (None, None) => Candidate::Files,
+        (Some(number), None) => Candidate::Revision(number),
+        (None, Some(files)) => {
+            Candidate::Given(files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
+        }
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "body",
+                "a revision and files are two candidates".to_owned(),
+            )
+            .next("Give one of them."));
+        }
+    };
+    let mode = if as_configured { ReplayMode::AsConfigured } else { ReplayMode::Enforced };
+    let order = ReplayOrder { usage: span.order()?, candidate, mode };
+    ok(&input.control.replay(input.actor()?, &order)?)
+}

@@ -1,0 +1,298 @@
+//! The facts of a call that a decision was made from, as roll-ups keep them.
+//!
+//! Calls with equal facts are one row. What would make every call its own row is kept coarser, and a row says so: the age
+//! of a sign-in is rounded up to two digits, and a row that was made while there were too many of them names the
+//! network for the address, or leaves facts out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use model::{DenyReason, Strength, Verdict};
+use policy::KeptFact;
+use record::decode::AttributeView;
+use record::{ClientKind, ClientRef, DecidedView, PersonalView};
+use serde::{Deserialize, Serialize};
+
+use crate::tally::Detail;
+
+/// The caller of a call whose personal part was erased.
+pub(crate) const ERASED: &str = "(erased)";
+/// Under which name a record says that it does not hold all that policies read.
+const INCOMPLETE: &str = "incomplete";
+/// The age of a sign-in in a record.
+pub(crate) const AUTH_AGE: &str = "authAge";
+/// What follows an API's name in the names of callers that showed one of its keys and that nobody vouched for.
+const CLAIMED: &str = ":key-";
+
+/// Where a call came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// The one address of every call of the row.
+    Address(IpAddr),
+    /// A network of 24 bits (IPv4) or 48 bits (IPv6) that holds the addresses of the calls, by its first address.
+    Within(IpAddr),
+    /// Not known, or left out.
+    Unknown,
+}
+
+/// A fact that policies read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FactValue {
+    Bool(bool),
+    Long(i64),
+    Text(String),
+    Texts(Vec<String>),
+}
+
+/// What calls of one row have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallFacts {
+    /// The API's name; empty where the calls reached none.
+    pub api: String,
+    /// The operation's id; empty where none matched.
+    pub operation: String,
+    /// `anonymous`, `app:NAME`, `workload:NAME`, or `(erased)`.
+    pub caller: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// `ISSUER/NAME` of the user on whose behalf the caller acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The id of the key that showed the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// 0 to 4, as policies read it.
+    pub strength: i64,
+    pub verdict: String,
+    /// The reason's code; empty where the calls were allowed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub network: Network,
+    /// What the policies of the operation read, by the names of the record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, FactValue>,
+    /// Facts that policies read were left out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub incomplete: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl CallFacts {
+    /// The facts of one recorded request; `personal` is `None` where it was erased.
+    pub(crate) fn of(decided: &DecidedView<'_>, personal: Option<&PersonalView<'_>>, detail: Detail) -> Self {
+        let mut facts = Self {
+            api: decided.api.to_owned(),
+            operation: decided.operation.to_owned(),
+            caller: ERASED.to_owned(),
+            team: None,
+            user: None,
+            key: None,
+            strength: decided.strength.as_long(),
+            verdict: decided.verdict.as_str().to_owned(),
+            reason: decided.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
+            network: Network::Unknown,
+            attributes: BTreeMap::new(),
+            incomplete: false,
+        };
+        let Some(personal) = personal else {
+            facts.incomplete = true;
+            return facts;
+        };
+        facts.caller = caller_label(decided.api, personal.client);
+        facts.team = personal.team.map(str::to_owned);
+        if !is_of_policy(decided.verdict, decided.reason) {
+            return facts;
+        }
+        if Strength::SharedSecret <= decided.strength {
+            facts.key = personal.key.map(|key| key.to_string());
+        }
+        facts.network = network(personal.source_ip, detail);
+        if detail == Detail::Coarse {
+            facts.incomplete = personal.user.is_some() || personal.attributes.clone().next().is_some();
+            return facts;
+        }
+        facts.user = personal.user.map(str::to_owned);
+        (facts.attributes, facts.incomplete) = attributes_of(personal, detail);
+        facts
+    }
+
+    /// The same without whatever names a person or could.
+    #[must_use]
+    pub fn without_persons(&self) -> Self {
+        Self {
+            caller: ERASED.to_owned(),
+            team: None,
+            user: None,
+            key: None,
+            network: Network::Unknown,
+            attributes: BTreeMap::new(),
+            incomplete: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether calls of this row came through and were answered by the upstream without an error, as a proof of need asks:
+    /// whoever was let pass, by a grant or because the API is observed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        matches!(
+            Verdict::parse(&self.verdict),
+            Some(Verdict::Allowed | Verdict::WouldDeny | Verdict::WouldStepUp)
+        )
+    }
+}
+
+/// What the policies of the operation read, as far as `detail` keeps it, and whether anything of it is missing.
+pub(crate) fn attributes_of(
+    personal: &PersonalView<'_>,
+    detail: Detail,
+) -> (BTreeMap<String, FactValue>, bool) {
+    let mut attributes = BTreeMap::new();
+    let mut incomplete = false;
+    for (name, value) in personal.attributes.clone() {
+        match (name, kept(name, detail)) {
+            (INCOMPLETE, _) | (_, Kept::LeftOut) => incomplete = true,
+            (_, Kept::NoFact) => {}
+            (_, Kept::Whole) => {
+                attributes.insert(name.to_owned(), fact(name, value));
+            }
+        }
+    }
+    (attributes, incomplete)
+}
+
+/// Whether a request got as far as policy, so that another policy could have judged it otherwise.
+pub(crate) const fn is_of_policy(verdict: Verdict, reason: Option<DenyReason>) -> bool {
+    match verdict {
+        Verdict::Allowed | Verdict::SteppedUp | Verdict::WouldStepUp => true,
+        Verdict::Denied | Verdict::WouldDeny => {
+            matches!(
+                reason,
+                Some(
+                    DenyReason::NoGrant
+                        | DenyReason::NoCredential
+                        | DenyReason::Guard
+                        | DenyReason::PolicyFault
+                        | DenyReason::StepUp
+                )
+            )
+        }
+    }
+}
+
+/// Callers that nobody vouched for are together: anybody can send what looks like a key.
+fn caller_label(api: &str, client: ClientRef<'_>) -> String {
+    let (kind, name) = client.parts();
+    match kind {
+        ClientKind::Application if name.strip_prefix(api).is_some_and(|rest| rest.starts_with(CLAIMED)) => {
+            kind.label(&format!("{api}{CLAIMED}*"))
+        }
+        ClientKind::Anonymous | ClientKind::Application | ClientKind::Workload => kind.label(name),
+    }
+}
+
+fn network(address: Option<IpAddr>, detail: Detail) -> Network {
+    match (address.map(|address| address.to_canonical()), detail) {
+        (None, _) | (_, Detail::Coarse) => Network::Unknown,
+        (Some(address), Detail::Exact) => Network::Address(address),
+        (Some(address), Detail::Network) => Network::Within(first_of_network(address)),
+    }
+}
+
+/// The first address of the network that [`Network::Within`] names for `address`.
+#[must_use]
+pub(crate) fn first_of_network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::from((u32::from(address) & 0xffff_ff00).to_be_bytes()),
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            IpAddr::from([a, b, c, 0, 0, 0, 0, 0])
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Whole,
+    LeftOut,
+    /// What a record shows beside the facts of policies: fingerprints of credentials.
+    NoFact,
+}
+
+fn kept(name: &str, detail: Detail) -> Kept {
+    let of_many = [KeptFact::PARAM_PREFIX, KeptFact::USER_PREFIX];
+    if of_many.iter().any(|prefix| name.starts_with(prefix)) {
+        return if detail == Detail::Exact { Kept::Whole } else { Kept::LeftOut };
+    }
+    let is_fact = name.starts_with(KeptFact::ATTRIBUTE_PREFIX) || [AUTH_AGE, "mfa", "scopes"].contains(&name);
+    if is_fact { Kept::Whole } else { Kept::NoFact }
+}
+
+fn fact(name: &str, value: AttributeView<'_>) -> FactValue {
+    match value {
+        AttributeView::Bool(value) => FactValue::Bool(value),
+        AttributeView::Long(age) if name == AUTH_AGE => FactValue::Long(rounded_up(age)),
+        AttributeView::Long(value) => FactValue::Long(value),
+        AttributeView::Text(text) => FactValue::Text(text.to_owned()),
+        AttributeView::TextSet(texts) => FactValue::Texts(texts.map(str::to_owned).collect()),
+    }
+}
+
+/// Up to two digits that are not zero: 299 becomes 300. Never younger than it was.
+pub(crate) fn rounded_up(age: i64) -> i64 {
+    let mut unit = 1_i64;
+    while 100 <= age / unit {
+        unit = unit.saturating_mul(10);
+    }
+    age.checked_add(unit - 1).map_or(i64::MAX, |sum| sum / unit * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_never_rounded_down() {
+        for (age, rounded) in
+            [(0, 0), (7, 7), (99, 99), (100, 100), (101, 110), (299, 300), (300, 300), (3_601, 3_700)]
+        {
+            assert_eq!(rounded_up(age), rounded, "{age}");
+        }
+        assert_eq!(rounded_up(i64::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn networks_are_of_24_and_48_bits() {
+        for (address, first) in [("203.0.113.77", "203.0.113.0"), ("2001:db8:1:2::3", "2001:db8:1::")] {
+            assert_eq!(first_of_network(address.parse().unwrap()), first.parse::<IpAddr>().unwrap());
+        }
+    }
+
+    #[test]
+    fn facts_read_back() {
+        let facts = CallFacts {
+            api: "orders".into(),
+            operation: "orders:GET /".into(),
+            caller: "app:shop".into(),
+            team: None,
+            user: None,
+            key: None,
+            strength: 2,
+            verdict: "allowed".into(),
+            reason: String::new(),
+            network: Network::Address("203.0.113.7".parse().unwrap()),
+            attributes: BTreeMap::from([("params.id".to_owned(), FactValue::Long(7))]),
+            incomplete: false,
+        };
+        let text = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<CallFacts>(&text).unwrap(), facts);
+        assert!(serde_json::from_str::<CallFacts>(&text.replace("\"api\"", "\"apis\"")).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! What recorded requests say about policy: who uses what, which grants that needs, and what a change would do.
+//!
+//! Entries of the log go in and become rows of equal facts ([`Tally`]); rows that a store kept come back as [`Usage`].
+//! From it grants are proposed ([`suggest()`]), candidates are tried ([`replay()`]) and keys are right-sized
+//! ([`right_size()`]). All of it is pure: no store, no clock, no file; and nothing here changes what is in force.
+//!
+//! What always holds: a proposal is made from successful calls of verified callers only; a replay judges by
+//! [`enforce::explain_policy`], the function behind policy tests and explanations, and says which of its answers rest
+//! on facts that were not recorded.
+
+mod caller;
+mod facts;
+mod replay;
+mod suggest;
+mod tally;
+mod usage;
+
+pub use caller::{Directory, Recalled, Unrecalled, recall};
+pub use facts::{CallFacts, FactValue, Network};
+pub use replay::{Flip, ReplayQuestion, Replayed, Side, replay};
+pub use suggest::{
+    ApiFacts, Basis, Concern, Evidence, Grantee, KeyStanding, KeyState, Proposal, Reach, SuggestQuestion,
+    Suggestion, Withdrawn, World, append, confidence, proposal_text, suggest,
+};
+pub use tally::{
+    Batch, Detail, LateEnding, OTHER, Opened, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Row, Spread, Tally,
+};
+pub use usage::{DAYS_MAX, Usage, Used};

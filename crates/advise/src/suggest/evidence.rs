@@ -1,0 +1,239 @@
+//! Which calls are evidence of a need, and of whose.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use enforce::decide_policy;
+use model::{DenyReason, KeyId, Strength, Timestamp, Verdict};
+use policy::DecisionCache;
+
+use super::{KeyState, SuggestQuestion, Withdrawn};
+use crate::caller::recall;
+use crate::facts::{Network, first_of_network};
+use crate::{Usage, Used};
+
+/// The most decisions that a need names.
+const SAMPLES_MAX: usize = 3;
+
+/// What one caller did with one operation, as far as it is evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    /// Calls that succeeded.
+    pub(super) calls: u64,
+    /// A bit for each day of the span.
+    pub(super) days: u128,
+    /// A bit for each hour of the day.
+    pub(super) hours: u32,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// The least strength by which the caller was known.
+    pub(super) strength: Strength,
+    pub(super) samples: Vec<String>,
+    /// The networks that it came from.
+    pub(super) networks: BTreeSet<Network>,
+    /// The keys that were used.
+    pub(super) keys: BTreeSet<KeyId>,
+}
+
+/// All that one caller did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallerUse {
+    pub(super) team: Option<String>,
+    pub(super) needs: BTreeMap<String, Need>,
+    /// Of all its successful calls, those included that are granted already.
+    pub(super) calls: u64,
+    pub(super) days: u128,
+    pub(super) first: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
+    /// Calls, and when the first of them was, by network.
+    pub(super) networks: BTreeMap<Network, (u64, Timestamp)>,
+    /// Operations that policy permits already.
+    pub(super) granted: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// By the caller's label.
+    pub(super) callers: BTreeMap<String, CallerUse>,
+    pub(super) span: Option<(Timestamp, Timestamp)>,
+    pub(super) withdrawn: Vec<Withdrawn>,
+    pub(super) left_out: BTreeMap<String, u64>,
+    pub(super) granted_calls: u64,
+}
+
+/// What was withdrawn of one key.
+#[derive(Default)]
+struct Lost {
+    why: String,
+    caller: String,
+    calls: u64,
+    /// Operations and the policies that permit them.
+    granted: BTreeMap<String, BTreeSet<String>>,
+}
+
+pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered {
+    let mut gathered = Gathered { span: usage.span(), ..Gathered::default() };
+    let mut lost: BTreeMap<KeyId, Lost> = BTreeMap::new();
+    let mut cache = DecisionCache::new();
+    for used in usage.rows() {
+        if question.api.is_some_and(|api| api != used.facts.api) {
+            continue;
+        }
+        let key = used.facts.key.as_ref().and_then(|key| KeyId::parse(key.as_bytes()).ok());
+        if let Some(why) = no_evidence(used, question) {
+            *gathered.left_out.entry(why.to_owned()).or_default() += used.counts.calls;
+            continue;
+        }
+        let permitted = permitting(used, question, &mut cache);
+        if let Some(key) = key
+            && let Some(why) = stopped(key, question)
+        {
+            let lost = lost.entry(key).or_default();
+            lost.why = why;
+            lost.caller.clone_from(&used.facts.caller);
+            lost.calls += used.counts.ok;
+            if let Some(policies) = permitted {
+                lost.granted.entry(used.facts.operation.clone()).or_default().extend(policies);
+            }
+            continue;
+        }
+        gathered.take(used, key, permitted.is_some());
+    }
+    gathered.withdrawn = lost.into_iter().map(|(key, lost)| gathered.withdrawal(key, lost)).collect();
+    gathered
+}
+
+impl Gathered {
+    fn take(&mut self, used: &Used, key: Option<KeyId>, is_granted: bool) {
+        let counts = &used.counts;
+        let failed = counts.calls.saturating_sub(counts.ok);
+        if 0 < failed {
+            *self.left_out.entry("answered with an error, or not known how".to_owned()).or_default() +=
+                failed;
+        }
+        let caller = self.callers.entry(used.facts.caller.clone()).or_default();
+        caller.team = caller.team.take().or_else(|| used.facts.team.clone());
+        caller.calls += counts.ok;
+        caller.days |= used.days;
+        caller.first = Some(caller.first.map_or(counts.first, |first| first.min(counts.first)));
+        caller.last = Some(caller.last.map_or(counts.last, |last| last.max(counts.last)));
+        let network = network_of(&used.facts.network);
+        let seen = caller.networks.entry(network.clone()).or_insert((0, counts.first));
+        seen.0 += counts.ok;
+        seen.1 = seen.1.min(counts.first);
+        if is_granted {
+            self.granted_calls += counts.ok;
+            caller.granted.insert(used.facts.operation.clone());
+            return;
+        }
+        let strength = Strength::of_long(used.facts.strength).unwrap_or(Strength::Anonymous);
+        let need = caller.needs.entry(used.facts.operation.clone()).or_insert_with(|| Need {
+            calls: 0,
+            days: 0,
+            hours: 0,
+            first: counts.first,
+            last: counts.last,
+            strength,
+            samples: Vec::new(),
+            networks: BTreeSet::new(),
+            keys: BTreeSet::new(),
+        });
+        need.calls += counts.ok;
+        need.days |= used.days;
+        need.hours |= counts.hours;
+        need.first = need.first.min(counts.first);
+        need.last = need.last.max(counts.last);
+        need.strength = need.strength.min(strength);
+        let missing = SAMPLES_MAX.saturating_sub(need.samples.len());
+        need.samples.extend(used.samples().take(missing).map(|id| id.to_string()));
+        need.networks.insert(network);
+        need.keys.extend(key);
+    }
+
+    fn withdrawal(&self, key: KeyId, lost: Lost) -> Withdrawn {
+        let still = self.callers.get(&lost.caller);
+        let is_still_used = |operation: &String| {
+            still.is_some_and(|caller| {
+                caller.needs.contains_key(operation) || caller.granted.contains(operation)
+            })
+        };
+        let unfounded = lost.granted.into_iter().filter(|(operation, _)| !is_still_used(operation));
+        let granted_by: BTreeSet<String> = unfounded.flat_map(|(_, policies)| policies).collect();
+        Withdrawn {
+            key: key.to_string(),
+            caller: lost.caller,
+            why: lost.why,
+            calls: lost.calls,
+            granted_by: granted_by.into_iter().collect(),
+        }
+    }
+}
+
+/// Why a row is no evidence of anybody's need; none where it is.
+fn no_evidence(used: &Used, question: &SuggestQuestion<'_>) -> Option<&'static str> {
+    let facts = &used.facts;
+    if facts.operation.is_empty() {
+        return Some("no declared operation matched");
+    }
+    if !facts.passed() {
+        return Some("refused");
+    }
+    if DenyReason::parse(&facts.reason) == Some(DenyReason::Guard) {
+        return Some("a guard under observation forbids it");
+    }
+    match Verdict::parse(&facts.verdict) {
+        Some(Verdict::WouldStepUp) => return Some("it needs a stronger sign-in, not a grant"),
+        Some(Verdict::Allowed | Verdict::WouldDeny) => {}
+        Some(Verdict::Denied | Verdict::SteppedUp) | None => return Some("refused"),
+    }
+    if facts.strength < Strength::SharedSecret.as_long() {
+        return Some(if facts.caller == "anonymous" {
+            "nobody showed who called"
+        } else {
+            "the caller is only claimed, or erased"
+        });
+    }
+    if used.counts.ok == 0 {
+        return Some("answered with an error, or not known how");
+    }
+    (!question.world.is_in_good_standing(&facts.caller))
+        .then_some("the caller is unknown today, disabled or blocked")
+}
+
+/// Why what a key did is no evidence; none where it is.
+fn stopped(key: KeyId, question: &SuggestQuestion<'_>) -> Option<String> {
+    match question.world.key(key) {
+        // Removed with its application: then the caller is not in good standing either.
+        None => Some("the key is not known any more".to_owned()),
+        Some(standing) => match standing.state {
+            KeyState::Sound => None,
+            KeyState::Stopped(why) => Some(why),
+        },
+    }
+}
+
+/// The policies that permit a row already; none where it is not permitted.
+fn permitting(
+    used: &Used,
+    question: &SuggestQuestion<'_>,
+    cache: &mut DecisionCache,
+) -> Option<BTreeSet<String>> {
+    let recalled = recall(used, question.catalog, question.policies, question.world).ok()?;
+    let decided = decide_policy(
+        question.catalog,
+        question.policies,
+        cache,
+        recalled.time,
+        recalled.subject(),
+        &recalled.request,
+    );
+    (decided.verdict == Verdict::Allowed)
+        .then(|| decided.policies.iter().map(|policy| policy.as_str().to_owned()).collect())
+}
+
+/// A network, whatever it is recorded by.
+fn network_of(network: &Network) -> Network {
+    match network {
+        Network::Address(address) => Network::Within(first_of_network(*address)),
+        Network::Within(_) | Network::Unknown => network.clone(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Proposals as Cedar text, and what they add to a file.
+
+use model::Strength;
+use policy::quoted;
+
+use super::{Basis, Grantee, Proposal, Reach};
+
+/// What the ids of proposals begin with.
+const ID_PREFIX: &str = "suggested";
+/// As much of a grantee's name as is taken into an id.
+const NAME_BYTES_MAX: usize = 48;
+/// The words of a file that was made here.
+const HEADER: &str = "// Grants that `sallyport policy suggest` made of recorded use. Edit them as you like: what is permitted already is not\n\
+                      // proposed again, nor is what stands here in a comment. Remove the two slashes to give your word.\n";
+
+/// An id that is the same for the same proposal, whatever its evidence: `suggested.shop.orders.9f3c01ab`.
+pub(super) fn id(grantee: &Grantee, api: &str, basis: Basis, operations: &[String]) -> String {
+    let (kind, name) = match grantee {
+        Grantee::Application(name) => ("application", name),
+        Grantee::Workload(name) => ("workload", name),
+        Grantee::Team(name) => ("team", name),
+    };
+    // FNV-1a: an id has to be the same on every machine and in every version, and that is all that is asked of it.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let basis = match basis {
+        Basis::Declared => "declared",
+        Basis::Used => "used",
+    };
+    let parts = [kind, name, api, basis].into_iter().chain(operations.iter().map(String::as_str));
+    for byte in parts.flat_map(|part| part.bytes().chain([0])) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let plain = name.chars().map(|character| match character {
+        plain if plain.is_ascii_alphanumeric() || matches!(plain, '-' | '_' | '.') => plain,
+        _ => '-',
+    });
+    let name: String = plain.take(NAME_BYTES_MAX).collect();
+    format!("{ID_PREFIX}.{name}.{api}.{:08x}", hash >> 32)
+}
+
+/// The policy of a proposal, formatted, with its evidence as annotations.
+pub(super) fn policy(proposal: &Proposal, strength: Strength) -> String {
+    let evidence = &proposal.evidence;
+    let mut text = String::new();
+    let mut annotate = |name: &str, value: &str| text.push_str(&format!("@{name}({})\n", quoted(value)));
+    annotate("id", &proposal.id);
+    if !proposal.owner.is_empty() {
+        annotate("owner", &proposal.owner);
+    }
+    annotate("reason", &reason(proposal));
+    if let (Some(first), Some(last)) = (&evidence.first_seen, &evidence.last_seen) {
+        annotate("first_seen", first);
+        annotate("last_seen", last);
+        annotate("calls", &evidence.calls.to_string());
+        annotate("days", &evidence.days.to_string());
+        annotate("strength", evidence.strength);
+        annotate("samples", &evidence.samples.join(" "));
+    }
+    annotate("confidence", &format!("{:.2}", proposal.confidence));
+    let principal = match &proposal.grantee {
+        Grantee::Application(name) => format!("principal == Application::{}", quoted(name)),
+        Grantee::Workload(name) => format!("principal == Workload::{}", quoted(name)),
+        Grantee::Team(name) => format!("principal in Team::{}", quoted(name)),
+    };
+    text.push_str(&format!(
+        "permit (\n  {principal},\n  {},\n  resource == Api::{}\n)",
+        action(&proposal.reach),
+        quoted(&proposal.api)
+    ));
+    // What was always called with more than a shared secret is not permitted with less.
+    if Strength::SharedSecret < strength {
+        text.push_str(&format!("\nwhen {{ context.strength >= {} }}", strength.as_long()));
+    }
+    text.push_str(";\n");
+    text
+}
+
+fn reason(proposal: &Proposal) -> String {
+    let evidence = &proposal.evidence;
+    let name = match &proposal.grantee {
+        Grantee::Application(name) | Grantee::Workload(name) => name.clone(),
+        Grantee::Team(name) => format!("every application of team {name}"),
+    };
+    match (proposal.basis, evidence.calls) {
+        (Basis::Declared, 0) => {
+            format!("a key of {name} has the scope of just this; it has not been called yet")
+        }
+        (Basis::Declared | Basis::Used, calls) => {
+            let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+            let days =
+                if evidence.days == 1 { "1 day".to_owned() } else { format!("{} days", evidence.days) };
+            format!("{name} uses it: {calls} on {days}")
+        }
+    }
+}
+
+fn action(reach: &Reach) -> String {
+    match reach {
+        Reach::Group(group) => format!("action in Action::{}", quoted(group)),
+        Reach::Operations(operations) => match &operations[..] {
+            [one] => format!("action == Action::{}", quoted(one)),
+            several => {
+                let lines: Vec<String> =
+                    several.iter().map(|operation| format!("    Action::{}", quoted(operation))).collect();
+                format!("action in [\n{}\n  ]", lines.join(",\n"))
+            }
+        },
+    }
+}
+
+/// A proposal as it stands in a file: as it is where it is ready, else in a comment under what has to be said a word about.
+#[must_use]
+pub fn proposal_text(proposal: &Proposal) -> String {
+    if proposal.is_ready() {
+        return proposal.text.clone();
+    }
+    let whose = if proposal.owner.is_empty() { "the API's owner" } else { &proposal.owner };
+    let mut text = format!("// Needs the word of {whose}:\n");
+    for concern in &proposal.concerns {
+        text.push_str(&format!("//   - {}\n", concern.as_str()));
+    }
+    for line in proposal.text.lines() {
+        text.push_str(if line.is_empty() { "//" } else { "// " });
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// A file with these proposals behind what it holds; `before` is `None` where there is none yet.
+#[must_use]
+pub fn append<'a>(before: Option<&str>, proposals: impl Iterator<Item = &'a Proposal>) -> String {
+    let mut text = before.unwrap_or(HEADER).to_owned();
+    for proposal in proposals {
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+        }
+        text.push_str(&proposal_text(proposal));
+    }
+    text
+}

@@ -1,0 +1,147 @@
+//! `policy suggest`: grants from recorded use, as changes of files that a person reviews.
+
+use std::collections::BTreeMap;
+
+use advise::{Proposal, SuggestQuestion, Suggestion, Withdrawn, append, suggest};
+use model::ApiName;
+use serde::Serialize;
+
+use crate::actor::{Actor, Needs};
+use crate::advice::Today;
+use crate::check::{Checked, check_with};
+use crate::files::{self, Files};
+use crate::publish::Rebuild;
+use crate::usage::UsageOrder;
+use crate::{Control, ControlError};
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct SuggestOrder {
+    pub usage: UsageOrder,
+    /// Whether the files are written.
+    pub write: bool,
+    /// Proposals, by id or by the code of their concern, for which the owner's word is given with this.
+    pub accept: Vec<String>,
+    pub reason: String,
+}
+
+/// A file before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileChange {
+    pub file: String,
+    /// None where there is none yet.
+    pub before: Option<String>,
+    pub after: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SuggestView {
+    /// The smallest first; those that need somebody's word behind those that are ready.
+    pub proposals: Vec<Proposal>,
+    pub changes: Vec<FileChange>,
+    pub written: bool,
+    pub withdrawn: Vec<Withdrawn>,
+    /// Calls that are no evidence, by why.
+    pub left_out: BTreeMap<String, u64>,
+    /// Calls of what policy permits already.
+    pub granted_calls: u64,
+}
+
+impl Control {
+    /// Proposes grants for what the roll-ups show, beside the policies as the files have them now.
+    pub fn suggest(&self, actor: &Actor, order: &SuggestOrder) -> Result<SuggestView, ControlError> {
+        self.demand(actor, if order.write { Needs::Owner } else { Needs::Analyst })?;
+        let usage = self.usage_of(&order.usage)?;
+        let mut known = self.files();
+        let read = files::read_all(&self.folder)?;
+        let before = check_with(&read, &mut known).map_err(ControlError::Files)?;
+        let today = Today::read(&self.state(), &before.repository, self.now())?;
+        let texts: Vec<&str> = before.repository.policies.iter().map(|policy| policy.text.as_str()).collect();
+        let known_ids = |id: &str| texts.iter().any(|text| text.contains(&format!("\"{id}\"")));
+        let question = SuggestQuestion {
+            catalog: &before.catalog,
+            policies: &before.policies,
+            world: &today,
+            now: self.now(),
+            api: order.usage.api().map(ApiName::as_str),
+            known_ids: &known_ids,
+        };
+        let mut suggestion = suggest(&usage, &question);
+        accept(&mut suggestion, &order.accept)?;
+        let changes = changes(&read, &suggestion);
+        let mut after = read;
+        for change in &changes {
+            after.insert(change.file.clone(), change.after.clone().into_bytes());
+        }
+        check_with(&after, &mut known).map_err(ControlError::Files)?;
+        let written = order.write && !changes.is_empty();
+        if written {
+            self.write_suggestion(actor, order, &before, &changes, &suggestion)?;
+            self.reload_holding(&mut known, Rebuild::IfChanged, actor, "grants suggested from use")?;
+        }
+        let Suggestion { proposals, withdrawn, left_out, granted_calls } = suggestion;
+        Ok(SuggestView { proposals, changes, written, withdrawn, left_out, granted_calls })
+    }
+
+    fn write_suggestion(
+        &self,
+        actor: &Actor,
+        order: &SuggestOrder,
+        checked: &Checked,
+        changes: &[FileChange],
+        suggestion: &Suggestion,
+    ) -> Result<(), ControlError> {
+        {
+            let state = self.state();
+            for api in &checked.repository.apis {
+                if suggestion.proposals.iter().any(|proposal| proposal.api == api.name.as_str()) {
+                    self.demand_owner_of(actor, &state, &api.name)?;
+                }
+            }
+        }
+        for change in changes {
+            self.record(actor, "policy.suggest", &change.file, &order.reason)?;
+            let written = files::replace(&self.folder, &change.file, change.after.as_bytes());
+            self.carried(actor, "policy.suggest", &change.file, written)?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives the owner's word where it was given.
+fn accept(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), ControlError> {
+    for word in accepted {
+        let mut is_known = advise::Concern::ALL.iter().any(|concern| concern.code() == word);
+        for proposal in &mut suggestion.proposals {
+            if proposal.id == *word {
+                proposal.concerns.clear();
+                is_known = true;
+            }
+            proposal.concerns.retain(|concern| concern.code() != word);
+        }
+        if !is_known {
+            let codes = advise::Concern::ALL.map(advise::Concern::code).join(", ");
+            return Err(ControlError::invalid(
+                format!("`{word}` is no proposal"),
+                format!("give the id of one, or one of {codes}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The files with the proposals: one for each API.
+fn changes(read: &Files, suggestion: &Suggestion) -> Vec<FileChange> {
+    let mut by_api: BTreeMap<&str, Vec<&Proposal>> = BTreeMap::new();
+    for proposal in &suggestion.proposals {
+        by_api.entry(&proposal.api).or_default().push(proposal);
+    }
+    let change = |(api, proposals): (&str, Vec<&Proposal>)| {
+        let file = format!("policies/suggested-{api}.cedar");
+        let before = read.get(&file).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let after = append(before.as_deref(), proposals.into_iter());
+        FileChange { file, before, after }
+    };
+    by_api.into_iter().map(change).collect()
+}

@@ -1,0 +1,136 @@
+//! `usage`: who called what, how often, and what came of it; for people, for billing, for programs.
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::{Verdict, escape, items, minute, text};
+use crate::cli::UsageArguments;
+use crate::client::Client;
+use crate::output::{Format, Output, Tone, printable};
+
+/// The columns of figures in CSV, by their names in JSON.
+const FIGURES: [&str; 14] = [
+    "calls",
+    "allowed",
+    "would_deny",
+    "denied",
+    "ok",
+    "client_errors",
+    "server_errors",
+    "broken",
+    "unknown",
+    "bytes_in",
+    "bytes_out",
+    "days",
+    "first",
+    "last",
+];
+
+pub(super) async fn run(
+    client: &Client,
+    arguments: &UsageArguments,
+    output: Output,
+) -> anyhow::Result<Verdict> {
+    let by = if arguments.by.is_empty() {
+        vec!["caller".to_owned(), "operation".to_owned()]
+    } else {
+        arguments.by.clone()
+    };
+    let mut query = arguments.span.query();
+    query.push(format!("by={}", escape(&by.join(","))));
+    let report = client.ask(Method::GET, &format!("/v1/usage?{}", query.join("&")), None).await?;
+    let rows = items(&report, "rows");
+    if arguments.csv {
+        print_csv(output, &by, rows)?;
+    } else if output.format == Format::Json {
+        rows.iter().try_for_each(|row| output.json(row))?;
+    } else {
+        print_table(output, &by, rows, &report)?;
+    }
+    warn(&report, output);
+    Ok(Verdict::Done)
+}
+
+fn print_csv(output: Output, by: &[String], rows: &[Value]) -> anyhow::Result<()> {
+    let head: Vec<&str> = by.iter().map(String::as_str).chain(FIGURES).collect();
+    output.line(&head.join(","))?;
+    for row in rows {
+        let cells: Vec<String> = head.iter().map(|name| csv_cell(&text(row, name))).collect();
+        output.line(&cells.join(","))?;
+    }
+    Ok(())
+}
+
+/// A cell that no spreadsheet takes for a formula, quoted where RFC 4180 asks for it.
+fn csv_cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+fn print_table(output: Output, by: &[String], rows: &[Value], report: &Value) -> anyhow::Result<()> {
+    let until = text(report, "until");
+    let until = if until.is_empty() { "now".to_owned() } else { until };
+    output.note(&format!("from {} to {until}", text(report, "from")));
+    let names = ["calls", "ok", "denied", "would deny", "errors", "days", "last"];
+    let head: Vec<&str> = by.iter().map(String::as_str).chain(names).collect();
+    let row = |row: &Value| {
+        let figure = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let errors = figure("client_errors") + figure("server_errors") + figure("broken");
+        let mut cells: Vec<String> = by.iter().map(|name| shown(name, &text(row, name))).collect();
+        for count in
+            [figure("calls"), figure("ok"), figure("denied"), figure("would_deny"), errors, figure("days")]
+        {
+            cells.push(count.to_string());
+        }
+        cells.push(minute(&text(row, "last")));
+        cells
+    };
+    output.table(&head, rows.iter().map(row).collect(), "nobody called anything in this time")?;
+    Ok(())
+}
+
+fn shown(name: &str, value: &str) -> String {
+    match (name, value) {
+        ("operation", "") => "(none declared)".to_owned(),
+        (_, "") => "-".to_owned(),
+        (_, value) => printable(value),
+    }
+}
+
+fn warn(report: &Value, output: Output) {
+    let figure = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
+    if 0 < figure("lost") {
+        let text = format!("{} entries of the log were lost; their calls are in no row", figure("lost"));
+        output.note(&output.tone(Tone::Warning, &text));
+    }
+    if 0 < figure("coarse_calls") {
+        let count = figure("coarse_calls");
+        output.note(&format!(
+            "{count} calls are in rows without single addresses, users or objects: erased, or too many of them"
+        ));
+    }
+    let fault = text(report, "fault");
+    if !fault.is_empty() {
+        let text = format!("the log cannot be read to its end ({fault}); what lies behind is missing");
+        output.note(&output.tone(Tone::Bad, &printable(&text)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_and_are_no_formulas() {
+        for (text, cell) in [
+            ("app:shop", "app:shop"),
+            ("a,b", "\"a,b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+        ] {
+            assert_eq!(csv_cell(text), cell);
+        }
+    }
+}

@@ -43,6 +43,34 @@ pub(crate) fn usage(input: Input) -> Answer {
     ok(&input.control.usage(input.actor()?, &order)?)
 }
 
+pub(crate) fn advise_keys(input: Input) -> Answer {
+    let mut order = UsageOrder::default();
+    let mut application = None;
+    for (name, value) in input.parameters()? {
+        if name == "app" {
+            application = Some(value);
+        } else if name == "by" || !order.set(&name, &value)? {
+            let detail = format!("there is no filter `{name}`");
+            return Err(
+                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until, api or app.")
+            );
+        }
+    }
+    ok(&input.control.advise_keys(input.actor()?, &order, application.as_deref())?)
+}
+
+pub(crate) fn narrow_key(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        scopes: Vec<String>,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { scopes, reason } = input.read()?;
+    ok(&input.control.narrow_key(input.actor()?, &input.name, &scopes, &reason)?)
+}
+
 pub(crate) fn suggest(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

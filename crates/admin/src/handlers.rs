@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use control::{Actor, KeyOrder, NewApi, RegroupAct, SearchOrder};
+use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct, SearchOrder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -97,7 +97,22 @@ pub(crate) fn bootstrap(input: Input) -> Answer {
 }
 
 pub(crate) fn status(input: Input) -> Answer {
-    ok(&input.control.status(input.actor()?)?)
+    let mut order = ReadyOrder::default();
+    for (name, value) in input.parameters()? {
+        let bad = || {
+            let detail = format!("`{value}` is no number of {name}");
+            Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use a whole number.")
+        };
+        match name.as_str() {
+            "days" => order.days = value.parse().map_err(|_| bad())?,
+            "calls" => order.calls = value.parse().map_err(|_| bad())?,
+            _ => {
+                let detail = format!("there is no filter `{name}`");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use days or calls."));
+            }
+        }
+    }
+    ok(&input.control.status(input.actor()?, order)?)
 }
 
 pub(crate) fn apis(input: Input) -> Answer {

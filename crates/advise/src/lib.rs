@@ -11,6 +11,7 @@
 mod caller;
 mod facts;
 mod replay;
+mod right_size;
 mod suggest;
 mod tally;
 mod usage;
@@ -18,6 +19,7 @@ mod usage;
 pub use caller::{Directory, Recalled, Unrecalled, recall};
 pub use facts::{CallFacts, FactValue, Network};
 pub use replay::{Flip, ReplayQuestion, Replayed, Side, replay};
+pub use right_size::{KeyAdvice, KeyFacts, KeyUse, is_within, right_size};
 pub use suggest::{
     ApiFacts, Basis, Concern, Evidence, Grantee, KeyStanding, KeyState, Proposal, Reach, SuggestQuestion,
     Suggestion, Withdrawn, World, append, confidence, proposal_text, suggest,

@@ -79,11 +79,6 @@ impl Today {
             created: row.created,
         }
     }
-
-    /// Every key, as it stands.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (&KeyRow, KeyStanding)> {
-        self.keys.values().map(|row| (row, self.standing(row)))
-    }
 }
 
 /// Whether the reason of a revocation says that somebody else has the key.

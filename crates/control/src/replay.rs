@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use advise::{ReplayQuestion, Replayed, Side, replay};
-use model::{RevisionNumber, Timestamp};
+use model::RevisionNumber;
 use serde::Serialize;
 
 use crate::actor::{Actor, Needs};
@@ -115,10 +115,5 @@ impl Control {
             Candidate::Revision(number) => self.state().store.revision_files(RevisionNumber(*number))?,
         };
         check_with(&files, &mut self.files()).map_err(ControlError::Files)
-    }
-
-    /// When recording began, for what was never seen since.
-    pub(crate) fn recorded_since(&self) -> Result<Option<Timestamp>, ControlError> {
-        Ok(self.usage_span()?.map(|(first, _)| first))
     }
 }

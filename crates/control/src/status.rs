@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
 use crate::blocks::BlockView;
+use crate::ready::{self, Ready, ReadyOrder};
 use crate::{Control, ControlError, IssuerView, chain};
 
 /// One API's state.
@@ -25,6 +26,8 @@ pub struct ApiStatus {
     pub denials: Vec<StatusRow>,
     /// What has to be settled before the API can be enforced without a surprise.
     pub in_the_way: Vec<String>,
+    /// How far it is, where it is observed and was called.
+    pub ready: Option<Ready>,
     /// What is blocked of it, or of those that call it.
     pub blocks: Vec<BlockView>,
     /// What somebody should look at.
@@ -62,10 +65,14 @@ pub struct GatewayStatus {
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 impl Control {
-    /// Counts since the last midnight UTC, this process's and those before it.
-    pub fn status(&self, actor: &Actor) -> Result<GatewayStatus, ControlError> {
+    /// Counts since the last midnight UTC, this process's and those before it; and for observed APIs what is left to do.
+    pub fn status(&self, actor: &Actor, order: ReadyOrder) -> Result<GatewayStatus, ControlError> {
         self.demand(actor, Needs::Viewer)?;
         let now = self.now();
+        let mut readiness = self.readiness_of_apis(order).unwrap_or_else(|error| {
+            tracing::warn!(error = %chain(&error), "what is in the way of enforcing is not known");
+            BTreeMap::new()
+        });
         let mut state = self.state();
         let carrying = self.carry_rollups(&mut state);
         if let Err(error) = carrying.outcome {
@@ -88,6 +95,7 @@ impl Control {
                     would_deny: Vec::new(),
                     denials: Vec::new(),
                     in_the_way: Vec::new(),
+                    ready: readiness.remove(api.name.as_str()).filter(|_| mode.observes(now)),
                     blocks: blocks
                         .iter()
                         .filter(|block| block.concerns(api.name.as_str()))
@@ -154,26 +162,8 @@ impl ApiStatus {
                 format!("no document: add apis/{0}/openapi.yaml, then `sallyport api regroup {0}`", self.api);
             self.in_the_way.push(text);
         }
-        let mut causes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-        for row in &self.would_deny {
-            *causes.entry((row.caller.as_str(), row.reason.as_str())).or_default() += row.count;
-        }
-        for ((caller, reason), count) in causes {
-            if caller.ends_with(":key-*") {
-                self.in_the_way.push(format!(
-                    "{count} calls came with existing keys that nobody has vouched for ({reason}): `sallyport key seen --api {}` lists them, `key promote` and `key import` say whose they are",
-                    self.api
-                ));
-                continue;
-            }
-            self.in_the_way.push(match reason {
-                "no_grant" => format!("{caller} lacks a grant for {count} calls: `sallyport explain --as {caller} METHOD URL` prints it"),
-                "no_credential" => format!("{count} calls came without a credential: give their clients a key, or grant Anonymous"),
-                "unknown_operation" | "method_not_declared" => {
-                    format!("{caller} called what is not declared, {count} times: declare it in the document")
-                }
-                other => format!("{caller}: {other}, {count} calls"),
-            });
+        if let Some(ready) = &self.ready {
+            self.in_the_way.extend(ready::steps(&self.api, &ready.still));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Use cases over real folders, with a clock that the test moves and chance that repeats.
 
 mod access;
+mod advice;
 mod apis;
 mod blocks;
 mod cases;

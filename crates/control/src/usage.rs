@@ -104,7 +104,11 @@ impl Book {
         Ok(())
     }
 
-    fn facts(&self, number: i64) -> Result<CallFacts, ControlError> {
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn facts(&self, number: i64) -> Result<CallFacts, ControlError> {
         let text = self.store.usage_facts(number)?;
         serde_json::from_str(&text).map_err(|error| {
             ControlError::Store(StoreError::Corrupt {
@@ -217,6 +221,14 @@ impl UsageOrder {
     #[must_use]
     pub fn api(&self) -> Option<&ApiName> {
         self.api.as_ref()
+    }
+
+    /// When the span begins, where that was said.
+    pub(crate) fn begin(&self, now: Timestamp) -> Option<Timestamp> {
+        self.since.map(|since| match since {
+            Since::Time(time) => time,
+            Since::Before(duration) => now.minus(duration),
+        })
     }
 
     /// The first and the last day.
@@ -344,7 +356,7 @@ impl Control {
     }
 
     /// The roll-ups with everything that is in the log by now. Where the log cannot be read to its end, with what is before.
-    fn counted_book(&self) -> Result<MutexGuard<'_, Book>, ControlError> {
+    pub(crate) fn counted_book(&self) -> Result<MutexGuard<'_, Book>, ControlError> {
         self.recorder().flush().map_err(|error| ControlError::Log { what: chain(&error) })?;
         let mut book = self.book();
         self.read_into(&mut book)?;

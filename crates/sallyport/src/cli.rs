@@ -134,8 +134,14 @@ Examples:
   sallyport --dir shop usage --by key,operation --api orders --json")]
     Usage(UsageArguments),
     /// Per API: who would be denied today, and why
-    #[command(after_help = "Example:\n  sallyport --dir shop status")]
-    Status,
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop status
+  sallyport --dir shop status --days 14 --calls 10000
+
+An observed API is ready to be enforced when the policies in force would have refused nothing for --days days over --calls calls.
+At the end of its observation it is enforced in any case.")]
+    Status(StatusArguments),
     /// Why a call was, or would be, allowed or denied, and the smallest change that allows it
     #[command(after_help = "\
 Examples:
@@ -201,6 +207,16 @@ pub(crate) struct NewApi {
     /// Its document: Swagger 2.0, OpenAPI 3.0 or 3.1, YAML or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// For how many days nothing may have been in the way
+    #[arg(long, value_name = "DAYS", default_value_t = control::READY_DAYS)]
+    pub(crate) days: u32,
+    /// Over how many calls
+    #[arg(long, value_name = "CALLS", default_value_t = control::READY_CALLS)]
+    pub(crate) calls: u64,
 }
 
 /// Why a change is made.

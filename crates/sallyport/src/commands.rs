@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Secret(command) => secret::run(&reach::client(global).await?, command, output).await,
         Command::Block(command) => block::run(&reach::client(global).await?, command, output).await,
         Command::Admin(command) => access::admin(&reach::client(global).await?, command, output).await,
-        Command::Status => status::run(&reach::client(global).await?, output).await,
+        Command::Status(arguments) => status::run(&reach::client(global).await?, arguments, output).await,
         Command::Explain(arguments) => explain::run(&reach::client(global).await?, arguments, output).await,
         Command::Publish(arguments) => {
             let body = serde_json::json!({ "reason": arguments.reason });

@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: &DemoArguments, output: Output) -> anyhow::Re
         wait(&mut ending, arguments.duration).await;
     }
     system::unheeded(stop.send(true));
-    let summary = gateway.control.status(&Actor::gateway()).ok();
+    let summary = gateway.control.status(&Actor::gateway(), control::ReadyOrder::default()).ok();
     tasks.shutdown().await;
     gateway.stop().await?;
     shown?;

@@ -201,6 +201,25 @@ impl Store {
         })
     }
 
+    /// Gives a key that is not revoked these scopes in place of those it has.
+    pub fn set_key_scopes(&mut self, id: KeyId, scopes: &[String]) -> Result<KeyRow, StoreError> {
+        self.change(|transaction| {
+            let before = found(transaction, id)?;
+            match before.state {
+                KeyState::Active | KeyState::Quarantined => {}
+                KeyState::Revoked => {
+                    let why = "is revoked, for good";
+                    return Err(StoreError::Refused { what: "key", name: id.to_string(), why });
+                }
+            }
+            counters::advance(transaction, Counter::Keys)?;
+            transaction
+                .prepare_cached("UPDATE keys SET scopes = ?2 WHERE id = ?1")?
+                .execute((id.as_str(), value::write_texts(scopes)))?;
+            found(transaction, id)
+        })
+    }
+
     /// Writes when keys were last accepted; an earlier time than the one stored changes nothing.
     pub fn flush_usage(&mut self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
         self.change(|transaction| {

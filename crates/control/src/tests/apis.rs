@@ -144,7 +144,7 @@ fn an_api_without_a_document_is_observed_and_never_enforced_by_file() {
     fixture.write("apis/orders/api.yaml", &observed("2026-12-09"));
     open.control.reload(&Actor::gateway(), "file").unwrap();
     assert_eq!(mode(&open).0, "observe");
-    let status = open.control.status(&ann()).unwrap();
+    let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap();
     assert!(status.apis[0].in_the_way[0].contains("no document"), "{:?}", status.apis[0].in_the_way);
 }
 

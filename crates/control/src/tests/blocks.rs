@@ -156,7 +156,10 @@ fn whatever_is_done_to_the_list_without_the_key_stops_everything_until_it_is_rep
         let mut open = fixture.up();
         assert_eq!(judged(&mut open, &fixture, &key), UNREADABLE, "{what}");
         assert!(open.reasons().contains("block repair"), "{what}: {}", open.reasons());
-        assert!(open.control.status(&ann()).unwrap().blocks_fault.is_some(), "{what}");
+        assert!(
+            open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().blocks_fault.is_some(),
+            "{what}"
+        );
         let owner = Actor::administrator("olga", Role::Owner);
         assert!(matches!(open.control.repair_blocks(&owner, "r"), Err(ControlError::Forbidden { .. })));
         let repaired = open.control.repair_blocks(&ann(), "looked into").unwrap();

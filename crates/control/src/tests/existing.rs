@@ -165,10 +165,10 @@ fn who_is_not_in_the_team_that_owns_an_api_changes_nothing_of_it() {
     );
     assert_eq!(open.control.secrets(&ann(), Some("orders")).unwrap()[0].state, "open");
     assert!(open.control.secrets(&ann(), Some("billing")).unwrap().is_empty());
-    let status = open.control.status(&ann()).unwrap();
+    let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap();
     assert!(status.apis[0].in_the_way.is_empty(), "{:?}", status.apis[0].in_the_way);
     open.control.remove_secret(&inside, place, "").unwrap();
-    let status = open.control.status(&ann()).unwrap();
+    let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap();
     assert!(status.apis[0].in_the_way[0].contains("`main` is not set"), "{:?}", status.apis[0].in_the_way);
     assert!(error(open.control.remove_secret(&ann(), place, "")).contains("no secret `main`"));
     let absent = SecretPlace { api: "billing", name: "main" };

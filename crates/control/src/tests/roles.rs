@@ -5,13 +5,17 @@ use std::time::Duration;
 use store::Role;
 
 use super::{Fixture, ann, files_of, order};
-use crate::{Actor, Control, ControlError, Needs, RegroupAct, SearchOrder};
+use crate::{
+    Actor, Control, ControlError, Needs, RegroupAct, ReplayOrder, SearchOrder, SuggestOrder, UsageOrder,
+};
 
 type Act = fn(&Control, &Actor, &str) -> Result<(), ControlError>;
 
 /// Every use case with the role that it needs; the text is the id of a key.
 const ACTS: &[(&str, Needs, Act)] = &[
-    ("status", Needs::Viewer, |control, actor, _| control.status(actor).map(drop)),
+    ("status", Needs::Viewer, |control, actor, _| {
+        control.status(actor, crate::ReadyOrder::default()).map(drop)
+    }),
     ("apis", Needs::Viewer, |control, actor, _| control.apis(actor).map(drop)),
     ("api", Needs::Viewer, |control, actor, _| control.api(actor, "orders").map(drop)),
     ("teams", Needs::Viewer, |control, actor, _| control.teams(actor).map(drop)),
@@ -22,6 +26,21 @@ const ACTS: &[(&str, Needs, Act)] = &[
     ("key", Needs::Viewer, |control, actor, key| control.key(actor, key).map(drop)),
     ("blocks", Needs::Viewer, |control, actor, _| control.blocks(actor).map(drop)),
     ("revisions", Needs::Viewer, |control, actor, _| control.revisions(actor).map(drop)),
+    ("usage", Needs::Viewer, |control, actor, _| control.usage(actor, &UsageOrder::default()).map(drop)),
+    ("advise keys", Needs::Viewer, |control, actor, _| {
+        control.advise_keys(actor, &UsageOrder::default(), None).map(drop)
+    }),
+    ("narrow", Needs::Owner, |control, actor, _| {
+        let made = control.create_keys(actor, &order("shop", &["orders"]))?;
+        control.narrow_key(actor, &made[0].id, &["orders:GET /orders".to_owned()], "").map(drop)
+    }),
+    ("suggest", Needs::Analyst, |control, actor, _| {
+        control.suggest(actor, &SuggestOrder::default()).map(drop)
+    }),
+    ("write suggestions", Needs::Owner, |control, actor, _| {
+        control.suggest(actor, &SuggestOrder { write: true, ..SuggestOrder::default() }).map(drop)
+    }),
+    ("replay", Needs::Analyst, |control, actor, _| control.replay(actor, &ReplayOrder::default()).map(drop)),
     ("search", Needs::Analyst, |control, actor, _| control.search(actor, &SearchOrder::default()).map(drop)),
     ("explain call", Needs::Analyst, |control, actor, _| {
         control.explain_call(actor, "app:shop", "GET", "https://orders.example.com/orders").map(drop)

@@ -69,7 +69,7 @@ fn status_counts_today_over_restarts_and_each_call_once() {
     open.call(now, Some(&key.key), "POST", "/orders");
     let count = |open: &super::Open| {
         open.control.recorder().flush().unwrap();
-        let status = open.control.status(&ann()).unwrap().apis.remove(0);
+        let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().apis.remove(0);
         (status.allowed, status.denied)
     };
     assert_eq!(count(&open), (3, 1));
@@ -84,7 +84,7 @@ fn status_counts_today_over_restarts_and_each_call_once() {
 
 /// Allowed and denied, today.
 fn count(open: &super::Open) -> (u64, u64) {
-    let status = open.control.status(&ann()).unwrap().apis.remove(0);
+    let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().apis.remove(0);
     (status.allowed, status.denied)
 }
 
@@ -118,9 +118,14 @@ fn calls_are_counted_once_when_the_process_was_killed_before_or_after_they_were_
         open.call(now, Some(&key.key), "GET", "/orders");
         open.control.recorder().flush().unwrap();
         assert_eq!(count(&open), (expected.0 + 1, expected.1));
-        assert!(open.control.status(&ann()).unwrap().apis[0].denials.iter().any(|row| {
-            (row.caller.as_str(), row.operation.as_str(), row.count) == ("app:shop", "orders:POST /orders", 1)
-        }));
+        assert!(
+            open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().apis[0].denials.iter().any(
+                |row| {
+                    (row.caller.as_str(), row.operation.as_str(), row.count)
+                        == ("app:shop", "orders:POST /orders", 1)
+                }
+            )
+        );
     }
     // What is counted anew is counted for its own day.
     let late = fixture.as_if_killed("killed-late");
@@ -167,10 +172,10 @@ fn the_observed_are_told_what_stands_in_the_way() {
     assert_eq!(open.call(now, Some(&key.key), "GET", "/customers/7").0, "would_deny no_grant");
     assert_eq!(open.call(now, Some(&key.key), "GET", "/none").0, "would_deny unknown_operation");
     open.control.recorder().flush().unwrap();
-    let status = open.control.status(&ann()).unwrap().apis.remove(0);
+    let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().apis.remove(0);
     assert_eq!((status.allowed, status.denied, status.would_deny.len()), (0, 0, 3), "{status:?}");
     let steps = status.in_the_way.join("\n");
-    for part in ["explain --as app:shop", "without a credential", "not declared"] {
+    for part in ["policy suggest --api orders", "without a credential", "not declared"] {
         assert!(steps.contains(part), "{part}: {steps}");
     }
 }

@@ -59,6 +59,33 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
         #[command(flatten)]
         why: Why,
     },
+    /// What each key may do and never does, and the command that takes it away
+    #[command(after_help = "\
+Examples:
+  sallyport key advise
+  sallyport key advise --app web --since 60d --json
+
+Nothing is called unused before the key has had its scopes, and calls were recorded, for the whole window.")]
+    Advise {
+        /// Only keys of this application
+        #[arg(long, value_name = "NAME")]
+        app: Option<String>,
+        /// The window: 30d, a date or an RFC 3339 time; 30 days when absent
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
+    /// Take scopes away from a key, from the next request on
+    #[command(
+        after_help = "Example:\n  sallyport key narrow 7Q2mX9aBcD3f --scope \"orders:GET /orders/{id}\""
+    )]
+    Narrow {
+        id: String,
+        /// What is left: scopes that the key has, or operations that they cover; may be repeated
+        #[arg(long = "scope", value_name = "S", required = true)]
+        scopes: Vec<String>,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Refuse a key from the next request on, until it is released
     #[command(
         after_help = "Example:\n  sallyport key quarantine 7Q2mX9aBcD3f --reason \"calls from a new country\""

@@ -5,10 +5,13 @@ mod existing;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, escape, list, minute, print_list, print_one, show_list, text};
+use super::{Verdict, escape, items, list, minute, print_list, print_one, show_list, text};
 use crate::cli::{KeyCommand, Why};
 use crate::client::Client;
-use crate::output::{Format, Output, Tone};
+use crate::output::{Format, Output, Tone, printable};
+
+/// Operations that a line names; `--json` has all of them.
+const NEVER_SHOWN: usize = 8;
 
 pub(super) async fn run(client: &Client, command: &KeyCommand, output: Output) -> anyhow::Result<Verdict> {
     match command {
@@ -45,6 +48,17 @@ pub(super) async fn run(client: &Client, command: &KeyCommand, output: Output) -
                 client.ask(Method::POST, &format!("/v1/keys/{}/rotate", escape(id)), Some(&body)).await?;
             print_issued(output, &Value::Array(vec![key]))?;
         }
+        KeyCommand::Advise { app, since } => {
+            advise(client, app.as_deref(), since.as_deref(), output).await?;
+        }
+        KeyCommand::Narrow { id, scopes, why } => {
+            let body = json!({ "scopes": scopes, "reason": why.reason });
+            let path = format!("/v1/keys/{}/narrow", escape(id));
+            let key = client.ask(Method::POST, &path, Some(&body)).await?;
+            print_one(output, &key, |key| {
+                format!("key {} may do no more than {}", text(key, "id"), list(key, "scopes", ", "))
+            })?;
+        }
         KeyCommand::Quarantine { id, why } => change(client, id, "quarantine", why, output).await?,
         KeyCommand::Release { id, why } => change(client, id, "release", why, output).await?,
         KeyCommand::Import(arguments) => return existing::import(client, arguments, output).await,
@@ -52,6 +66,60 @@ pub(super) async fn run(client: &Client, command: &KeyCommand, output: Output) -
         KeyCommand::Promote(arguments) => existing::promote(client, arguments, output).await?,
     }
     Ok(Verdict::Done)
+}
+
+/// Says of each key what it never does.
+async fn advise(
+    client: &Client,
+    app: Option<&str>,
+    since: Option<&str>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let given = [("app", app), ("since", since)];
+    let query: Vec<String> =
+        given.iter().filter_map(|(name, value)| Some(format!("{name}={}", escape((*value)?)))).collect();
+    let advice = client.ask(Method::GET, &format!("/v1/key-advice?{}", query.join("&")), None).await?;
+    if output.format == Format::Json {
+        return Ok(advice.as_array().into_iter().flatten().try_for_each(|key| output.json(key))?);
+    }
+    let keys = advice.as_array().map(Vec::as_slice).unwrap_or_default();
+    if keys.is_empty() {
+        output.note("no key counts today");
+    }
+    for key in keys {
+        output.line(&printable(&advice_text(key)))?;
+    }
+    Ok(())
+}
+
+fn advice_text(key: &Value) -> String {
+    let uses = items(key, "uses");
+    let mut lines = vec![format!(
+        "{} ({})  may call {} operations by {}; calls {}",
+        text(key, "key"),
+        text(key, "application"),
+        text(key, "covers"),
+        list(key, "scopes", ", "),
+        uses.len()
+    )];
+    let never = items(key, "never");
+    if !never.is_empty() {
+        let shown: Vec<&str> = never.iter().take(NEVER_SHOWN).filter_map(Value::as_str).collect();
+        let more = match never.len().checked_sub(NEVER_SHOWN) {
+            Some(more @ 1..) => format!(", and {more} more (--json has all)"),
+            Some(0) | None => String::new(),
+        };
+        lines.push(format!("  never called: {}{more}", shown.join(", ")));
+    }
+    let (command, note) = (text(key, "command"), text(key, "note"));
+    if !command.is_empty() {
+        lines.push(format!("  → {command}"));
+    } else if !note.is_empty() {
+        lines.push(format!("  nothing is said of what it does not call: {note}"));
+    } else {
+        lines.push("  all of it is used".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// Changes the state of a key.

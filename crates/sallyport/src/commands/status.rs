@@ -4,14 +4,20 @@ use axum::http::Method;
 use serde_json::Value;
 
 use super::{Verdict, block, items, minute, operation_shown, text};
+use crate::cli::StatusArguments;
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, printable, render_table};
 
 /// Rows shown per API; `--json` has all of them.
 const ROWS_SHOWN: usize = 15;
 
-pub(super) async fn run(client: &Client, output: Output) -> anyhow::Result<Verdict> {
-    let status = client.ask(Method::GET, "/v1/status", None).await?;
+pub(super) async fn run(
+    client: &Client,
+    arguments: &StatusArguments,
+    output: Output,
+) -> anyhow::Result<Verdict> {
+    let path = format!("/v1/status?days={}&calls={}", arguments.days, arguments.calls);
+    let status = client.ask(Method::GET, &path, None).await?;
     if output.format == Format::Json {
         items(&status, "apis").iter().try_for_each(|api| output.json(api))?;
         return Ok(Verdict::Done);
@@ -69,6 +75,9 @@ fn describe(api: &Value, output: Output) -> String {
             lines.push(format!("… and {} more; --json has all", rows.len() - ROWS_SHOWN));
         }
     }
+    lines.extend(
+        api.get("ready").filter(|ready| ready.is_object()).map(|ready| readiness(api, ready, output)),
+    );
     for alert in items(api, "alerts") {
         lines.push(output.tone(Tone::Warning, &format!("! {}", alert.as_str().unwrap_or_default())));
     }
@@ -76,4 +85,29 @@ fn describe(api: &Value, output: Output) -> String {
         lines.push(format!("→ {}", step.as_str().unwrap_or_default()));
     }
     lines.join("\n")
+}
+
+/// How far an observed API is from being enforced.
+fn readiness(api: &Value, ready: &Value, output: Output) -> String {
+    let figure = |name: &str| ready.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let (days, calls, wanted) = (figure("days"), figure("calls"), figure("calls_wanted"));
+    let still: u64 =
+        items(ready, "still").iter().filter_map(|row| row.get("count").and_then(Value::as_u64)).sum();
+    if ready.get("ready").and_then(Value::as_bool) == Some(true) {
+        let told =
+            format!("ready to enforce: nothing would have been refused for {days} days, of {calls} calls");
+        let next = format!("  set `mode: enforce` in apis/{}/api.yaml", text(api, "api"));
+        return format!("{}\n{next}", output.tone(Tone::Good, &told));
+    }
+    let mut missing = Vec::new();
+    if 0 < still {
+        missing.push(format!("{still} of {calls} calls of the last {days} days would be refused"));
+    }
+    if figure("days_recorded") < days {
+        missing.push(format!("recorded for {} of {days} days", figure("days_recorded")));
+    }
+    if calls < wanted {
+        missing.push(format!("{calls} of {wanted} calls"));
+    }
+    output.tone(Tone::Warning, &format!("not ready to enforce: {}", missing.join("; ")))
 }

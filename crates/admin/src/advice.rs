@@ -89,6 +89,19 @@ pub(crate) fn suggest(input: Input) -> Answer {
     ok(&input.control.suggest(input.actor()?, &order)?)
 }
 
+pub(crate) fn record_cases(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(default)]
+        span: Span,
+        #[serde(default)]
+        write: bool,
+    }
+    let Body { span, write } = input.read()?;
+    ok(&input.control.record_cases(input.actor()?, &span.order()?, write)?)
+}
+
 pub(crate) fn replay(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -122,6 +122,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/keys/{name}/narrow", Some(Needs::Owner), advice::narrow_key),
     route("GET", "/v1/usage", Some(Needs::Viewer), advice::usage),
     route("POST", "/v1/policy/suggest", Some(Needs::Analyst), advice::suggest),
+    route("POST", "/v1/policy/cases", Some(Needs::Analyst), advice::record_cases),
     route("POST", REPLAY, Some(Needs::Analyst), advice::replay),
     route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),
 ];

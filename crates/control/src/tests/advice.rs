@@ -286,6 +286,29 @@ fn replay_tells_who_would_lose_and_who_would_gain() {
 }
 
 #[test]
+fn recorded_calls_become_cases_that_hold_and_are_made_once() {
+    let fixture = Fixture::new("recorded-cases");
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.answered(&fixture, Some(&key.key), LIST, 200);
+    open.answered(&fixture, Some(&key.key), MAKE, 403);
+    open.answered(&fixture, Some(&key.key), ("GET", "/customers/42"), 200);
+    open.answered(&fixture, None, LIST, 401);
+    let made = open.control.record_cases(&ann(), &UsageOrder::default(), true).unwrap();
+    assert_eq!((made.cases, made.written, made.left_out.len()), (4, true, 0), "{made:?}");
+    let text = fixture.read("tests/recorded-orders.yaml");
+    assert_eq!(text.matches("\"expect\":\"deny\"").count(), 2, "{text}");
+    assert!(text.contains("\"id\":\"42\""), "{text}");
+    let ran = crate::cases::run_cases(&super::files_of(&fixture.folder)).unwrap();
+    assert_eq!((ran.cases.len(), ran.failed()), (4, 0));
+    let again = open.control.record_cases(&ann(), &UsageOrder::default(), true).unwrap();
+    assert_eq!((again.cases, again.written), (0, false));
+    // A policy that changes is caught by them.
+    fixture.write("policies/orders.cedar", "");
+    assert_eq!(crate::cases::run_cases(&super::files_of(&fixture.folder)).unwrap().failed(), 3);
+}
+
+#[test]
 fn an_answer_that_rests_on_what_was_not_recorded_says_so() {
     let fixture = observed("approximate");
     let mut open = fixture.up();

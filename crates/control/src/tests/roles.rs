@@ -40,6 +40,12 @@ const ACTS: &[(&str, Needs, Act)] = &[
     ("write suggestions", Needs::Owner, |control, actor, _| {
         control.suggest(actor, &SuggestOrder { write: true, ..SuggestOrder::default() }).map(drop)
     }),
+    ("propose cases", Needs::Analyst, |control, actor, _| {
+        control.record_cases(actor, &UsageOrder::default(), false).map(drop)
+    }),
+    ("write cases", Needs::Owner, |control, actor, _| {
+        control.record_cases(actor, &UsageOrder::default(), true).map(drop)
+    }),
     ("replay", Needs::Analyst, |control, actor, _| control.replay(actor, &ReplayOrder::default()).map(drop)),
     ("search", Needs::Analyst, |control, actor, _| control.search(actor, &SearchOrder::default()).map(drop)),
     ("explain call", Needs::Analyst, |control, actor, _| {

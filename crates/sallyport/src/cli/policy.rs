@@ -27,6 +27,8 @@ It needs the files alone: no gateway, no store, no clock. A case says who calls,
       expect: deny
       reason: no_grant
 
+With --update it asks the gateway's roll-ups what was called, and proposes a case for each caller and operation that has none.
+
 Exit code 1 when a case fails, and with --complete when a rule or an operation is in no case.")]
     Test(TestArguments),
     /// Propose grants for what verified callers did with success
@@ -143,4 +145,13 @@ pub(crate) struct TestArguments {
     /// Write what failed as SARIF 2.1.0
     #[arg(long, value_name = "FILE")]
     pub(crate) sarif: Option<PathBuf>,
+    /// Propose cases for recorded calls that no case asks about, instead of running cases
+    #[arg(long, conflicts_with_all = ["only", "all", "complete", "junit", "sarif"])]
+    pub(crate) update: bool,
+    /// With --update: write them under tests/
+    #[arg(long, requires = "update")]
+    pub(crate) write: bool,
+    /// With --update: for which time and which API
+    #[command(flatten)]
+    pub(crate) span: SpanArguments,
 }

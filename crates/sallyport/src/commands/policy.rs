@@ -27,6 +27,9 @@ pub(super) async fn run(global: &Global, command: &PolicyCommand, output: Output
         PolicyCommand::Suggest(arguments) => {
             advice::suggest(&reach::client(global).await?, arguments, output).await
         }
+        PolicyCommand::Test(arguments) if arguments.update => {
+            advice::record_cases(&reach::client(global).await?, arguments, output).await
+        }
         PolicyCommand::Test(arguments) => test(&global.dir, arguments, output),
     }
 }

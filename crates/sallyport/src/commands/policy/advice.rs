@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::{Verdict, items, minute, text};
 use crate::UsageError;
-use crate::cli::{ReplayArguments, SuggestArguments};
+use crate::cli::{ReplayArguments, SuggestArguments, TestArguments};
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, printable, render_table};
 
@@ -106,6 +106,32 @@ fn tell_suggestion(view: &Value, arguments: &SuggestArguments, output: Output) {
     for (why, calls) in left_out.into_iter().flatten() {
         output.note(&printable(&format!("calls that are no evidence: {calls}, {why}")));
     }
+}
+
+pub(super) async fn record_cases(
+    client: &Client,
+    arguments: &TestArguments,
+    output: Output,
+) -> anyhow::Result<Verdict> {
+    let body = json!({ "span": arguments.span.body(), "write": arguments.write });
+    let made = client.ask(Method::POST, "/v1/policy/cases", Some(&body)).await?;
+    if output.format == Format::Json {
+        output.json(&made)?;
+        return Ok(Verdict::Done);
+    }
+    for change in items(&made, "changes") {
+        output.line(&printable_diff(change, output))?;
+    }
+    let written = made.get("written").and_then(Value::as_bool) == Some(true);
+    output.note(&match (text(&made, "cases").as_str(), written) {
+        ("0", _) => "every recorded caller and operation is in a case already".to_owned(),
+        (count, true) => format!("{count} cases written; read them before you rely on them"),
+        (count, false) => format!("{count} cases; nothing was written, --write puts them under tests/"),
+    });
+    for (why, count) in made.get("left_out").and_then(Value::as_object).into_iter().flatten() {
+        output.note(&printable(&format!("no case for {count}: {why}")));
+    }
+    Ok(Verdict::Done)
 }
 
 pub(super) async fn replay(

@@ -15,6 +15,7 @@ mod guard;
 mod handlers;
 mod inventory;
 mod observe;
+mod revisions;
 mod routes;
 
 pub use guard::Door;

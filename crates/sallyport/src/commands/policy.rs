@@ -1,6 +1,7 @@
-//! `policy test`: cases against policies, and the reports that CI reads.
+//! `policy`: cases against policies with the reports that CI reads, and what policies say.
 
 mod junit;
+mod reading;
 mod sarif;
 
 use std::path::Path;
@@ -13,13 +14,23 @@ use serde_json::json;
 use super::Verdict;
 use crate::cli::{Global, PolicyCommand, TestArguments};
 use crate::output::{Format, Output, Tone, printable, render_table};
+use crate::reach;
 
 /// The most names that a line of the coverage lists.
 const NAMED_MAX: usize = 10;
 
-pub(super) fn run(global: &Global, command: &PolicyCommand, output: Output) -> anyhow::Result<Verdict> {
+pub(super) async fn run(global: &Global, command: &PolicyCommand, output: Output) -> anyhow::Result<Verdict> {
     match command {
         PolicyCommand::Test(arguments) => test(&global.dir, arguments, output),
+        PolicyCommand::Explain { rule } => {
+            reading::explain(&reach::client(global).await?, rule, output).await
+        }
+        PolicyCommand::WhoCan { operation, url } => {
+            reading::who_can(&reach::client(global).await?, operation, url.as_deref(), output).await
+        }
+        PolicyCommand::WhatCan { caller } => {
+            reading::what_can(&reach::client(global).await?, caller, output).await
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Callers are compared by what policy lets them do, and by which of their keys cover an operation, since a group that grows
 //! widens keys as well. What did not change is told by the content of the slices, so a small edit of a large set costs
-//! little: each caller is judged once per plan, however many operations have it.
+//! little: callers whom policies cannot tell apart are judged once per plan, however many operations have it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use catalog::{Catalog, Operation, OperationIndex};
@@ -19,6 +19,8 @@ use crate::check::Checked;
 
 /// The most rows of each kind that a summary lists.
 pub(crate) const LISTED_MAX: usize = 1_000;
+/// The most questions that a comparison asks policy; what is beyond it is counted and not judged.
+const JUDGED_MAX: usize = 500_000;
 
 /// What a revision changes.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -36,6 +38,8 @@ pub struct Summary {
     pub alters: Vec<Access>,
     /// How many there are of each; the lists end at 1,000.
     pub counts: Counts,
+    /// Callers and operations whose policies changed and which were too many to judge one by one.
+    pub unjudged: usize,
     /// What recorded calls say, where they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Value>,
@@ -108,6 +112,7 @@ impl Summary {
             && self.joined.is_empty()
             && self.left.is_empty()
             && self.counts == Counts::default()
+            && self.unjudged == 0
     }
 }
 
@@ -118,14 +123,23 @@ pub(crate) fn compare(before: Side<'_>, after: Side<'_>, callers: &[KnownCaller]
         operations: changed_operations(before.catalog, after.catalog),
         ..Summary::default()
     };
+    let mut comparison = Comparison { before, after, callers, now, told: HashSet::new(), left: JUDGED_MAX };
     let ids: BTreeSet<&str> = [before, after]
         .iter()
         .flat_map(|side| side.catalog.operations())
         .map(|one| one.id.as_str())
         .collect();
-    let mut comparison = Comparison::new(before, after, callers, now);
+    let mut plans: BTreeMap<Plans, Vec<&str>> = BTreeMap::new();
+    for id in &ids {
+        let plan = |side: Side<'_>| side.find(id).and_then(|(index, _)| side.policies.plan(index));
+        plans.entry((plan(before), plan(after))).or_default().push(id);
+    }
+    comparison.by_policy(&plans, &mut summary);
     for id in ids {
-        comparison.operation(id, &mut summary);
+        comparison.by_groups(id, &mut summary);
+    }
+    for list in [&mut summary.gains, &mut summary.loses, &mut summary.alters] {
+        list.sort_by(|one, other| (&one.operation, &one.caller).cmp(&(&other.operation, &other.caller)));
     }
     summary
 }
@@ -155,69 +169,79 @@ pub(crate) fn changed<V: PartialEq>(before: &BTreeMap<String, V>, after: &BTreeM
     }
 }
 
-/// What one caller can do with the operations of a plan, before and now.
-#[derive(Clone)]
-struct Pair {
-    caller: usize,
-    before: Option<Arc<Reach>>,
-    after: Option<Arc<Reach>>,
-}
-
-/// Two plans that stand for one another.
+/// Two plans that stand for one another; operations with the same two have the same policies on both sides.
 type Plans = (Option<u32>, Option<u32>);
 
 struct Comparison<'a> {
     before: Side<'a>,
     after: Side<'a>,
     callers: &'a [KnownCaller],
-    /// Made for a caller when something of it may have changed.
-    reaches: HashMap<usize, (Reaches<'a>, Reaches<'a>)>,
-    /// The callers for whom two plans differ.
-    differing: HashMap<Plans, Rc<[Pair]>>,
     now: Timestamp,
+    /// The plans and callers of which policy says something else.
+    told: HashSet<(Plans, usize)>,
+    /// How often policy is still asked.
+    left: usize,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(before: Side<'a>, after: Side<'a>, callers: &'a [KnownCaller], now: Timestamp) -> Self {
-        Self { before, after, callers, reaches: HashMap::new(), differing: HashMap::new(), now }
+    /// Who can do more, less, or the same on other terms, by what policies say.
+    fn by_policy(&mut self, plans: &BTreeMap<Plans, Vec<&str>>, summary: &mut Summary) {
+        let content = |side: Side<'_>, id: &str| side.policies.plan_content(side.find(id)?.0);
+        let differing: Vec<(Plans, &[&str])> = plans
+            .iter()
+            .filter(|(_, ids)| {
+                ids.first().is_some_and(|id| content(self.before, id) != content(self.after, id))
+            })
+            .map(|(plans, ids)| (*plans, ids.as_slice()))
+            .collect();
+        for members in alike(self.callers, [self.before.policies, self.after.policies]) {
+            let Some(caller) = members.first().and_then(|place| self.callers.get(*place)) else { continue };
+            let mut judges = Judges {
+                before: self.before.policies.reaches(caller.whom(), self.now),
+                after: self.after.policies.reaches(caller.whom(), self.now),
+            };
+            for &(plans, ids) in &differing {
+                let Some(&first) = ids.first() else { continue };
+                let (old, new) = (self.before.find(first), self.after.find(first));
+                let slice = |side: Side<'_>, found: Option<(OperationIndex, &Operation)>| {
+                    found
+                        .map(|(index, _)| side.policies.slice_content(caller.whom(), index))
+                        .unwrap_or_default()
+                };
+                if slice(self.before, old) == slice(self.after, new) {
+                    continue;
+                }
+                let Some(left) = self.left.checked_sub(1) else {
+                    summary.unjudged += members.len() * ids.len();
+                    continue;
+                };
+                self.left = left;
+                let pair = judges.ask(old, new);
+                let Some(kind) = pair.kind() else { continue };
+                self.told.extend(members.iter().map(|&place| (plans, place)));
+                summary.note(kind, &pair, &members, ids, self);
+            }
+        }
     }
 
-    fn operation(&mut self, id: &str, summary: &mut Summary) {
+    /// Which groups an operation joined or left, and who has a key that covers it only now, or no longer, because of that.
+    fn by_groups(&mut self, id: &str, summary: &mut Summary) {
         let (before, after) = (self.before.find(id), self.after.find(id));
         let groups = |side: Option<(OperationIndex, &Operation)>| -> BTreeSet<String> {
             let groups = side.iter().flat_map(|(_, operation)| operation.groups.iter());
             groups.map(ToString::to_string).collect()
         };
         let (old, new) = (groups(before), groups(after));
+        if old == new {
+            return;
+        }
         let change = |group: &String| GroupChange { operation: id.to_owned(), group: group.clone() };
         summary.joined.extend(new.difference(&old).map(change));
         summary.left.extend(old.difference(&new).map(change));
-        let differing = self.differing(before.map(|(index, _)| index), after.map(|(index, _)| index));
-        let mut told = BTreeSet::new();
-        for pair in differing.iter() {
-            let Some(caller) = self.callers.get(pair.caller) else { continue };
-            if let Some((kind, access)) = by_policy(caller, id, pair, after.map(|(_, operation)| operation)) {
-                told.insert(pair.caller);
-                summary.add(kind, access);
-            }
-        }
-        if old != new {
-            self.by_scopes(id, before, after, &told, summary);
-        }
-    }
-
-    /// Who has a key that covers an operation only now, or no longer, because of the groups that it is in.
-    fn by_scopes(
-        &mut self,
-        id: &str,
-        before: Option<(OperationIndex, &Operation)>,
-        after: Option<(OperationIndex, &Operation)>,
-        told: &BTreeSet<usize>,
-        summary: &mut Summary,
-    ) {
-        let callers = self.callers;
-        for (place, caller) in callers.iter().enumerate() {
-            if caller.keys.is_empty() || told.contains(&place) {
+        let plan = |side: Side<'_>, found: Option<(OperationIndex, &Operation)>| side.policies.plan(found?.0);
+        let plans = (plan(self.before, before), plan(self.after, after));
+        for (place, caller) in self.callers.iter().enumerate() {
+            if caller.keys.is_empty() || self.told.contains(&(plans, place)) {
                 continue;
             }
             let covering = |side: Option<(OperationIndex, &Operation)>| {
@@ -228,58 +252,79 @@ impl<'a> Comparison<'a> {
                 (1.., 0) => Kind::Loses,
                 (_, _) => continue,
             };
-            let (old, new) = self.reaches_of(place, caller);
-            let old = before.map(|(index, _)| old.to(index));
-            let new = after.map(|(index, _)| new.to(index));
-            let can = |reach: &Option<Arc<Reach>>| decision(reach) != ReachDecision::Never;
-            if !(can(&old) || can(&new)) {
+            let Some(left) = self.left.checked_sub(1) else {
+                summary.unjudged += 1;
+                continue;
+            };
+            self.left = left;
+            let mut judges = Judges {
+                before: self.before.policies.reaches(caller.whom(), self.now),
+                after: self.after.policies.reaches(caller.whom(), self.now),
+            };
+            let pair = judges.ask(before, after);
+            if pair.before() == ReachDecision::Never && pair.now() == ReachDecision::Never {
                 continue;
             }
-            let access = Access {
-                caller: caller.label.clone(),
-                operation: id.to_owned(),
-                before: decision(&old).as_str(),
-                now: decision(&new).as_str(),
-                by: vec!["key scopes".to_owned()],
-                conditions: new.as_ref().map(|reach| conditions(reach)).unwrap_or_default(),
-                keys: Some(covering(after)),
-            };
-            summary.add(kind, access);
+            let by = vec!["key scopes".to_owned()];
+            let access = pair.access(caller, id, by, after.map(|(_, operation)| operation));
+            summary.add(kind, 1, || vec![access]);
         }
     }
+}
 
-    fn reaches_of(&mut self, place: usize, caller: &'a KnownCaller) -> &mut (Reaches<'a>, Reaches<'a>) {
-        let (before, after, now) = (self.before.policies, self.after.policies, self.now);
-        let whom = caller.whom();
-        self.reaches.entry(place).or_insert_with(|| (before.reaches(whom, now), after.reaches(whom, now)))
-    }
+/// What policy lets one caller do on both sides.
+struct Judges<'a> {
+    before: Reaches<'a>,
+    after: Reaches<'a>,
+}
 
-    fn differing(&mut self, before: Option<OperationIndex>, after: Option<OperationIndex>) -> Rc<[Pair]> {
-        let plan = |side: Side<'_>, index: Option<OperationIndex>| side.policies.plan(index?);
-        let plans = (plan(self.before, before), plan(self.after, after));
-        if let Some(known) = self.differing.get(&plans) {
-            return Rc::clone(known);
+impl Judges<'_> {
+    fn ask(
+        &mut self,
+        before: Option<(OperationIndex, &Operation)>,
+        after: Option<(OperationIndex, &Operation)>,
+    ) -> Pair {
+        Pair {
+            before: before.map(|(index, _)| self.before.to(index)),
+            after: after.map(|(index, _)| self.after.to(index)),
         }
-        let content = |side: Side<'_>, index: Option<OperationIndex>| side.policies.plan_content(index?);
-        let mut pairs = Vec::new();
-        if content(self.before, before) != content(self.after, after) {
-            let callers = self.callers;
-            for (place, caller) in callers.iter().enumerate() {
-                let slice = |side: Side<'_>, index: Option<OperationIndex>| {
-                    index.map(|index| side.policies.slice_content(caller.whom(), index)).unwrap_or_default()
+    }
+}
+
+/// Callers whom policies cannot tell apart, as places in the list: of one kind, team and strength, named by nobody, and with
+/// the same attributes where any policy may look at them.
+fn alike(callers: &[KnownCaller], sides: [&Policies; 2]) -> Vec<Vec<usize>> {
+    let named: Vec<_> = sides.iter().map(|policies| policies.named_clients()).collect();
+    let is_named = |caller: &KnownCaller| match &caller.who {
+        Who::Client(model::Client::Application(application), _) => {
+            named.iter().any(|named| named.applications.contains(application.name.as_str()))
+        }
+        Who::Client(model::Client::Workload(_) | model::Client::Anonymous, _) | Who::Team(_) => true,
+    };
+    let reads_attributes = sides.iter().any(|policies| policies.read_attributes());
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut by_key: HashMap<(String, model::Strength, String), usize> = HashMap::new();
+    for (place, caller) in callers.iter().enumerate() {
+        let key = match &caller.who {
+            Who::Client(model::Client::Application(application), strength) if !is_named(caller) => {
+                let attributes = match reads_attributes {
+                    true => format!("{:?}", application.attributes),
+                    false => String::new(),
                 };
-                if slice(self.before, before) == slice(self.after, after) {
-                    continue;
-                }
-                let (old, new) = self.reaches_of(place, caller);
-                let (old, new) = (before.map(|index| old.to(index)), after.map(|index| new.to(index)));
-                pairs.push(Pair { caller: place, before: old, after: new });
+                Some((application.team.to_string(), *strength, attributes))
+            }
+            Who::Client(..) | Who::Team(_) => None,
+        };
+        let known = key.as_ref().and_then(|key| by_key.get(key).copied());
+        match known.and_then(|group| groups.get_mut(group)) {
+            Some(group) => group.push(place),
+            None => {
+                by_key.extend(key.map(|key| (key, groups.len())));
+                groups.push(vec![place]);
             }
         }
-        let pairs: Rc<[Pair]> = pairs.into();
-        self.differing.insert(plans, Rc::clone(&pairs));
-        pairs
     }
+    groups
 }
 
 #[derive(Clone, Copy)]
@@ -290,61 +335,100 @@ enum Kind {
 }
 
 impl Summary {
-    fn add(&mut self, kind: Kind, access: Access) {
-        let (list, count) = match kind {
+    fn add(&mut self, kind: Kind, count: usize, rows: impl FnOnce() -> Vec<Access>) {
+        let (list, counted) = match kind {
             Kind::Alters => (&mut self.alters, &mut self.counts.alters),
             Kind::Gains => (&mut self.gains, &mut self.counts.gains),
             Kind::Loses => (&mut self.loses, &mut self.counts.loses),
         };
-        *count += 1;
+        *counted += count;
         if list.len() < LISTED_MAX {
-            list.push(access);
+            list.extend(rows());
+            list.truncate(LISTED_MAX);
         }
+    }
+
+    /// Notes what changes for all of these callers and operations alike.
+    fn note(
+        &mut self,
+        kind: Kind,
+        pair: &Pair,
+        members: &[usize],
+        ids: &[&str],
+        comparison: &Comparison<'_>,
+    ) {
+        self.add(kind, members.len() * ids.len(), || {
+            let callers = members.iter().filter_map(|place| comparison.callers.get(*place));
+            let each = callers.flat_map(|caller| ids.iter().map(move |id| (caller, *id)));
+            each.take(LISTED_MAX)
+                .map(|(caller, id)| {
+                    let operation = comparison.after.find(id).map(|(_, operation)| operation);
+                    pair.access(caller, id, pair.by(kind), operation)
+                })
+                .collect()
+        });
     }
 }
 
-fn decision(reach: &Option<Arc<Reach>>) -> ReachDecision {
-    reach.as_ref().map_or(ReachDecision::Never, |reach| reach.decision)
+/// What policy says of a caller and an operation on both sides; none where the operation is not declared there.
+struct Pair {
+    before: Option<Arc<Reach>>,
+    after: Option<Arc<Reach>>,
 }
 
-fn by_policy(
-    caller: &KnownCaller,
-    id: &str,
-    pair: &Pair,
-    operation: Option<&Operation>,
-) -> Option<(Kind, Access)> {
-    let (before, now) = (decision(&pair.before), decision(&pair.after));
-    let kind = match before.cmp(&now) {
-        std::cmp::Ordering::Less => Kind::Gains,
-        std::cmp::Ordering::Greater => Kind::Loses,
-        std::cmp::Ordering::Equal
-            if now == ReachDecision::Conditional
-                && terms(pair.before.as_ref()) != terms(pair.after.as_ref()) =>
-        {
-            Kind::Alters
+impl Pair {
+    fn before(&self) -> ReachDecision {
+        self.before.as_ref().map_or(ReachDecision::Never, |reach| reach.decision)
+    }
+
+    fn now(&self) -> ReachDecision {
+        self.after.as_ref().map_or(ReachDecision::Never, |reach| reach.decision)
+    }
+
+    /// What kind of change it is; none where nothing changes for the caller.
+    fn kind(&self) -> Option<Kind> {
+        match self.before().cmp(&self.now()) {
+            Ordering::Less => Some(Kind::Gains),
+            Ordering::Greater => Some(Kind::Loses),
+            Ordering::Equal => {
+                let is_open = self.now() == ReachDecision::Conditional;
+                (is_open && terms(self.before.as_ref()) != terms(self.after.as_ref())).then_some(Kind::Alters)
+            }
         }
-        std::cmp::Ordering::Equal => return None,
-    };
-    let grants = |reach: &Option<Arc<Reach>>| -> Vec<String> {
-        reach.iter().flat_map(|reach| &reach.grants).map(|grant| grant.id.to_string()).collect()
-    };
-    let guards = pair.after.iter().flat_map(|reach| &reach.guards).filter(|guard| !guard.observes);
-    let by = match kind {
-        // What took it away is a guard where the grants are still there.
-        Kind::Loses if !grants(&pair.after).is_empty() => guards.map(|guard| guard.id.to_string()).collect(),
-        Kind::Loses => grants(&pair.before),
-        Kind::Alters | Kind::Gains => grants(&pair.after),
-    };
-    let access = Access {
-        caller: caller.label.clone(),
-        operation: id.to_owned(),
-        before: before.as_str(),
-        now: now.as_str(),
-        by,
-        conditions: pair.after.as_ref().map(|reach| conditions(reach)).unwrap_or_default(),
-        keys: caller.calls_with_keys.then(|| operation.map_or(0, |operation| caller.covering(operation))),
-    };
-    Some((kind, access))
+    }
+
+    /// The policies that do it, or did.
+    fn by(&self, kind: Kind) -> Vec<String> {
+        let grants = |reach: &Option<Arc<Reach>>| -> Vec<String> {
+            reach.iter().flat_map(|reach| &reach.grants).map(|grant| grant.id.to_string()).collect()
+        };
+        let guards = self.after.iter().flat_map(|reach| &reach.guards).filter(|guard| !guard.observes);
+        match kind {
+            Kind::Loses if grants(&self.after) == grants(&self.before) => {
+                guards.map(|guard| guard.id.to_string()).collect()
+            }
+            Kind::Loses => grants(&self.before),
+            Kind::Alters | Kind::Gains => grants(&self.after),
+        }
+    }
+
+    fn access(
+        &self,
+        caller: &KnownCaller,
+        id: &str,
+        by: Vec<String>,
+        operation: Option<&Operation>,
+    ) -> Access {
+        Access {
+            caller: caller.label.clone(),
+            operation: id.to_owned(),
+            before: self.before().as_str(),
+            now: self.now().as_str(),
+            by,
+            conditions: self.after.as_ref().map(|reach| conditions(reach)).unwrap_or_default(),
+            keys: caller.calls_with_keys.then(|| operation.map_or(0, |operation| caller.covering(operation))),
+        }
+    }
 }
 
 /// What a caller must meet, whatever the policies are called.

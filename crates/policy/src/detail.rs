@@ -9,6 +9,7 @@ use model::{PolicyId, Timestamp};
 
 use crate::compile::{Policies, PolicySummary};
 use crate::reach::{Condition, Term};
+use crate::reads::Names;
 use crate::rule::{APPLICATION, Actions, Force, Principals, Resources, Rule, WORKLOAD};
 
 /// Whether a policy counts.
@@ -85,6 +86,15 @@ impl Policies {
     /// The ids of all policies.
     pub fn ids(&self) -> impl Iterator<Item = &PolicyId> {
         self.rules.iter().map(|rule| &rule.id)
+    }
+
+    /// Whether any condition looks at attributes of applications.
+    #[must_use]
+    pub fn read_attributes(&self) -> bool {
+        self.rules.iter().any(|rule| match &rule.reads.attributes {
+            Names::All => true,
+            Names::Listed(names) => !names.is_empty(),
+        })
     }
 
     /// The applications and workloads that scopes or conditions name. Not all of them are in the store: clients of issuers

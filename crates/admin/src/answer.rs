@@ -122,6 +122,9 @@ fn ways_to(what: &str) -> &'static str {
         "issuer" => "`sallyport issuer list` shows those there are; `issuers` in `sallyport.yaml` makes one",
         "key" => "`sallyport key list` shows those there are, with their ids",
         "api" => "`sallyport api list` shows those there are; a folder under `apis/` makes one",
+        "revision" => {
+            "`sallyport revision list` shows those there are; one is kept as long as records that name it"
+        }
         "decision" => {
             "the id stands in `Sallyport-Decision-Id` of the answer; past the retention of the log it is gone"
         }

@@ -342,15 +342,6 @@ pub(crate) fn explain_call(input: Input) -> Answer {
     ok(&input.control.explain_call(input.actor()?, &caller, &method, &url)?)
 }
 
-pub(crate) fn revisions(input: Input) -> Answer {
-    ok(&input.control.revisions(input.actor()?)?)
-}
-
-pub(crate) fn publish(input: Input) -> Answer {
-    let Reason { reason } = input.read()?;
-    created(&input.control.publish(input.actor()?, &reason)?)
-}
-
 pub(crate) fn erase(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -16,6 +16,7 @@ mod guard;
 mod handlers;
 mod inventory;
 mod observe;
+mod revisions;
 mod routes;
 
 pub use guard::Door;

@@ -15,7 +15,7 @@ use control::{Actor, Control, Needs};
 
 use crate::answer::{Answer, Problem};
 use crate::guard::{AdminState, Door};
-use crate::{advice, blocks, existing, handlers, inventory, observe};
+use crate::{advice, blocks, existing, handlers, inventory, observe, revisions};
 
 /// The largest body with an OpenAPI document on its way into a repository.
 const DOCUMENT_BYTES_MAX: usize = 32 << 20;
@@ -116,14 +116,20 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/inventory/unignore", Some(Needs::Owner), inventory::unignore),
     route("GET", "/v1/inventory/places", Some(Needs::Viewer), inventory::places),
     route("POST", "/v1/inventory/places", Some(Needs::Owner), inventory::say),
-    route("GET", "/v1/revisions", Some(Needs::Viewer), handlers::revisions),
-    route("POST", "/v1/revisions", Some(Needs::Owner), handlers::publish),
     route("GET", "/v1/key-advice", Some(Needs::Viewer), advice::advise_keys),
     route("POST", "/v1/keys/{name}/narrow", Some(Needs::Owner), advice::narrow_key),
     route("GET", "/v1/usage", Some(Needs::Viewer), advice::usage),
     route("POST", "/v1/policy/suggest", Some(Needs::Analyst), advice::suggest),
     route("POST", "/v1/policy/cases", Some(Needs::Analyst), advice::record_cases),
     route("POST", REPLAY, Some(Needs::Analyst), advice::replay),
+    route("GET", "/v1/revisions", Some(Needs::Viewer), revisions::list),
+    route("POST", "/v1/revisions", Some(Needs::Owner), revisions::publish),
+    route("GET", "/v1/revisions/{name}", Some(Needs::Viewer), revisions::show),
+    route("GET", "/v1/revisions/{name}/diff", Some(Needs::Viewer), revisions::diff),
+    route("POST", "/v1/revisions/{name}/rollback", Some(Needs::Owner), revisions::rollback),
+    route("GET", "/v1/policies/{name}", Some(Needs::Analyst), revisions::policy),
+    route("GET", "/v1/who-can", Some(Needs::Analyst), revisions::who_can),
+    route("GET", "/v1/what-can", Some(Needs::Analyst), revisions::what_can),
     route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),
 ];
 

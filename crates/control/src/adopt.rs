@@ -16,8 +16,8 @@ use crate::apis::find;
 use crate::check::{Checked, check_with};
 use crate::declarations::base_path_of;
 use crate::files::{self, Files};
+use crate::force::{Bringing, Growth};
 use crate::inventory::{FoundView, InventoryOrder, moment};
-use crate::publish::Rebuild;
 use crate::{Control, ControlError, chain};
 
 /// What is adopted, and how.
@@ -75,11 +75,12 @@ impl Control {
                 "narrow them to operations or groups, or say --accept-gains",
             ));
         }
+        self.refuse_unseen_growth(&all, Growth::None)?;
         let object = format!("operation {}", view.operation);
         self.record(actor, "inventory.adopt", &object, &order.reason)?;
         let written = files::replace(&self.folder, &change.file, change.after.as_bytes());
         self.carried(actor, "inventory.adopt", &object, written)?;
-        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "operation adopted")?;
+        self.reload_holding(&mut known, &Bringing::quietly(actor, "operation adopted"))?;
         Ok(AdoptView { written: true, ..view })
     }
 

@@ -9,7 +9,7 @@ use store::Act;
 use crate::actor::{Actor, Needs};
 use crate::check::check_with;
 use crate::files;
-use crate::publish::Rebuild;
+use crate::force::{Bringing, Growth, Rebuild};
 use crate::state::State;
 use crate::{Control, ControlError, chain};
 
@@ -119,9 +119,10 @@ impl Control {
         };
         all.extend(added.iter().cloned());
         let checked = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        self.refuse_unseen_growth(&all, Growth::None)?;
         self.record(actor, "api.add", &object, &new.reason)?;
         self.carried(actor, "api.add", &object, files::create_all(&self.folder, &added))?;
-        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "api added")?;
+        self.reload_holding(&mut known, &Bringing::quietly(actor, "api added"))?;
         // With `reload: on_publish` it is not in force yet, so it is shown as its files say.
         self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name.as_str())?)
     }
@@ -157,6 +158,7 @@ impl Control {
         let edited = edit(&edit(&text, "mode", "observe")?, "observe_until", until)?;
         all.insert(api.file.clone(), edited.clone().into_bytes());
         let checked = check_with(&all, &mut known).map_err(ControlError::Files)?;
+        self.refuse_unseen_growth(&all, Growth::None)?;
         let object = format!("api {name} until {until}");
         self.record(actor, "api.observe", &object, reason)?;
         let act = Act { at: now, by: actor.label(), reason: reason.to_owned() };
@@ -170,7 +172,8 @@ impl Control {
         let written = files::replace(&self.folder, &api.file, edited.as_bytes());
         self.carried(actor, "api.observe", &object, written)?;
         // The file may say that date already, while the stored end was an earlier one.
-        self.reload_holding(&mut known, Rebuild::Always, actor, "observation renewed")?;
+        let always = Bringing { rebuild: Rebuild::Always, ..Bringing::quietly(actor, "observation renewed") };
+        self.reload_holding(&mut known, &always)?;
         self.view_api(&self.state(), &checked.catalog, find(&checked.repository.apis, name)?)
     }
 

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use store::{Act, ApplicationRow, ApplicationState, KeyRow, NewApplication};
 
 use crate::actor::{Actor, Needs};
+use crate::force::{Bringing, Growth};
 use crate::owed::Stop;
-use crate::publish::Rebuild;
 use crate::state::State;
 use crate::{Control, ControlError, files, unheeded};
 
@@ -181,10 +181,11 @@ impl Control {
         })?;
         all.insert("teams.yaml".to_owned(), edited.clone().into_bytes());
         crate::check::check_with(&all, &mut known).map_err(ControlError::Files)?;
+        self.refuse_unseen_growth(&all, Growth::None)?;
         self.record(actor, "team.create", &object, reason)?;
         let written = files::replace(&self.folder, "teams.yaml", edited.as_bytes());
         self.carried(actor, "team.create", &object, written)?;
-        self.reload_holding(&mut known, Rebuild::IfChanged, actor, "team created")?;
+        self.reload_holding(&mut known, &Bringing::quietly(actor, "team created"))?;
         Ok(TeamView { name: team.to_string(), members: Vec::new(), apps: Vec::new(), apis: Vec::new() })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Catalog;
-use config::{Case, CaseClient, CaseFile, CaseTarget, ConfigError, Expected, load_cases};
+use config::{Case, CaseClient, CaseFile, CaseTarget, ConfigError, Expected, Repository, load_cases};
 use enforce::{Explained, Subject, explain_policy};
 use model::{
     Application, Caller, CanonicalRequest, Client, CredentialRef, DenyReason, SignIn, Verdict, Workload,
@@ -14,7 +14,7 @@ use policy::{Policies, RuleOutcomeKind, RulingKind};
 use serde::Serialize;
 
 use crate::ControlError;
-use crate::check::{Checked, check};
+use crate::check::check;
 use crate::files::Files;
 use crate::requests::{request_of, request_to};
 
@@ -84,14 +84,39 @@ impl CaseReport {
 pub fn run_cases(files: &Files) -> Result<CaseReport, ControlError> {
     let checked = check(files)?;
     let loaded = load_cases(files, &checked.repository.gateway).map_err(ControlError::Files)?;
-    let mut errors = Vec::new();
     let mut tried = Tried::default();
+    let cases = ask_all(&loaded, &checked.repository, &checked.catalog, |case, subject, request| {
+        let explained = explain_policy(&checked.catalog, &checked.policies, case.now, subject, request);
+        tried.note(&explained);
+        explained
+    });
+    let cases = cases.map_err(ControlError::Files)?;
+    let coverage = tried.coverage(&checked.catalog, &checked.policies);
+    Ok(CaseReport { cases, coverage })
+}
+
+/// Asks every case, or says which cannot be asked.
+pub(crate) fn ask_all(
+    loaded: &[CaseFile],
+    repository: &Repository,
+    catalog: &Catalog,
+    mut explain: impl FnMut(&Case, Subject<'_>, &CanonicalRequest) -> Explained,
+) -> Result<Vec<CaseView>, Vec<ConfigError>> {
+    let mut errors = Vec::new();
     let mut cases = Vec::new();
-    for file in &loaded {
-        judge_teams(file, &checked, &mut errors);
+    for file in loaded {
+        judge_teams(file, repository, &mut errors);
         for case in &file.cases {
-            match request_for(case, &checked.catalog) {
-                Ok(request) => cases.push(judge(file, case, &request, &checked, &mut tried)),
+            match request_for(case, catalog) {
+                Ok(request) => {
+                    let caller = caller_of(file, case);
+                    let subject = Subject {
+                        caller: &caller,
+                        scopes: case.scopes.as_deref(),
+                        source_ip: case.source_ip,
+                    };
+                    cases.push(judge(file, case, &explain(case, subject, &request), catalog));
+                }
                 Err((reason, fix)) => errors.push(ConfigError {
                     file: file.path.clone(),
                     line: case.line,
@@ -102,19 +127,15 @@ pub fn run_cases(files: &Files) -> Result<CaseReport, ControlError> {
             }
         }
     }
-    if !errors.is_empty() {
-        return Err(ControlError::Files(errors));
-    }
-    let coverage = tried.coverage(&checked.catalog, &checked.policies);
-    Ok(CaseReport { cases, coverage })
+    if errors.is_empty() { Ok(cases) } else { Err(errors) }
 }
 
 /// A team that does not exist would make every grant to it miss, and a test of a denial pass for the wrong reason.
-fn judge_teams(file: &CaseFile, checked: &Checked, errors: &mut Vec<ConfigError>) {
+fn judge_teams(file: &CaseFile, repository: &Repository, errors: &mut Vec<ConfigError>) {
     let applications = file.applications.iter().map(|(name, one)| (name.as_str(), &one.team));
     let workloads = file.workloads.iter().filter_map(|(name, team)| Some((name.as_str(), team.as_ref()?)));
     for (name, team) in applications.chain(workloads) {
-        if !checked.repository.teams.0.contains_key(team) {
+        if !repository.teams.0.contains_key(team) {
             errors.push(ConfigError {
                 file: file.path.clone(),
                 line: 0,
@@ -206,24 +227,14 @@ fn caller_of(file: &CaseFile, case: &Case) -> Caller {
     }
 }
 
-fn judge(
-    file: &CaseFile,
-    case: &Case,
-    request: &CanonicalRequest,
-    checked: &Checked,
-    tried: &mut Tried,
-) -> CaseView {
-    let caller = caller_of(file, case);
-    let subject = Subject { caller: &caller, scopes: case.scopes.as_deref(), source_ip: case.source_ip };
-    let explained = explain_policy(&checked.catalog, &checked.policies, case.now, subject, request);
-    tried.note(&explained);
+fn judge(file: &CaseFile, case: &Case, explained: &Explained, catalog: &Catalog) -> CaseView {
     let got = match explained.verdict {
         Verdict::Allowed => Expected::Allow,
         Verdict::Denied | Verdict::WouldDeny => Expected::Deny,
         Verdict::SteppedUp | Verdict::WouldStepUp => Expected::StepUp,
     };
     let reason = explained.refusal.map(|refusal| refusal.reason());
-    let by = deciding(&explained);
+    let by = deciding(explained);
     let difference = difference(case, got, reason, &by);
     let nearest = explained.policy.as_ref().and_then(|policy| policy.nearest.clone());
     let unmet = explained.policy.as_ref().zip(nearest.as_ref()).and_then(|(policy, nearest)| {
@@ -240,7 +251,7 @@ fn judge(
         reason: reason.map(DenyReason::code),
         operation: explained
             .operation
-            .and_then(|index| checked.catalog.operation(index))
+            .and_then(|index| catalog.operation(index))
             .map(|operation| operation.id.to_string()),
         by: by.into_iter().collect(),
         difference,

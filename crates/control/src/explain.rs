@@ -198,7 +198,7 @@ impl Control {
         Ok(Some(Arc::new(Snapshot { revision: Arc::new(revision), ..Snapshot::clone(&live) })))
     }
 
-    fn caller_named(&self, name: &str) -> Result<(Caller, ApplicationState), ControlError> {
+    pub(crate) fn caller_named(&self, name: &str) -> Result<(Caller, ApplicationState), ControlError> {
         if name == "anonymous" {
             return Ok((Caller::anonymous(), ApplicationState::Enabled));
         }
@@ -234,7 +234,7 @@ impl Control {
 }
 
 /// Who would show a certificate of this name.
-fn workload(name: &str) -> Result<Caller, ControlError> {
+pub(crate) fn workload(name: &str) -> Result<Caller, ControlError> {
     let name = WorkloadName::parse(name).map_err(|error| {
         ControlError::invalid(error.to_string(), "write the SPIFFE id or the DNS name of its certificate")
     })?;
@@ -244,7 +244,7 @@ fn workload(name: &str) -> Result<Caller, ControlError> {
 
 impl Control {
     /// A client that an issuer of tokens knows and our files do not list, such as `corp:web`.
-    fn client_of_issuer(&self, name: &str) -> Option<Caller> {
+    pub(crate) fn client_of_issuer(&self, name: &str) -> Option<Caller> {
         let name = ApplicationName::parse_any(name).ok().filter(ApplicationName::is_external)?;
         let (issuer, _) = name.as_str().split_once(':')?;
         let state = self.state();
@@ -256,7 +256,7 @@ impl Control {
     }
 }
 
-fn known(application: Application) -> Caller {
+pub(crate) fn known(application: Application) -> Caller {
     let client = Client::Application(Arc::new(application));
     Caller::client(client, Strength::SharedSecret, CredentialRef::Absent)
 }

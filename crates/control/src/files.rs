@@ -1,6 +1,6 @@
 //! The repository's folder: reading it whole, and writing single files so that a crash leaves the old or the new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -89,24 +89,48 @@ fn read_folder(root: &Path, prefix: &str, depth: usize, files: &mut Files) -> Re
 
 /// Replaces a file whole: written beside it, synced, renamed over it, and the folder synced.
 pub fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<(), FilesError> {
-    let target = root.join(path);
-    let failed = |cause| FilesError::Write { path: target.clone(), cause };
-    let folder = target.parent().unwrap_or(root);
-    fs::create_dir_all(folder).map_err(failed)?;
-    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("file");
-    let temporary = folder.join(format!(".{name}.new"));
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &target)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
+    replace_all(root, &[(path, bytes)], &[])
+}
+
+/// Replaces files and removes others. Everything is written beside its place first, so that a full disk changes nothing; only
+/// then are all renamed.
+pub fn replace_all(root: &Path, files: &[(&str, &[u8])], removed: &[&str]) -> Result<(), FilesError> {
+    let mut beside: Vec<(PathBuf, PathBuf)> = Vec::with_capacity(files.len());
+    let written = files.iter().try_for_each(|(path, bytes)| {
+        let target = root.join(path);
+        let failed = |cause| FilesError::Write { path: target.clone(), cause };
+        let folder = target.parent().unwrap_or(root);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+        let temporary = folder.join(format!(".{name}.new"));
+        beside.push((temporary.clone(), target.clone()));
+        let written = File::create(&temporary).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(failed)
+    });
+    let renamed = written.and_then(|()| {
+        beside.iter().try_for_each(|(temporary, target)| {
+            fs::rename(temporary, target).map_err(|cause| FilesError::Write { path: target.clone(), cause })
+        })
+    });
+    if renamed.is_err() {
         // Best effort: the failure that matters is the one reported.
-        drop(fs::remove_file(&temporary));
+        beside.iter().for_each(|(temporary, _)| drop(fs::remove_file(temporary)));
     }
-    written.map_err(failed)
+    renamed?;
+    for path in removed {
+        let target = root.join(path);
+        fs::remove_file(&target).map_err(|cause| FilesError::Write { path: target.clone(), cause })?;
+    }
+    let paths = files.iter().map(|(path, _)| *path).chain(removed.iter().copied());
+    let folders: BTreeSet<PathBuf> =
+        paths.map(|path| root.join(path).parent().unwrap_or(root).to_owned()).collect();
+    folders.into_iter().try_for_each(|folder| {
+        let synced = File::open(&folder).and_then(|opened| opened.sync_all());
+        synced.map_err(|cause| FilesError::Write { path: folder.clone(), cause })
+    })
 }
 
 /// Writes files that must not exist yet; all are checked before the first is written.

@@ -1,19 +1,21 @@
 //! Revisions: files that load become one, numbered and swapped whole; files that do not change nothing.
 
-use config::Reload;
-use model::{RevisionNumber, Timestamp};
+use config::{ConfigError, Reload, Repository};
+use model::RevisionNumber;
 use policy::ValidationCache;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use store::{NewRevision, RevisionRow};
+use serde_json::Value;
+use store::RevisionRow;
 
 use crate::actor::{Actor, Needs};
-use crate::check::{Checked, check_with};
+use crate::changes::Summary;
+use crate::check::check_with;
 use crate::files::{self, Files};
+use crate::force::{self, Bringing, Growth};
+use crate::probes::{self, Probes};
 use crate::regroup::RegroupView;
-use crate::state::{Loaded, State};
 use crate::tls::Material;
-use crate::{Control, ControlError, revision};
+use crate::{Control, ControlError};
 
 /// The most revisions that are listed.
 const LISTED_MAX: u32 = 1_000;
@@ -36,28 +38,42 @@ pub struct Published {
     pub revision: RevisionView,
     /// The APIs whose groups changed, with who gains what.
     pub regrouped: Vec<RegroupView>,
+    /// What it changes for whom: a [`crate::Summary`]. None where these files were in force already.
+    pub summary: Option<Value>,
+    /// What the cases of `tests/` get from what is in force now.
+    pub probes: Probes,
+}
+
+/// What a publish would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedPublish {
+    pub dry_run: bool,
+    /// The number of the revision that it was compared with.
+    pub in_force: u64,
+    pub regrouped: Vec<RegroupView>,
+    pub summary: Option<Summary>,
+    /// What the cases of `tests/` would get by policy.
+    pub probes: Probes,
 }
 
 impl Control {
     /// Brings changed files into force where `reload: on_change` says so. Gives what came of it.
     pub fn reload(&self, actor: &Actor, reason: &str) -> Result<Reloaded, ControlError> {
-        self.reload_holding(&mut self.files(), Rebuild::IfChanged, actor, reason)
+        self.reload_holding(&mut self.files(), &Bringing::quietly(actor, reason))
     }
 
     /// The same for a use case that has just edited the files and still holds them.
     pub(crate) fn reload_holding(
         &self,
         known: &mut ValidationCache,
-        rebuild: Rebuild,
-        actor: &Actor,
-        reason: &str,
+        bringing: &Bringing<'_>,
     ) -> Result<Reloaded, ControlError> {
         if self.waits_for_publish() {
-            self.reload_tls(known, actor)?;
+            self.reload_tls(known, bringing.actor)?;
             return Ok(Reloaded::Waiting);
         }
         let read = files::read_all(&self.folder)?;
-        self.bring_into_force(known, rebuild, actor, reason, &read)
+        self.bring_into_force(known, bringing, &read)
     }
 
     /// Brings changed certificates, keys and authorities into force under the revision that is. Nobody publishes those: they
@@ -66,16 +82,16 @@ impl Control {
         let number = self.live.load().names().revision;
         let published = self.state().store.revision_files(number)?;
         let reason = "certificates changed";
-        self.bring_into_force(known, Rebuild::IfChanged, actor, reason, &published).map(|_| ())
+        self.bring_into_force(known, &Bringing::quietly(actor, reason), &published).map(|_| ())
     }
 
-    fn waits_for_publish(&self) -> bool {
+    pub(crate) fn waits_for_publish(&self) -> bool {
         let state = self.state();
         state.loaded.as_ref().is_some_and(|loaded| loaded.repository.gateway.reload == Reload::OnPublish)
     }
 
     /// Makes the files as they are now the next revision. Operations that are in no group yet join theirs, and the answer
-    /// says who gains them.
+    /// says who gains them, what else changes for whom, and what the cases of `tests/` get from now on.
     pub fn publish(&self, actor: &Actor, reason: &str) -> Result<Published, ControlError> {
         self.demand(actor, Needs::Owner)?;
         if reason.trim().is_empty() {
@@ -89,12 +105,53 @@ impl Control {
             }
         })?;
         self.write_groups(actor, &mut plan, reason)?;
-        self.bring_into_force(&mut known, Rebuild::IfChanged, actor, reason, &read)?;
+        let bringing = Bringing { growth: Growth::All, ..Bringing::quietly(actor, reason) };
+        let came = self.bring_into_force(&mut known, &bringing, &read)?;
+        let revision = self.in_force()?;
+        let summary = match came {
+            Reloaded::InForce(number) => self.state().store.revision_summary(number)?,
+            Reloaded::Unchanged | Reloaded::Waiting => None,
+        };
+        plan.views.retain(RegroupView::changes);
+        Ok(Published {
+            revision,
+            regrouped: plan.views,
+            summary: summary.and_then(|summary| serde_json::from_str(&summary).ok()),
+            probes: self.probe(&read),
+        })
+    }
+
+    /// What a publish of the files as they are now would do. Nothing changes.
+    pub fn plan_publish(&self, actor: &Actor) -> Result<PlannedPublish, ControlError> {
+        self.demand(actor, Needs::Owner)?;
+        let mut known = self.files();
+        let mut read = files::read_all(&self.folder)?;
+        let mut plan = self.plan_groups(&mut known, &mut read, None)?;
+        let checked = check_with(&read, &mut known).map_err(ControlError::Files)?;
+        let now = self.now();
+        let before = self.state().tls.clone();
+        Material::load(&self.folder, &checked.repository, &before, now).map_err(ControlError::Files)?;
+        for api in &checked.repository.apis {
+            if self.state().store.observation(&api.name)?.is_none() {
+                api.check_observe_until(now).map_err(|error| ControlError::Files(vec![error]))?;
+            }
+        }
+        plan.views.retain(RegroupView::changes);
+        Ok(PlannedPublish {
+            dry_run: true,
+            in_force: self.live.load().names().revision.0,
+            regrouped: plan.views,
+            summary: self.summary_of(&checked)?,
+            probes: probes::of_candidate(&read, &checked),
+        })
+    }
+
+    /// The revision in force, as it is shown.
+    pub(crate) fn in_force(&self) -> Result<RevisionView, ControlError> {
         let number = self.live.load().names().revision;
         let row = self.state().store.revision(number)?;
         let row = row.ok_or(ControlError::Absent { what: "revision", name: number.to_string() })?;
-        plan.views.retain(|regrouped| regrouped.written);
-        Ok(Published { revision: view(&row, number), regrouped: plan.views })
+        Ok(view(&row, number))
     }
 
     /// The newest revisions first.
@@ -108,29 +165,25 @@ impl Control {
     /// into force, for whatever reason, the last good revision does, and the error is given.
     pub(crate) fn start(&self, actor: &Actor, read: &Files) -> Result<(), ControlError> {
         let mut known = self.files();
+        let quietly = |reason| Bringing::quietly(actor, reason);
         let latest = self.state().store.latest_revision()?;
         let Some(latest) = latest else {
-            return self
-                .bring_into_force(&mut known, Rebuild::IfChanged, actor, "first start", read)
-                .map(|_| ());
+            return self.bring_into_force(&mut known, &quietly("first start"), read).map(|_| ());
         };
         let published = self.state().store.revision_files(latest.number)?;
+        let finished = self.finish_rollback(&latest, read, &published)?;
+        let read = finished.as_ref().unwrap_or(read);
         if waits(&published) {
-            return self
-                .bring_into_force(&mut known, Rebuild::IfChanged, actor, "start", &published)
-                .map(|_| ());
+            return self.bring_into_force(&mut known, &quietly("start"), &published).map(|_| ());
         }
-        let outcome = self.bring_into_force(&mut known, Rebuild::IfChanged, actor, "start", read).map(|_| ());
+        let outcome = refuse_grown(&published, read)
+            .inspect_err(|errors| self.state().refused.clone_from(errors))
+            .map_err(ControlError::Files)
+            .and_then(|()| self.bring_into_force(&mut known, &quietly("start"), read).map(|_| ()));
         if let Err(error) = &outcome {
             let refused = self.state().refused.clone();
             // What loaded once may not load under a newer program; then nothing is in force, which denies.
-            let good = self.bring_into_force(
-                &mut known,
-                Rebuild::IfChanged,
-                actor,
-                "last good revision",
-                &published,
-            );
+            let good = self.bring_into_force(&mut known, &quietly("last good revision"), &published);
             if let Err(again) = good {
                 tracing::error!(error = %crate::chain(&again), "the last good revision does not load either");
             }
@@ -139,122 +192,24 @@ impl Control {
         }
         outcome
     }
-
-    /// All of the files become the revision in force, or nothing changes. Compiling is done without the state's lock.
-    fn bring_into_force(
-        &self,
-        known: &mut ValidationCache,
-        rebuild: Rebuild,
-        actor: &Actor,
-        reason: &str,
-        read: &Files,
-    ) -> Result<Reloaded, ControlError> {
-        let content_hash = content_hash(read);
-        if rebuild == Rebuild::IfChanged && self.is_in_force(content_hash) {
-            return Ok(Reloaded::Unchanged);
-        }
-        let Checked { repository, catalog, policies, warnings } = match check_with(read, known) {
-            Ok(checked) => checked,
-            Err(errors) => {
-                self.state().refused.clone_from(&errors);
-                return Err(ControlError::Files(errors));
-            }
-        };
-        let now = self.now();
-        let before = self.state().tls.clone();
-        let tls = Material::load(&self.folder, &repository, &before, now).map_err(|errors| {
-            self.state().refused.clone_from(&errors);
-            ControlError::Files(errors)
-        })?;
-        let mut state = self.state();
-        if let Err(error) = revision::settle_observations(&mut state, &repository, now)? {
-            state.refused = vec![error.clone()];
-            return Err(ControlError::Files(vec![error]));
-        }
-        // Built before it is numbered, so that what cannot be built is not among the revisions.
-        let mut next = revision::build(
-            &mut state,
-            RevisionNumber::NONE,
-            &repository,
-            catalog,
-            policies,
-            Some(&tls),
-            now,
-        )?;
-        next.number = self.number(&mut state, actor, reason, read, content_hash, now)?;
-        let number = next.number;
-        // Before the revision that names them.
-        self.tls.publish_upstreams(&tls);
-        self.live.set_revision(next);
-        self.tls.publish_listener(&tls);
-        note_faults(&state.tls, &tls);
-        state.tls = tls;
-        state.loaded = Some(Loaded { repository, content_hash });
-        state.refused.clear();
-        let hashes: Vec<[u8; 32]> = known.hashes().copied().collect();
-        // Only saves work at the next start.
-        if let Err(error) = state.store.remember_validated(hashes, now) {
-            tracing::warn!(error = %crate::chain(&error), "what was validated could not be remembered");
-        }
-        tracing::info!(revision = number.0, warnings = warnings.len(), reason, "revision in force");
-        Ok(Reloaded::InForce(number))
-    }
-
-    /// Whether just these files are in force, and what they name of TLS is as it was.
-    fn is_in_force(&self, content_hash: [u8; 32]) -> bool {
-        let (repository, before) = {
-            let state = self.state();
-            match &state.loaded {
-                Some(loaded) if loaded.content_hash == content_hash => {
-                    (loaded.repository.clone(), state.tls.clone())
-                }
-                Some(_) | None => return false,
-            }
-        };
-        let tls = Material::load(&self.folder, &repository, &before, self.now());
-        let is_same = tls.is_ok_and(|tls| tls.is_same(&before));
-        if is_same {
-            self.state().refused.clear();
-        }
-        is_same
-    }
-
-    /// The number of these files: the last one's where nothing changed since, else the next, recorded and stored.
-    fn number(
-        &self,
-        state: &mut State,
-        actor: &Actor,
-        reason: &str,
-        read: &Files,
-        content_hash: [u8; 32],
-        now: Timestamp,
-    ) -> Result<RevisionNumber, ControlError> {
-        let latest = state.store.latest_revision()?;
-        if let Some(same) = latest.filter(|latest| latest.content_hash == content_hash) {
-            return Ok(same.number);
-        }
-        let object = hex(&content_hash);
-        self.record(actor, "revision.publish", &object, reason)?;
-        let new = NewRevision { time: now, author: &actor.label(), reason, content_hash, files: read };
-        let added = state.store.add_revision(&new);
-        Ok(self.carried(actor, "revision.publish", &object, added)?.number)
-    }
 }
 
-/// Logs what has become unusable, once, and what is usable again.
-fn note_faults(before: &Material, now: &Material) {
-    for fault in now.faults().iter().filter(|fault| !before.faults().contains(fault)) {
-        tracing::error!(%fault, "TLS file not in force; the last good one stays where there is one");
+/// Refuses files whose groups grew while no gateway ran, as it is refused while one does. Where either side does not load
+/// there is nothing to compare, and loading says so.
+fn refuse_grown(published: &Files, read: &Files) -> Result<(), Vec<ConfigError>> {
+    if published == read {
+        return Ok(());
     }
-    if now.faults().is_empty() && !before.faults().is_empty() {
-        tracing::info!("all TLS files are in force");
+    match (Repository::load(published), Repository::load(read)) {
+        (Ok(before), Ok(next)) => force::refuse_growth(&before, &next, Growth::None),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => Ok(()),
     }
 }
 
 /// Whether published files say that nothing but a publish replaces them. Where they do not load any more, under a newer
 /// program, the word decides: what nobody published must not come into force because of that.
 fn waits(published: &Files) -> bool {
-    match config::Repository::load(published) {
+    match Repository::load(published) {
         Ok(repository) => repository.gateway.reload == Reload::OnPublish,
         Err(_) => {
             let text = published.get("sallyport.yaml").map(|bytes| String::from_utf8_lossy(bytes));
@@ -263,14 +218,6 @@ fn waits(published: &Files) -> bool {
             uncommented.any(|line| line.contains("on_publish"))
         }
     }
-}
-
-/// Whether files that have not changed are built once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rebuild {
-    /// What the store holds beside the files has changed.
-    Always,
-    IfChanged,
 }
 
 /// What a reload did.
@@ -282,7 +229,7 @@ pub enum Reloaded {
     Waiting,
 }
 
-fn view(row: &RevisionRow, in_force: RevisionNumber) -> RevisionView {
+pub(crate) fn view(row: &RevisionRow, in_force: RevisionNumber) -> RevisionView {
     RevisionView {
         number: row.number.0,
         time: row.time.to_string(),
@@ -290,21 +237,6 @@ fn view(row: &RevisionRow, in_force: RevisionNumber) -> RevisionView {
         reason: row.reason.clone(),
         in_force: row.number == in_force,
     }
-}
-
-/// Over all paths and contents, each with its length, so that no two sets of files have one hash.
-fn content_hash(files: &Files) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]) {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
-
-fn hex(hash: &[u8; 32]) -> String {
-    let digits = hash.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|nibble| char::from_digit(u32::from(nibble), 16).unwrap_or('0')).collect()
 }
 
 #[cfg(test)]
@@ -322,17 +254,5 @@ mod tests {
         ] {
             assert_eq!(waits(&files(text)), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn no_two_sets_of_files_share_a_hash() {
-        let set = |pairs: &[(&str, &str)]| {
-            content_hash(
-                &pairs.iter().map(|(path, text)| (path.to_string(), text.as_bytes().to_vec())).collect(),
-            )
-        };
-        assert_eq!(set(&[("a", "bc")]), set(&[("a", "bc")]));
-        assert_ne!(set(&[("a", "bc")]), set(&[("ab", "c")]));
-        assert_ne!(set(&[("a", "b"), ("c", "d")]), set(&[("a", "bcd")]));
     }
 }

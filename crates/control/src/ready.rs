@@ -19,7 +19,7 @@ pub const READY_DAYS: u32 = 7;
 /// Over how many calls, where nobody says.
 pub const READY_CALLS: u64 = 100;
 /// The longest time that is asked about, in days.
-pub const READY_DAYS_MAX: u32 = 366;
+const READY_DAYS_MAX: u32 = 366;
 
 /// What it takes to be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

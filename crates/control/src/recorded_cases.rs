@@ -19,7 +19,7 @@ use crate::advice::Today;
 use crate::cases::run_cases;
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
-use crate::suggest::FileChange;
+use crate::suggest::WrittenFile;
 use crate::usage::UsageOrder;
 use crate::{Control, ControlError};
 
@@ -31,7 +31,7 @@ const HEADER: &str = "# Cases that `sallyport policy test --update` made of reco
 #[derive(Clone, Debug, Serialize)]
 pub struct RecordedCases {
     pub cases: usize,
-    pub changes: Vec<FileChange>,
+    pub changes: Vec<WrittenFile>,
     pub written: bool,
     /// Callers and operations for which none was made, by why.
     pub left_out: BTreeMap<&'static str, u64>,
@@ -184,7 +184,7 @@ fn params(used: &Used, index: OperationIndex, catalog: &Catalog) -> Option<Map<S
 }
 
 /// One new file for each API with cases.
-fn changes(read: &Files, made: Vec<Made>, now: &str) -> Vec<FileChange> {
+fn changes(read: &Files, made: Vec<Made>, now: &str) -> Vec<WrittenFile> {
     let mut by_api: BTreeMap<String, Vec<Made>> = BTreeMap::new();
     for one in made {
         by_api.entry(one.api.clone()).or_default().push(one);
@@ -194,7 +194,7 @@ fn changes(read: &Files, made: Vec<Made>, now: &str) -> Vec<FileChange> {
         let first = format!("tests/recorded-{api}.yaml");
         let mut later = (2_u32..).map(|number| format!("tests/recorded-{api}-{number}.yaml"));
         let file = if taken(&first) { later.find(|name| !taken(name)).unwrap_or(first) } else { first };
-        FileChange { file, before: None, after: text(&made, now) }
+        WrittenFile { file, before: None, after: text(&made, now) }
     };
     by_api.into_iter().map(change).collect()
 }
@@ -246,7 +246,7 @@ fn attribute(value: &AttributeValue) -> Value {
 }
 
 /// How many cases of the changed files do not hold.
-fn failed_of(changes: &[FileChange], files: &Files) -> Result<usize, ControlError> {
+fn failed_of(changes: &[WrittenFile], files: &Files) -> Result<usize, ControlError> {
     let is_ours = |file: &str| changes.iter().any(|change| change.file == file);
     Ok(run_cases(files)?.cases.iter().filter(|case| is_ours(&case.file) && !case.passed).count())
 }

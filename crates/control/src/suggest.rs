@@ -10,7 +10,7 @@ use crate::actor::{Actor, Needs};
 use crate::advice::Today;
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files};
-use crate::publish::Rebuild;
+use crate::force::Bringing;
 use crate::usage::UsageOrder;
 use crate::{Control, ControlError};
 
@@ -27,7 +27,7 @@ pub struct SuggestOrder {
 
 /// A file before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FileChange {
+pub struct WrittenFile {
     pub file: String,
     /// None where there is none yet.
     pub before: Option<String>,
@@ -39,7 +39,7 @@ pub struct FileChange {
 pub struct SuggestView {
     /// The smallest first; those that need somebody's word behind those that are ready.
     pub proposals: Vec<Proposal>,
-    pub changes: Vec<FileChange>,
+    pub changes: Vec<WrittenFile>,
     pub written: bool,
     pub withdrawn: Vec<Withdrawn>,
     /// Calls that are no evidence, by why.
@@ -78,7 +78,7 @@ impl Control {
         let written = order.write && !changes.is_empty();
         if written {
             self.write_suggestion(actor, order, &before, &changes, &suggestion)?;
-            self.reload_holding(&mut known, Rebuild::IfChanged, actor, "grants suggested from use")?;
+            self.reload_holding(&mut known, &Bringing::quietly(actor, "grants suggested from use"))?;
         }
         let Suggestion { proposals, withdrawn, left_out, granted_calls } = suggestion;
         Ok(SuggestView { proposals, changes, written, withdrawn, left_out, granted_calls })
@@ -89,7 +89,7 @@ impl Control {
         actor: &Actor,
         order: &SuggestOrder,
         checked: &Checked,
-        changes: &[FileChange],
+        changes: &[WrittenFile],
         suggestion: &Suggestion,
     ) -> Result<(), ControlError> {
         {
@@ -132,7 +132,7 @@ fn accept(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), Contro
 }
 
 /// The files with the proposals: one for each API.
-fn changes(read: &Files, suggestion: &Suggestion) -> Vec<FileChange> {
+fn changes(read: &Files, suggestion: &Suggestion) -> Vec<WrittenFile> {
     let mut by_api: BTreeMap<&str, Vec<&Proposal>> = BTreeMap::new();
     for proposal in &suggestion.proposals {
         by_api.entry(&proposal.api).or_default().push(proposal);
@@ -141,7 +141,7 @@ fn changes(read: &Files, suggestion: &Suggestion) -> Vec<FileChange> {
         let file = format!("policies/suggested-{api}.cedar");
         let before = read.get(&file).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let after = append(before.as_deref(), proposals.into_iter());
-        FileChange { file, before, after }
+        WrittenFile { file, before, after }
     };
     by_api.into_iter().map(change).collect()
 }

@@ -9,9 +9,12 @@ mod changes;
 mod existing;
 mod explanations;
 mod inventory;
+mod readings;
 mod revisions;
 mod roles;
+mod rollbacks;
 mod stops;
+mod summaries;
 mod upkeep;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Texts, catalogue and directory to [`Policies`]: all of them or none.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
 use catalog::{ApiIndex, Catalog, OperationIndex};
 use cedar_policy::{Entity, EntityUid};
@@ -10,6 +11,7 @@ use crate::diagnostic::{CompilePoliciesError, Diagnostic, Severity};
 use crate::facts;
 use crate::kept::KeptFact;
 use crate::load::{self, Files};
+use crate::reach::Term;
 use crate::reads::{Names, OperationReads, Reads};
 use crate::rule::{Effect, Rule};
 use crate::slice::{self, OperationEntry, Slice, Slices};
@@ -22,6 +24,8 @@ use crate::{lint, schema};
 pub struct Policies {
     pub(crate) rules: Box<[Rule]>,
     pub(crate) conditions: Box<[Option<cedar_policy::Expression>]>,
+    /// The conditions of each rule part by part, made when somebody first asks what the rule lets whom do.
+    pub(crate) terms: Box<[OnceLock<Box<[Term]>>]>,
     pub(crate) reach: Box<[Vec<u32>]>,
     pub(crate) slices: Slices,
     apis: Box<[ApiEntry]>,
@@ -144,6 +148,7 @@ fn build(
     };
     Some(Policies {
         conditions: rules.iter().map(condition).collect(),
+        terms: rules.iter().map(|_| OnceLock::new()).collect(),
         rules: rules.into(),
         reach: reach.into(),
         slices,

@@ -6,7 +6,7 @@
 //! exactly this operation. Where a guard forbids, no grant helps, and it says so.
 
 mod grant;
-mod unmet;
+pub(crate) mod unmet;
 
 use std::collections::BTreeSet;
 

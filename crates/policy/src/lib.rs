@@ -11,6 +11,7 @@
 mod cache;
 mod compile;
 mod decide;
+mod detail;
 mod diagnostic;
 mod digest;
 mod explain;
@@ -18,6 +19,7 @@ mod facts;
 mod kept;
 mod lint;
 mod load;
+mod reach;
 mod reads;
 mod rule;
 mod ruling;
@@ -28,13 +30,17 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod words;
 
 pub use cache::{CacheCounters, DECISIONS_MAX, DecisionCache};
 pub use compile::{CompiledPolicies, Policies, PolicySummary, compile};
+pub use detail::{NamedClients, PolicyDetail, PolicyState};
 pub use diagnostic::{CompilePoliciesError, Diagnostic, Severity};
 pub use explain::{Explanation, GrantAdvice, RuleOutcome, RuleOutcomeKind};
 pub use facts::{Facts, UserFact};
 pub use kept::{KeptFact, KeptName};
+pub use load::nearest_names;
+pub use reach::{Condition, Conditions, GrantReach, GuardReach, Reach, ReachDecision, Reaches, Whom};
 pub use reads::{ContextFact, OperationReads};
 pub use rule::Effect;
 pub use ruling::{PolicyRefs, Ruling, RulingKind};

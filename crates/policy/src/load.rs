@@ -23,6 +23,7 @@ use crate::rule::{Effect, Origin, Rule, Scope};
 use crate::source::{Directory, POLICIES_MAX, POLICY_FILE_BYTES_MAX, PolicySource};
 
 pub(crate) use names::Vocabulary;
+pub use names::nearest_names;
 
 /// The texts that places in diagnostics refer to.
 #[derive(Debug)]

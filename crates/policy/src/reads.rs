@@ -163,6 +163,13 @@ impl Reads {
         reads
     }
 
+    /// What one part of a condition reads.
+    pub(crate) fn of_part(expression: &Expr) -> Self {
+        let mut reads = Self::nothing();
+        reads.visit(expression);
+        reads
+    }
+
     /// Takes in what another policy reads.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.context.extend(&other.context);

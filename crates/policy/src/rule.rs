@@ -100,6 +100,15 @@ pub(crate) enum Resources {
     None,
 }
 
+/// Which members of a team a scope covers, whatever their names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfTeam {
+    Applications,
+    Everybody,
+    Nobody,
+    Workloads,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub principals: Principals,
@@ -289,6 +298,22 @@ impl Principals {
             Self::TeamWorkloads(name) => of(None, Some(Kind::OfTeam(name))),
             Self::Workload(name) => of(None, Some(Kind::Named(name))),
             Self::Workloads => of(None, Some(Kind::All)),
+        }
+    }
+
+    /// Whom of a team the scope covers.
+    pub(crate) fn cover_team(&self, team: &str) -> OfTeam {
+        let covers = |kind: Option<Kind<'_>>| match kind {
+            Some(Kind::All) => true,
+            Some(Kind::OfTeam(name)) => name == team,
+            Some(Kind::Named(_)) | None => false,
+        };
+        let kinds = self.kinds();
+        match (covers(kinds.applications), covers(kinds.workloads)) {
+            (true, true) => OfTeam::Everybody,
+            (true, false) => OfTeam::Applications,
+            (false, true) => OfTeam::Workloads,
+            (false, false) => OfTeam::Nobody,
         }
     }
 

@@ -5,5 +5,6 @@ mod decisions;
 mod explanations;
 mod loading;
 mod properties;
+mod reach;
 mod validation;
 mod world;

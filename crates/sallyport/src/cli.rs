@@ -15,6 +15,7 @@ mod discover;
 mod inventory;
 mod key;
 mod policy;
+mod revision;
 
 pub(crate) use audit::{AuditCommand, SearchFilter};
 pub(crate) use block::BlockCommand;
@@ -22,6 +23,7 @@ pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, Me
 pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};
 pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
 pub(crate) use policy::{PolicyCommand, ReplayArguments, SuggestArguments, TestArguments, UsageArguments};
+pub(crate) use revision::{PublishArguments, RevisionCommand};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.
 #[derive(Debug, Parser)]
@@ -99,7 +101,7 @@ the document of what was seen and grants that are switched off.")]
     /// Print the Cedar schema that policies are checked against
     #[command(after_help = "Example:\n  sallyport --dir shop schema > shop.cedarschema")]
     Schema,
-    /// Policies: suggest them from use, replay, test
+    /// Policies: suggest them from use, replay, test, explain, who can do what
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// APIs: declare, show, regroup
@@ -153,11 +155,17 @@ Exit code 1 when the decision is not to allow.")]
     /// The tamper-evident log
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Make the files as they are now the next revision
-    #[command(
-        after_help = "Example:\n  sallyport --dir shop publish --reason \"partners may read orders, OPS-118\""
-    )]
+    /// Make the files as they are now the next revision, and say what that changes for whom
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop publish --dry-run
+  sallyport --dir shop publish --reason \"partners may read orders, OPS-118\"
+
+Afterwards what is in force is asked the cases of tests/; exit code 1 when one comes out otherwise.")]
     Publish(PublishArguments),
+    /// Revisions: list, show, compare, roll back
+    #[command(subcommand)]
+    Revision(RevisionCommand),
     /// Print shell completions
     #[command(after_help = "Example:\n  sallyport completions bash > /etc/bash_completion.d/sallyport")]
     Completions {
@@ -395,13 +403,6 @@ pub(crate) struct ExplainArguments {
     /// The URL of the call
     #[arg(value_name = "URL")]
     pub(crate) url: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PublishArguments {
-    /// Why; kept with the revision and in the log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
 }
 
 /// Reads a duration such as `10s`, `2m`, `24h`, `90d` or `500ms`.

@@ -11,6 +11,7 @@ mod inventory;
 mod issuers;
 mod key;
 mod policy;
+mod revision;
 mod secret;
 mod status;
 mod usage;
@@ -59,22 +60,9 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
         Command::Status(arguments) => status::run(&reach::client(global).await?, arguments, output).await,
         Command::Explain(arguments) => explain::run(&reach::client(global).await?, arguments, output).await,
         Command::Publish(arguments) => {
-            let body = serde_json::json!({ "reason": arguments.reason });
-            let revision =
-                reach::client(global).await?.ask(Method::POST, "/v1/revisions", Some(&body)).await?;
-            print_one(output, &revision, |revision| {
-                let mut lines = format!(
-                    "revision {} is in force: {}",
-                    text(revision, "number"),
-                    text(revision, "reason")
-                );
-                for regrouped in items(revision, "regrouped") {
-                    lines.push_str(&format!("\n\n{}", apis::describe_regroup(regrouped)));
-                }
-                lines
-            })?;
-            Ok(Verdict::Done)
+            revision::publish(&reach::client(global).await?, arguments, output).await
         }
+        Command::Revision(command) => revision::run(&reach::client(global).await?, command, output).await,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Revisions: the texts that were in force, so that an old decision can be explained.
 //!
 //! A text that did not change since the revision before is stored once. Numbers come from a counter and are never
-//! given twice, even when revisions have been removed.
+//! given twice, even when revisions have been removed. What a revision changed is kept beside its files, as one more text
+//! under a path that no file of a repository has.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,12 @@ pub struct NewRevision<'a> {
     pub content_hash: [u8; 32],
     /// Path and content of every file.
     pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// What it changes, as the caller writes it.
+    pub summary: Option<&'a str>,
 }
+
+/// Where the summary of a revision is kept; a repository reads no file whose name begins with a dot.
+const SUMMARY: &str = ".summary";
 
 /// A revision without its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +66,9 @@ impl Store {
                     None => None,
                 };
                 add_file(transaction, number, path, content, text)?;
+            }
+            if let Some(summary) = new.summary {
+                add_file(transaction, number, SUMMARY, summary.as_bytes(), None)?;
             }
             find(transaction, RevisionNumber(number))?
                 .ok_or_else(|| StoreError::corrupt("a revision is gone while it is written"))
@@ -99,14 +108,29 @@ impl Store {
             return Err(StoreError::Absent { what: "revision", name: number.to_string() });
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT path, content FROM revision_files JOIN texts ON texts.id = text WHERE revision = ?1",
+            "SELECT path, content FROM revision_files JOIN texts ON texts.id = text \
+             WHERE revision = ?1 AND path <> ?2",
         )?;
-        let mut rows = statement.query((value::integer(number.0),))?;
+        let mut rows = statement.query((value::integer(number.0), SUMMARY))?;
         let mut files = BTreeMap::new();
         while let Some(row) = rows.next()? {
             files.insert(row.get(0)?, row.get(1)?);
         }
         Ok(files)
+    }
+
+    /// What a revision changed, as it was written; none where that was not kept.
+    pub fn revision_summary(&self, number: RevisionNumber) -> Result<Option<String>, StoreError> {
+        let content: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached(
+                "SELECT content FROM revision_files JOIN texts ON texts.id = text \
+                 WHERE revision = ?1 AND path = ?2",
+            )?
+            .query_row((value::integer(number.0), SUMMARY), |row| row.get(0))
+            .optional()?;
+        let read = |bytes| String::from_utf8(bytes).map_err(|_| StoreError::corrupt("a summary is no text"));
+        content.map(read).transpose()
     }
 
     /// Removes revisions that ceased to be in force before `point`; gives their number. The latest always stays, and

@@ -6,7 +6,8 @@ use store::Role;
 
 use super::{Fixture, ann, files_of, order};
 use crate::{
-    Actor, Control, ControlError, Needs, RegroupAct, ReplayOrder, SearchOrder, SuggestOrder, UsageOrder,
+    Actor, Asked, Control, ControlError, Needs, RegroupAct, ReplayOrder, SearchOrder, SuggestOrder,
+    UsageOrder,
 };
 
 type Act = fn(&Control, &Actor, &str) -> Result<(), ControlError>;
@@ -47,6 +48,13 @@ const ACTS: &[(&str, Needs, Act)] = &[
         control.record_cases(actor, &UsageOrder::default(), true).map(drop)
     }),
     ("replay", Needs::Analyst, |control, actor, _| control.replay(actor, &ReplayOrder::default()).map(drop)),
+    ("revision", Needs::Viewer, |control, actor, _| control.revision(actor, 1).map(drop)),
+    ("difference", Needs::Viewer, |control, actor, _| control.difference(actor, 1, 1).map(drop)),
+    ("read policy", Needs::Analyst, |control, actor, _| control.read_policy(actor, "read").map(drop)),
+    ("who can", Needs::Analyst, |control, actor, _| {
+        control.who_can(actor, Asked::Operation("orders:GET /orders")).map(drop)
+    }),
+    ("what can", Needs::Analyst, |control, actor, _| control.what_can(actor, "app:shop").map(drop)),
     ("search", Needs::Analyst, |control, actor, _| control.search(actor, &SearchOrder::default()).map(drop)),
     ("explain call", Needs::Analyst, |control, actor, _| {
         control.explain_call(actor, "app:shop", "GET", "https://orders.example.com/orders").map(drop)
@@ -73,6 +81,10 @@ const ACTS: &[(&str, Needs, Act)] = &[
         control.observe(actor, "orders", "2026-12-01", "r").map(drop)
     }),
     ("publish", Needs::Owner, |control, actor, _| control.publish(actor, "r").map(drop)),
+    ("plan a publish", Needs::Owner, |control, actor, _| control.plan_publish(actor).map(drop)),
+    ("roll back", Needs::Owner, |control, actor, _| {
+        control.rollback(actor, &super::rollbacks::to(1)).map(drop)
+    }),
     ("block a network", Needs::Admin, |control, actor, _| {
         control.add_block(actor, &super::blocks::order("network", "192.0.2.0/24", "2h")).map(drop)
     }),

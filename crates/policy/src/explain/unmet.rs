@@ -11,9 +11,9 @@ use crate::facts::Question;
 use crate::rule::Rule;
 
 /// One condition that must hold, or must not.
-struct Term<'a> {
-    expression: &'a Expr,
-    wanted: Judged,
+pub(crate) struct Term<'a> {
+    pub(crate) expression: &'a Expr,
+    pub(crate) wanted: Judged,
 }
 
 /// The first unmet condition as Cedar text; an alternative of `unless` that holds is shown with its keyword.
@@ -33,7 +33,7 @@ impl Term<'_> {
         judge(question, &expression) == self.wanted
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.wanted {
             Judged::Hit | Judged::Error => self.expression.to_string(),
             Judged::Miss => format!("unless {{ {} }}", self.expression),
@@ -42,7 +42,7 @@ impl Term<'_> {
 }
 
 /// `when { a && b } unless { c || d }` is met where a and b hold and c and d do not.
-fn terms(rule: &Rule) -> Vec<Term<'_>> {
+pub(crate) fn terms(rule: &Rule) -> Vec<Term<'_>> {
     let mut terms = Vec::new();
     for clause in rule.template.clauses() {
         match clause {

@@ -4,6 +4,7 @@
 //! pass it and wait for whoever takes that name. Applications live in the store and are not known here.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
 use catalog::Catalog;
 use cedar_policy::{EntityUid, Policy};
@@ -125,6 +126,32 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// The known names that were probably meant, nearest first: those that differ by few letters, then those that hold what was
+/// written.
+#[must_use]
+pub fn nearest_names<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    count_max: NonZeroUsize,
+) -> Vec<&'a str> {
+    let allowed = (name.chars().count() / 4).clamp(1, 8);
+    let folded = name.to_ascii_lowercase();
+    let mut found: Vec<(usize, &str)> = known
+        .filter_map(|candidate| {
+            if let Some(distance) = distance_within(name, candidate, allowed) {
+                return Some((distance, candidate));
+            }
+            let holds = 2 < folded.len()
+                && candidate.len() <= COMPARED_BYTES_MAX
+                && candidate.to_ascii_lowercase().contains(&folded);
+            holds.then_some((allowed + 1 + candidate.len(), candidate))
+        })
+        .collect();
+    found.sort_unstable();
+    found.truncate(count_max.get());
+    found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 /// How many letters must be changed, added or removed, case aside; none where it is more than `limit`.

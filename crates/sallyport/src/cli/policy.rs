@@ -1,4 +1,4 @@
-//! `policy`: what the policies say, and what recorded use says of them; `usage`.
+//! `policy`: what the policies say, and what recorded use says of them; `usage`. `test` needs no gateway and no store.
 
 use std::path::PathBuf;
 
@@ -51,6 +51,42 @@ Examples:
 
 Exit code 1 when more calls would be lost than --max-lost (0), or gained than --max-gained.")]
     Replay(ReplayArguments),
+    /// What one policy in force says and does, and what would be otherwise without it
+    #[command(after_help = "\
+Examples:
+  sallyport policy explain partners.read
+  sallyport policy explain orders.cedar#3
+
+A policy without `@id` is called by its file and its place in it.")]
+    Explain { rule: String },
+    /// Who can call an operation: always or under conditions, and by which grants
+    #[command(after_help = "\
+Examples:
+  sallyport policy who-can 'orders:GET /orders/{id}'
+  sallyport policy who-can GET https://orders.example.com/orders/7
+
+Limits and blocks are not looked at; `sallyport explain` judges one call with all of them.")]
+    WhoCan {
+        /// An operation by its id, or the method of a call
+        #[arg(value_name = "OPERATION|METHOD")]
+        operation: String,
+        /// The URL of the call
+        #[arg(value_name = "URL")]
+        url: Option<String>,
+    },
+    /// What a caller can call: always or under conditions, and by which grants
+    #[command(after_help = "\
+Examples:
+  sallyport policy what-can app:shop
+  sallyport policy what-can team:partners
+  sallyport policy what-can key:4f0c9vq2m1xz
+  sallyport policy what-can anonymous
+
+Limits and blocks are not looked at; `sallyport explain` judges one call with all of them.")]
+    WhatCan {
+        /// app:NAME, workload:NAME, anonymous, team:NAME or key:ID
+        caller: String,
+    },
 }
 
 /// For which time and which API.

@@ -129,6 +129,9 @@ pub(super) fn describe_regroup(regrouped: &Value) -> String {
             text(gain, "keys")
         ));
     }
+    let callers = items(regrouped, "callers");
+    let count = callers.len().to_string();
+    lines.extend(super::revision::access_lines(callers, &count, "can do more, or on other terms"));
     let written = regrouped.get("written") == Some(&Value::Bool(true));
     lines.push(String::new());
     lines.push(if written { "groups.lock written." } else { "Nothing written." }.to_owned());

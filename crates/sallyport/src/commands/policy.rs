@@ -1,7 +1,8 @@
-//! `policy test`: cases against policies, and the reports that CI reads.
+//! `policy`: cases against policies with the reports that CI reads, and what policies say.
 
 mod advice;
 mod junit;
+mod reading;
 mod sarif;
 
 use std::path::Path;
@@ -31,6 +32,15 @@ pub(super) async fn run(global: &Global, command: &PolicyCommand, output: Output
             advice::record_cases(&reach::client(global).await?, arguments, output).await
         }
         PolicyCommand::Test(arguments) => test(&global.dir, arguments, output),
+        PolicyCommand::Explain { rule } => {
+            reading::explain(&reach::client(global).await?, rule, output).await
+        }
+        PolicyCommand::WhoCan { operation, url } => {
+            reading::who_can(&reach::client(global).await?, operation, url.as_deref(), output).await
+        }
+        PolicyCommand::WhatCan { caller } => {
+            reading::what_can(&reach::client(global).await?, caller, output).await
+        }
     }
 }
 

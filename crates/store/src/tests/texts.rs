@@ -45,7 +45,8 @@ fn secrets_are_added_once_and_replaced_together() {
 fn publish(store: &mut Store, time: i64, files: &[(&str, &str)]) -> RevisionNumber {
     let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     let (author, reason) = ("ada", "why not");
-    let new = NewRevision { time: at(time), author, reason, content_hash: [3; 32], files: &files };
+    let new =
+        NewRevision { time: at(time), author, reason, content_hash: [3; 32], files: &files, summary: None };
     store.add_revision(&new).unwrap().number
 }
 

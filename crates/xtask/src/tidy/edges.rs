@@ -266,6 +266,7 @@ const ROWS: &[Row] = &[
             "serde",
             "serde_json",
             "tokio",
+            "tokio-rustls",
             "tower",
             "tracing",
             "tracing-subscriber",

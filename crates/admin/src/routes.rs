@@ -133,9 +133,10 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/log/erase", Some(Needs::Admin), handlers::erase),
 ];
 
-/// The router of a listener.
+/// The router of a listener, which speaks TLS where the files say so.
 pub fn router(control: Arc<Control>, address: std::net::SocketAddr) -> Router {
-    build(AdminState { control, door: Door::Listener(address) })
+    let tls = control.admin_tls();
+    build(AdminState { control, door: Door::Listener { address, tls } })
 }
 
 /// The router that commands call in their own process while no gateway runs.

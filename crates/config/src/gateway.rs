@@ -3,15 +3,16 @@
 mod guessing;
 pub(crate) mod issuers;
 pub(crate) mod read;
+mod workloads;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use model::{AttributeType, Guessing};
+use model::{AttributeType, Guessing, TeamName};
 
-use crate::ListenerTls;
+use crate::{AdminTls, ListenerTls};
 
 pub use issuers::{
     ClaimType, IssuerConfig, KeySource, ScopeUse, SourceUrl, SourceUrlError, TokenType, UrlScheme,
@@ -32,6 +33,8 @@ pub struct GatewayConfig {
     pub record: RecordConfig,
     /// How callers are spoken to; in the clear when absent.
     pub tls: Option<ListenerTls>,
+    /// How administrators are spoken to; in the clear, and on this machine alone, when absent.
+    pub admin_tls: Option<AdminTls>,
     /// The declared attributes of applications and their types.
     pub application_attributes: BTreeMap<String, AttributeType>,
     /// The declared attributes of users, which access tokens' claims fill, and their types.
@@ -42,6 +45,18 @@ pub struct GatewayConfig {
     pub environment: String,
     /// How failed credentials are slowed down; [`model::GuessLimits::STANDARD`] when absent.
     pub guessing: Guessing,
+    /// Which teams answer for client certificates.
+    pub workloads: Vec<WorkloadTeam>,
+}
+
+/// The team of one workload, or of all below a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadTeam {
+    /// A name, `spiffe://DOMAIN/PATH/*` or `*.DOMAIN`.
+    pub names: String,
+    pub team: TeamName,
+    /// Where it is written: line and column.
+    pub(crate) place: (u32, u32),
 }
 
 /// What makes an edited file live.

@@ -36,10 +36,13 @@ pub use error::ConfigError;
 pub use files::{FILES_MAX, FileSource, Role, byte_limit, role_of};
 pub use gateway::{
     ClaimType, GatewayConfig, IssuerConfig, KeySource, ListenAddress, Reach, RecordConfig, Reload, ScopeUse,
-    SourceUrl, SourceUrlError, TokenType, UrlScheme, UserAttribute,
+    SourceUrl, SourceUrlError, TokenType, UrlScheme, UserAttribute, WorkloadTeam,
 };
 pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_key_list};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};
-pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, NamedFile, UpstreamTls};
+pub use tls::{
+    AdminTls, AskedCertificates, CertificateDemand, CertificateFiles, CertificateRole, ClientCertificates,
+    ListenerTls, NamedFile, UpstreamTls,
+};

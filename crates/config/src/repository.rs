@@ -259,15 +259,18 @@ fn stray_fix(path: &str) -> String {
 }
 
 fn check_owner(written: &Written, teams: &Teams, faults: &mut Faults) {
-    let owner = &written.api.owner;
-    if teams.find(owner).is_some() {
+    check_team(&written.api.owner, written.owner, teams, faults);
+}
+
+fn check_team(team: &model::TeamName, place: Place, teams: &Teams, faults: &mut Faults) {
+    if teams.find(team).is_some() {
         return;
     }
-    let fix = match nearest(owner.as_str(), teams.0.keys().map(model::TeamName::as_str)) {
+    let fix = match nearest(team.as_str(), teams.0.keys().map(model::TeamName::as_str)) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("run `sallyport team create {owner}`, or name a team of teams.yaml"),
+        None => format!("run `sallyport team create {team}`, or name a team of teams.yaml"),
     };
-    faults.add(written.owner, format!("there is no team `{owner}`"), fix);
+    faults.add(place, format!("there is no team `{team}`"), fix);
 }
 
 /// Refuses an upstream that is this gateway by its very address. A name is looked at again once it is resolved.
@@ -321,14 +324,14 @@ fn check_gateway_issuers(
             let reason = format!("there is an API `{}` too, and both name clients", issuer.name);
             faults.add(place, reason, "give the issuer another name");
         }
-        if let (Some(team), Some(teams)) = (&issuer.team, teams)
-            && teams.find(team).is_none()
-        {
-            let fix = match nearest(team.as_str(), teams.0.keys().map(model::TeamName::as_str)) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("run `sallyport team create {team}`, or name a team of teams.yaml"),
-            };
-            faults.add(place, format!("there is no team `{team}`"), fix);
+        if let (Some(team), Some(teams)) = (&issuer.team, teams) {
+            check_team(team, place, teams, faults);
+        }
+    }
+    for workload in &gateway.workloads {
+        let place = Place { line: workload.place.0, column: workload.place.1 };
+        if let Some(teams) = teams {
+            check_team(&workload.team, place, teams, faults);
         }
     }
 }

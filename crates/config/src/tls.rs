@@ -2,11 +2,13 @@
 
 use crate::fields::{self, Fields};
 use crate::place::{Faults, Place};
-use crate::yaml::Node;
+use crate::yaml::{Node, Value};
 use crate::{ConfigError, UpstreamScheme};
 
 /// Certificates of one listener.
 const CERTIFICATES_MAX: usize = 256;
+/// Files with revocation lists of one listener.
+const CRL_FILES_MAX: usize = 64;
 const PATH_BYTES_MAX: usize = 4_096;
 const PATH_FIX: &str = "write a path, from the folder of sallyport.yaml or absolute, such as tls/server.pem";
 
@@ -34,14 +36,59 @@ pub struct ListenerTls {
     pub clients: ClientCertificates,
 }
 
+/// How the admin API speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminTls {
+    pub listener: ListenerTls,
+    /// By which authorities the commands on this machine verify it; the operating system's when absent.
+    pub ca_file: Option<NamedFile>,
+}
+
 /// Whether callers show a certificate of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
     NotAsked,
-    /// Who shows one shows a good one, by an authority of this file.
-    Optional(NamedFile),
+    Asked(AskedCertificates),
+}
+
+/// What is asked of callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedCertificates {
+    /// The authorities to believe.
+    pub authorities: NamedFile,
+    /// What they took back; none where no list is looked at.
+    pub lists: Vec<NamedFile>,
+    pub demand: CertificateDemand,
+    pub role: CertificateRole,
+}
+
+/// Whether there is a connection without a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateDemand {
+    /// Who shows one shows a good one.
+    Optional,
     /// Without a good one there is no connection.
-    Required(NamedFile),
+    Required,
+}
+
+/// What a client certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateRole {
+    /// It names the caller, so no key can stand beside it.
+    Caller,
+    /// It only opens the door, as that of a company's own proxy does; who calls is told by a key or a token.
+    Transport,
+}
+
+impl ClientCertificates {
+    /// Every file that is named.
+    pub fn files(&self) -> impl Iterator<Item = &NamedFile> {
+        let asked = match self {
+            Self::NotAsked => None,
+            Self::Asked(asked) => Some(asked),
+        };
+        asked.into_iter().flat_map(|asked| std::iter::once(&asked.authorities).chain(&asked.lists))
+    }
 }
 
 /// How an upstream is called over TLS.
@@ -69,50 +116,97 @@ impl NamedFile {
 
 /// `tls` of `sallyport.yaml`.
 pub(crate) fn listener(node: &Node, faults: &mut Faults) -> Option<ListenerTls> {
-    let known = &["certificates", "client_ca_file", "client_certificates"];
+    let known = &["certificates", "client_ca_file", "client_certificates", "client_crl_files"];
     let fields = Fields::of(node, "`tls`", known, faults)?;
-    let fix = "write `certificates: [{ cert_file: tls/server.pem, key_file: tls/server.key }]`";
-    let certificates = fields.need("certificates", fix, faults);
-    let certificates = certificates.and_then(|node| {
-        let found = fields::each(node, "certificates", faults, certificate)?;
-        if found.is_empty() || CERTIFICATES_MAX < found.len() {
-            faults.add(node.place, format!("`certificates` lists 1 to {CERTIFICATES_MAX}"), fix);
-            return None;
-        }
-        Some(found)
-    });
+    let certificates = certificates(&fields, faults);
     let authorities = match fields.find("client_ca_file") {
         None => Some(None),
         Some(node) => file(node, "client_ca_file", faults).map(Some),
     };
-    let demand = fields.or("client_certificates", None, faults, |node, faults| {
-        fields::chosen(node, "client_certificates", &["optional", "required"], faults, |text| match text {
-            "optional" => Some(Some(Demand::Optional)),
-            "required" => Some(Some(Demand::Required)),
-            _ => None,
-        })
-    });
-    let clients = clients(&fields, authorities?, demand?, faults);
+    let asked = fields.or("client_certificates", None, faults, |node, faults| asked(node, faults).map(Some));
+    let lists = fields.or("client_crl_files", Vec::new(), faults, lists);
+    let clients = clients(&fields, authorities?, asked?, lists?, faults);
     Some(ListenerTls { certificates: certificates?, clients: clients? })
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Demand {
-    Optional,
-    Required,
+/// `admin_tls` of `sallyport.yaml`. Whoever comes shows a token; certificates of theirs are not asked for.
+pub(crate) fn admin(node: &Node, faults: &mut Faults) -> Option<AdminTls> {
+    let fields = Fields::of(node, "`admin_tls`", &["certificates", "ca_file"], faults)?;
+    let certificates = certificates(&fields, faults);
+    let ca_file = match fields.find("ca_file") {
+        None => Some(None),
+        Some(node) => file(node, "ca_file", faults).map(Some),
+    };
+    let listener = ListenerTls { certificates: certificates?, clients: ClientCertificates::NotAsked };
+    Some(AdminTls { listener, ca_file: ca_file? })
+}
+
+fn certificates(fields: &Fields<'_>, faults: &mut Faults) -> Option<Vec<CertificateFiles>> {
+    let fix = "write `certificates: [{ cert_file: tls/server.pem, key_file: tls/server.key }]`";
+    let node = fields.need("certificates", fix, faults)?;
+    let found = fields::each(node, "certificates", faults, certificate)?;
+    if found.is_empty() || CERTIFICATES_MAX < found.len() {
+        faults.add(node.place, format!("`certificates` lists 1 to {CERTIFICATES_MAX}"), fix);
+        return None;
+    }
+    Some(found)
+}
+
+const DEMANDS: &[&str] = &["optional", "required"];
+
+fn demand(text: &str) -> Option<CertificateDemand> {
+    match text {
+        "optional" => Some(CertificateDemand::Optional),
+        "required" => Some(CertificateDemand::Required),
+        _ => None,
+    }
+}
+
+/// `required`, or `{ demand: required, role: transport }`.
+fn asked(node: &Node, faults: &mut Faults) -> Option<(CertificateDemand, CertificateRole)> {
+    const NAME: &str = "client_certificates";
+    if !matches!(node.value, Value::Table(_)) {
+        return Some((fields::chosen(node, NAME, DEMANDS, faults, demand)?, CertificateRole::Caller));
+    }
+    let fields = Fields::of(node, "`client_certificates`", &["demand", "role"], faults)?;
+    let demanded = fields.or("demand", CertificateDemand::Required, faults, |node, faults| {
+        fields::chosen(node, "demand", DEMANDS, faults, demand)
+    });
+    let role = fields.or("role", CertificateRole::Caller, faults, |node, faults| {
+        fields::chosen(node, "role", &["caller", "transport"], faults, |text| match text {
+            "caller" => Some(CertificateRole::Caller),
+            "transport" => Some(CertificateRole::Transport),
+            _ => None,
+        })
+    });
+    Some((demanded?, role?))
+}
+
+fn lists(node: &Node, faults: &mut Faults) -> Option<Vec<NamedFile>> {
+    let found = fields::each(node, "client_crl_files", faults, |node, faults| {
+        file(node, "client_crl_files", faults)
+    })?;
+    if found.is_empty() || CRL_FILES_MAX < found.len() {
+        let reason = format!("`client_crl_files` lists 1 to {CRL_FILES_MAX}");
+        faults.add(node.place, reason, "write `client_crl_files: [tls/clients.crl]`, or remove it");
+        return None;
+    }
+    Some(found)
 }
 
 /// Which authorities to believe and whether to ask for a certificate are said together, so that neither is half meant.
 fn clients(
     fields: &Fields<'_>,
     authorities: Option<NamedFile>,
-    demand: Option<Demand>,
+    asked: Option<(CertificateDemand, CertificateRole)>,
+    lists: Vec<NamedFile>,
     faults: &mut Faults,
 ) -> Option<ClientCertificates> {
-    match (authorities, demand) {
-        (None, None) => Some(ClientCertificates::NotAsked),
-        (Some(file), Some(Demand::Optional)) => Some(ClientCertificates::Optional(file)),
-        (Some(file), Some(Demand::Required)) => Some(ClientCertificates::Required(file)),
+    match (authorities, asked) {
+        (None, None) if lists.is_empty() => Some(ClientCertificates::NotAsked),
+        (Some(authorities), Some((demand, role))) => {
+            Some(ClientCertificates::Asked(AskedCertificates { authorities, lists, demand, role }))
+        }
         (Some(_), None) => {
             let reason = "`client_ca_file` needs `client_certificates`";
             let fix =
@@ -127,6 +221,12 @@ fn clients(
                 reason,
                 "write `client_ca_file: tls/clients.pem`",
             );
+            None
+        }
+        (None, None) => {
+            let reason = "`client_crl_files` means nothing while no certificates are asked for";
+            let fix = "write `client_ca_file: tls/clients.pem` and `client_certificates: required`";
+            faults.add(fields.place("client_crl_files"), reason, fix);
             None
         }
     }

@@ -112,8 +112,10 @@ impl Control {
             let found = self.claimed_caller(name).ok().flatten().or_else(|| self.client_of_issuer(name));
             callers.extend(found.map(|caller| KnownCaller::of(caller.client, caller.strength)));
         }
+        let snapshot = self.live.load().0;
         for name in named.iter().flat_map(|named| &named.workloads) {
-            callers.extend(workload(name).ok().map(|caller| KnownCaller::of(caller.client, caller.strength)));
+            let found = workload(name, &snapshot.revision.workloads).ok();
+            callers.extend(found.map(|caller| KnownCaller::of(caller.client, caller.strength)));
         }
         callers.sort_by(|one, other| one.label.cmp(&other.label));
         callers.dedup_by(|one, other| one.label == other.label);

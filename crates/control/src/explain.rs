@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use enforce::{Challenge, Explained, Revision, Snapshot, Subject};
+use identity::Workloads;
 use model::{
     Application, ApplicationName, Caller, Client, CredentialRef, DenyReason, Mfa, RevisionNumber, Strength,
     Verdict, Workload, WorkloadName,
@@ -203,7 +204,8 @@ impl Control {
             return Ok((Caller::anonymous(), ApplicationState::Enabled));
         }
         if let Some(name) = name.strip_prefix("workload:") {
-            return Ok((workload(name)?, ApplicationState::Enabled));
+            let workloads = &self.live.load().0.revision.workloads;
+            return Ok((workload(name, workloads)?, ApplicationState::Enabled));
         }
         let Some(name) = name.strip_prefix("app:") else {
             let reason = format!("`{name}` is no caller");
@@ -234,11 +236,11 @@ impl Control {
 }
 
 /// Who would show a certificate of this name.
-pub(crate) fn workload(name: &str) -> Result<Caller, ControlError> {
+pub(crate) fn workload(name: &str, workloads: &Workloads) -> Result<Caller, ControlError> {
     let name = WorkloadName::parse(name).map_err(|error| {
         ControlError::invalid(error.to_string(), "write the SPIFFE id or the DNS name of its certificate")
     })?;
-    let client = Client::Workload(Arc::new(Workload { name, team: None }));
+    let client = Client::Workload(workloads.known(&Arc::new(Workload { name, team: None })));
     Ok(Caller::client(client, Strength::Bound, CredentialRef::Absent))
 }
 

@@ -107,8 +107,11 @@ impl Control {
         // Before the revision that names them.
         self.tls.publish_upstreams(&tls);
         self.live.set_revision(next);
-        self.tls.publish_listener(&tls);
+        self.tls.publish_listeners(&tls);
         note_faults(&state.tls, &tls);
+        for waiting in self.tls.waiting(&repository) {
+            tracing::warn!(%waiting, "a restart is needed");
+        }
         state.tls = tls;
         state.loaded = Some(Loaded { repository, content_hash });
         state.refused.clear();

@@ -36,6 +36,9 @@ impl Control {
         reasons.extend(state.owed.reasons());
         reasons.extend(state.blocks.fault());
         reasons.extend(state.tls.warnings(self.now()).iter().map(ToString::to_string));
+        if let Some(loaded) = &state.loaded {
+            reasons.extend(self.tls.waiting(&loaded.repository).iter().map(ToString::to_string));
+        }
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
     }
 

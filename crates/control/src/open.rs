@@ -102,6 +102,7 @@ impl Control {
             loaded: None,
             refused: Vec::new(),
             api_limits: BTreeMap::new(),
+            caller_limits: BTreeMap::new(),
             usage_flushed: Timestamp::MIN,
             signing_due: secrets.signing.due,
             removed_on: None,

@@ -7,7 +7,7 @@ use config::{ApiConfig, ConfigError, Repository};
 use enforce::{
     ApiRules, Availability, Declared, Exchange, HostHeader, Networks, Revision, Timeouts, Upstream,
 };
-use identity::{ExistingKeys, FingerprintKey};
+use identity::{ExistingKeys, FingerprintKey, Workloads};
 use model::{Mode, RevisionNumber, Timestamp};
 use policy::Policies;
 
@@ -78,6 +78,9 @@ pub(crate) fn build(
         assertion_issuer: ISSUER.into(),
         guessing: repository.gateway.guessing,
         issuers: issuers.into(),
+        workloads: Workloads::of(
+            repository.gateway.workloads.iter().map(|of| (of.names.clone(), of.team.clone())),
+        ),
     })
 }
 
@@ -87,7 +90,8 @@ fn existing_keys(state: &State, api: &ApiConfig) -> Option<ExistingKeys> {
         return None;
     }
     let key = FingerprintKey::derive(&state.fingerprint, &api.name);
-    ExistingKeys::new(api.name.clone(), api.owner.clone(), &api.existing_keys, key)
+    let keys = ExistingKeys::new(api.name.clone(), api.owner.clone(), &api.existing_keys, key)?;
+    Some(if api.issuers.is_empty() { keys } else { keys.beside_tokens() })
 }
 
 fn rules_of(
@@ -118,6 +122,7 @@ fn rules_of(
         per_key: api.limits.per_key,
         per_api: api.limits.per_api,
         api_limit: state.api_limit(&api.name),
+        caller_limits: state.caller_limits(&api.name),
         body_bytes_max: api.limits.body,
         upstream: Upstream {
             address: api.upstream.address().into(),

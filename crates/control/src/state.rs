@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::{ApiConfig, ConfigError, Repository};
+use enforce::CallerLimits;
 use identity::token::Applications;
 use identity::{
     ApplicationState, KeyEntry, KeySecret, KeyState, KeyTable, KeyUsage, KeyedDigest, LimitCell, SecretDigest,
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) refused: Vec<ConfigError>,
     /// Rates of APIs; they outlive revisions, so that a reload gives nobody a new budget.
     pub(crate) api_limits: BTreeMap<ApiName, Arc<LimitCell>>,
+    /// The same of their callers without a key.
+    pub(crate) caller_limits: BTreeMap<ApiName, Arc<CallerLimits>>,
     /// The newest use of a key that is in the store.
     pub(crate) usage_flushed: Timestamp,
     /// When the key that signs assertions is to be replaced.
@@ -202,6 +205,10 @@ impl State {
 
     fn owner(&self, row: &ApplicationRow) -> (Arc<Application>, ApplicationState) {
         application(row, self.state_of(row))
+    }
+
+    pub(crate) fn caller_limits(&mut self, api: &ApiName) -> Arc<CallerLimits> {
+        Arc::clone(self.caller_limits.entry(api.clone()).or_default())
     }
 
     pub(crate) fn api_limit(&mut self, api: &ApiName) -> Arc<LimitCell> {

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use ::tls::{
-    CertificateFacts, ClientConfig, ClientFiles, Clients, PairFiles, Roots, ServerConfig, ServerFiles,
-    TlsFileError,
+    Asked, CertificateFacts, ClientConfig, ClientFiles, Clients, PairFiles, Presence, Role, Roots, Server,
+    ServerFiles, TlsFileError,
 };
 use arc_swap::ArcSwap;
-use config::{ApiConfig, ClientCertificates, ConfigError, ListenerTls, NamedFile, Repository};
+use config::{
+    AdminTls, ApiConfig, CertificateDemand, CertificateRole, ClientCertificates, ConfigError, ListenerTls,
+    NamedFile, Repository,
+};
 use enforce::UpstreamTls;
 use model::{ApiName, Timestamp};
 
@@ -30,7 +33,7 @@ const RENEW: &str = "put a renewed one there; it is shown from the next handshak
 const FIX: &str = "put whole, matching files there; they are read as soon as they change";
 
 /// How the workers' listener speaks TLS.
-pub type ServerTls = Arc<ArcSwap<ServerConfig>>;
+pub type ServerTls = Arc<ArcSwap<Server>>;
 /// How upstreams are called over TLS, by the profile that [`enforce::UpstreamTls`] names.
 pub type UpstreamConfigs = Arc<ArcSwap<BTreeMap<Box<str>, Arc<ClientConfig>>>>;
 
@@ -39,13 +42,19 @@ pub type UpstreamConfigs = Arc<ArcSwap<BTreeMap<Box<str>, Arc<ClientConfig>>>>;
 pub(crate) struct Pointers {
     /// Set where the listener was started with TLS.
     server: OnceLock<ServerTls>,
+    /// The same of the admin API.
+    admin: OnceLock<ServerTls>,
     upstreams: UpstreamConfigs,
+    /// Set once both listeners are there, with TLS or without.
+    is_serving: OnceLock<()>,
 }
 
 /// What is in force.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Material {
     listener: Option<Listener>,
+    /// That of the admin API.
+    admin: Option<Listener>,
     upstreams: BTreeMap<ApiName, Upstream>,
     /// Files that are named and not in force as they are.
     faults: Vec<ConfigError>,
@@ -54,7 +63,7 @@ pub(crate) struct Material {
 #[derive(Clone, Debug)]
 struct Listener {
     files: ServerFiles,
-    server: ::tls::Server,
+    server: Arc<Server>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,8 +87,12 @@ impl Material {
         now: Timestamp,
     ) -> Result<Self, Vec<ConfigError>> {
         let mut next = Self::default();
-        if let Some(config) = &repository.gateway.tls {
-            next.load_listener(folder, config, before, now)?;
+        let gateway = &repository.gateway;
+        if let Some(config) = &gateway.tls {
+            next.listener = Some(next.load_listener(folder, config, before.listener.as_ref(), now)?);
+        }
+        if let Some(AdminTls { listener, .. }) = &gateway.admin_tls {
+            next.admin = Some(next.load_listener(folder, listener, before.admin.as_ref(), now)?);
         }
         for api in &repository.apis {
             next.load_upstream(folder, api, before, now);
@@ -91,25 +104,24 @@ impl Material {
         &mut self,
         folder: &Path,
         config: &ListenerTls,
-        before: &Self,
+        before: Option<&Listener>,
         now: Timestamp,
-    ) -> Result<(), Vec<ConfigError>> {
+    ) -> Result<Listener, Vec<ConfigError>> {
         let files = server_files(folder, config);
-        let last = before.listener.as_ref().filter(|last| last.files == files);
+        let last = before.filter(|last| last.files == files);
         let loaded = files.read().and_then(|read| match last {
-            Some(last) if last.server.digest == read.digest() => Ok(last.server.clone()),
-            Some(_) | None => read.check(seconds(now)),
+            Some(last) if last.server.digest == read.digest() => Ok(Arc::clone(&last.server)),
+            Some(_) | None => read.check(seconds(now)).map(Arc::new),
         });
         let server = match (loaded, last) {
             (Ok(server), _) => server,
             (Err(error), Some(last)) => {
                 self.faults.push(listener_fault(folder, config, &error));
-                last.server.clone()
+                Arc::clone(&last.server)
             }
             (Err(error), None) => return Err(vec![listener_fault(folder, config, &error)]),
         };
-        self.listener = Some(Listener { files, server });
-        Ok(())
+        Ok(Listener { files, server })
     }
 
     fn load_upstream(&mut self, folder: &Path, api: &ApiConfig, before: &Self, now: Timestamp) {
@@ -136,8 +148,9 @@ impl Material {
 
     /// Whether both say the same of the same files.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let listener = |material: &Self| {
-            material.listener.as_ref().map(|listener| (listener.files.clone(), listener.server.digest))
+        let listeners = |material: &Self| {
+            [&material.listener, &material.admin]
+                .map(|of| of.as_ref().map(|listener| (listener.files.clone(), listener.server.digest)))
         };
         let upstreams = |material: &Self| -> Vec<_> {
             let of = |(name, upstream): (&ApiName, &Upstream)| {
@@ -146,7 +159,7 @@ impl Material {
             material.upstreams.iter().map(of).collect()
         };
         self.faults == other.faults
-            && listener(self) == listener(other)
+            && listeners(self) == listeners(other)
             && upstreams(self) == upstreams(other)
     }
 
@@ -176,7 +189,8 @@ impl Material {
     fn certificates(&self) -> impl Iterator<Item = &CertificateFacts> {
         let own =
             self.upstreams.values().filter_map(|upstream| upstream.client.as_ref()?.certificate.as_ref());
-        self.listener.iter().flat_map(|listener| &listener.server.certificates).chain(own)
+        let listeners = self.listener.iter().chain(&self.admin);
+        listeners.flat_map(|listener| &listener.server.certificates).chain(own)
     }
 
     /// What an operator should look at beside the faults: certificates that end soon, keys that others can read. Each is
@@ -223,16 +237,39 @@ impl Pointers {
         self.upstreams.store(Arc::new(next));
     }
 
-    pub(crate) fn publish_listener(&self, material: &Material) {
-        match (self.server.get(), &material.listener) {
-            (Some(pointer), Some(listener)) => pointer.store(Arc::clone(&listener.server.config)),
-            (Some(_), None) => {
-                tracing::warn!(
-                    "`tls` is gone from sallyport.yaml; the listener speaks TLS until the next start"
-                );
+    pub(crate) fn publish_listeners(&self, material: &Material) {
+        for (pointer, listener) in [(&self.server, &material.listener), (&self.admin, &material.admin)] {
+            if let (Some(pointer), Some(listener)) = (pointer.get(), listener) {
+                pointer.store(Arc::clone(&listener.server));
             }
-            (None, Some(_)) | (None, None) => {}
         }
+    }
+
+    /// What the files say of TLS and only a start can do: a port that spoke in the clear, or did not, goes on doing so, since
+    /// those who are connected to it would be cut off in the middle of a word.
+    pub(crate) fn waiting(&self, repository: &Repository) -> Vec<ConfigError> {
+        let gateway = &repository.gateway;
+        let listeners = [
+            (&self.server, gateway.tls.is_some(), "tls", "callers"),
+            (&self.admin, gateway.admin_tls.is_some(), "admin_tls", "administrators"),
+        ];
+        let waits = listeners.into_iter().filter(|(pointer, is_named, ..)| match pointer.get() {
+            Some(_) => !is_named,
+            None => *is_named && self.is_serving.get().is_some(),
+        });
+        let told = waits.map(|(pointer, _, field, whom)| {
+            let reason = match pointer.get() {
+                Some(_) => {
+                    format!("`{field}` is gone; the listener for {whom} speaks TLS until the next start")
+                }
+                None => format!(
+                    "`{field}` is new; the listener for {whom} speaks in the clear until the next start"
+                ),
+            };
+            let fix = "restart the gateway, which says so at once if the files cannot be used".to_owned();
+            ConfigError { file: GATEWAY_FILE.to_owned(), line: 0, column: 0, reason, fix }
+        });
+        told.collect()
     }
 }
 
@@ -243,8 +280,30 @@ impl Control {
     pub fn server_tls(&self) -> Option<ServerTls> {
         let state = self.state();
         let listener = state.tls.listener.as_ref()?;
-        let pointer = || Arc::new(ArcSwap::new(Arc::clone(&listener.server.config)));
+        let pointer = || Arc::new(ArcSwap::new(Arc::clone(&listener.server)));
         Some(Arc::clone(self.tls.server.get_or_init(pointer)))
+    }
+
+    /// The same of the admin API.
+    #[must_use]
+    pub fn admin_tls(&self) -> Option<ServerTls> {
+        let state = self.state();
+        let listener = state.tls.admin.as_ref()?;
+        let pointer = || Arc::new(ArcSwap::new(Arc::clone(&listener.server)));
+        Some(Arc::clone(self.tls.admin.get_or_init(pointer)))
+    }
+
+    /// By which authorities commands on this machine verify the admin API, where the files name any.
+    #[must_use]
+    pub fn admin_ca_file(&self) -> Option<PathBuf> {
+        let state = self.state();
+        let file = state.loaded.as_ref()?.repository.gateway.admin_tls.as_ref()?.ca_file.as_ref()?;
+        Some(self.folder.join(&file.path))
+    }
+
+    /// Both listeners are there: from now on, whether they speak TLS is settled.
+    pub fn is_serving(&self) {
+        self.tls.is_serving.get_or_init(|| ());
     }
 
     /// How upstreams are called over TLS.
@@ -258,8 +317,9 @@ impl Control {
     pub fn tls_folders(&self) -> BTreeSet<PathBuf> {
         let state = self.state();
         let of_upstreams = state.tls.upstreams.values().flat_map(|upstream| upstream.files.paths());
-        let of_listener = state.tls.listener.iter().flat_map(|listener| listener.files.paths());
-        of_listener.chain(of_upstreams).filter_map(|path| path.parent().map(Path::to_owned)).collect()
+        let listeners = state.tls.listener.iter().chain(&state.tls.admin);
+        let of_listeners = listeners.flat_map(|listener| listener.files.paths());
+        of_listeners.chain(of_upstreams).filter_map(|path| path.parent().map(Path::to_owned)).collect()
     }
 }
 
@@ -292,8 +352,18 @@ fn server_files(folder: &Path, config: &ListenerTls) -> ServerFiles {
         pairs: config.certificates.iter().map(|pair| pair_files(folder, pair)).collect(),
         clients: match &config.clients {
             ClientCertificates::NotAsked => Clients::NotAsked,
-            ClientCertificates::Optional(file) => Clients::Optional(at(file)),
-            ClientCertificates::Required(file) => Clients::Required(at(file)),
+            ClientCertificates::Asked(asked) => Clients::Asked(Asked {
+                authorities: at(&asked.authorities),
+                lists: asked.lists.iter().map(at).collect(),
+                presence: match asked.demand {
+                    CertificateDemand::Optional => Presence::Optional,
+                    CertificateDemand::Required => Presence::Required,
+                },
+                role: match asked.role {
+                    CertificateRole::Caller => Role::Caller,
+                    CertificateRole::Transport => Role::Transport,
+                },
+            }),
         },
     }
 }
@@ -311,11 +381,7 @@ fn pair_files(folder: &Path, pair: &config::CertificateFiles) -> PairFiles {
 
 fn listener_fault(folder: &Path, config: &ListenerTls, error: &TlsFileError) -> ConfigError {
     let pairs = config.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
-    let authorities = match &config.clients {
-        ClientCertificates::NotAsked => None,
-        ClientCertificates::Optional(file) | ClientCertificates::Required(file) => Some(file),
-    };
-    fault(folder, pairs.chain(authorities), GATEWAY_FILE, error)
+    fault(folder, pairs.chain(config.clients.files()), GATEWAY_FILE, error)
 }
 
 fn upstream_fault(

@@ -11,6 +11,7 @@ mod e2e {
     mod answers;
     mod answers_through_nginx;
     mod bad_peers;
+    mod certified_callers;
     mod client_certificates;
     mod demo;
     mod discover;
@@ -41,6 +42,7 @@ mod e2e {
     mod targets;
     mod threats;
     mod tls;
+    mod tls_admin;
     mod tls_upstreams;
     mod tls_world;
     mod tokens;

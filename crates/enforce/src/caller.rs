@@ -12,7 +12,7 @@ use identity::token::{ScopeUse, VerifiedToken};
 use identity::{
     AssertionSubject, Identified, KeyEntry, NotIdentified, Origin, TooMany, identify, with_existing,
 };
-use model::{CanonicalRequest, DenyReason, Guessing, KeyId, Refusal, Strength, Timestamp};
+use model::{CanonicalRequest, Client, DenyReason, Guessing, KeyId, Refusal, Strength, Timestamp};
 
 use crate::client::ClientAddress;
 use crate::tokens::{self, NotResolved, Waiting, Wanted};
@@ -131,7 +131,10 @@ fn by_keys(
     now: Timestamp,
 ) -> Result<Identified, Box<NotIdentified>> {
     let Snapshot { keys, stops, .. } = snapshot;
-    let identified = identify(request, &rules.key_header, keys, stops, now)?;
+    let mut identified = identify(request, &rules.key_header, keys, stops, now)?;
+    if let Client::Workload(workload) = &identified.caller.client {
+        identified.caller.client = Client::Workload(snapshot.revision.workloads.known(workload));
+    }
     match &rules.existing_keys {
         None => Ok(identified),
         Some(existing) => with_existing(identified, existing, request, keys, stops, now),
@@ -222,7 +225,6 @@ pub(crate) fn assertion_for(
     let subject = AssertionSubject {
         caller: &identified.caller,
         key: identified.key.as_ref(),
-        token,
         scopes: match (&identified.key, token) {
             (Some(key), _) => &key.scopes,
             (None, Some(token)) => &token.scopes,

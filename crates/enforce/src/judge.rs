@@ -345,8 +345,9 @@ fn judge_call(
     };
     let assertion = caller::assertion_for(snapshot, worker, (rules, found), &identified, token.as_ref(), now);
     let lent = Lent { assertion, exchanged };
+    let budget = limit::cell_of(&identified, rules, now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, lent, request);
-    Ok(Outcome::Allow(Pending::new(kind, forward, identified.key)))
+    Ok(Outcome::Allow(Pending::new(kind, forward, budget)))
 }
 
 /// What the API's mode makes of a weighed request, or why it is refused.
@@ -441,8 +442,11 @@ fn refuse(evidence: &mut Evidence, refusal: Refusal, told: Refusal, request: Can
 /// Tells a caller that is known what is left of its limits. Refusals take nothing out of them, and the answer is the same
 /// for every path.
 fn tell_budgets(answer: Refused, identified: &Identified, rules: &ApiRules, now: Timestamp) -> Refused {
-    let budgets = identified.key.as_deref().and_then(|key| limit::look_at(key, rules, now));
-    answer.with_budgets(budgets.as_ref())
+    if identified.caller.strength < Strength::SharedSecret {
+        return answer;
+    }
+    let own = limit::cell_of(identified, rules, now);
+    answer.with_budgets(limit::look_at(own.as_deref(), rules, now).as_ref())
 }
 
 fn body_over_limit(request: &CanonicalRequest, rules: &ApiRules) -> Option<Refusal> {

@@ -48,7 +48,7 @@ pub use judge::{
     Judgement, Outcome, PreflightAnswer, judge, judge_key_set, judge_or_need, judge_resource,
     refuse_unadmitted,
 };
-pub use limit::Budgets;
+pub use limit::{Budgets, CallerLimits};
 pub use model::{Network, NetworkError, Networks};
 pub use pass::{ObservedPermit, Pass, Pending, Permit};
 pub use refused::{Closing, Refused, failed, refused};

@@ -8,6 +8,7 @@
 //! read as used up now: nothing is granted at that moment, and the whole budget is back after one period.
 
 mod budget;
+mod callers;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use model::{Rate, Timestamp};
 
 pub use budget::Budgets;
 pub(crate) use budget::{Limited, Taken, look_at, take_all, whole_seconds};
+pub use callers::CallerLimits;
+pub(crate) use callers::cell_of;
 
 /// The budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use identity::KeyEntry;
+use identity::LimitCell;
 use model::{CanonicalRequest, DenyReason, Refusal, Timestamp, Verdict};
 
 use crate::forward::Forward;
@@ -27,7 +27,8 @@ pub(crate) enum Kind {
 pub struct Pending {
     kind: Kind,
     forward: Forward,
-    key: Option<Arc<KeyEntry>>,
+    /// Of its caller.
+    budget: Option<Arc<LimitCell>>,
 }
 
 /// A request that passes, and by which right.
@@ -63,8 +64,8 @@ impl Kind {
 }
 
 impl Pending {
-    pub(crate) const fn new(kind: Kind, forward: Forward, key: Option<Arc<KeyEntry>>) -> Self {
-        Self { kind, forward, key }
+    pub(crate) const fn new(kind: Kind, forward: Forward, budget: Option<Arc<LimitCell>>) -> Self {
+        Self { kind, forward, budget }
     }
 
     /// The request that was judged.
@@ -78,8 +79,8 @@ impl Pending {
     ///
     /// A refusal by a limit changes the evidence, so that the record says what happened.
     pub fn redeem(self, evidence: &mut Evidence, now: Timestamp) -> Result<Pass, Box<Refused>> {
-        let Self { kind, mut forward, key } = self;
-        let (first, wait, used_up) = match limit::take_all(key.as_deref(), forward.rules(), now) {
+        let Self { kind, mut forward, budget } = self;
+        let (first, wait, used_up) = match limit::take_all(budget.as_deref(), forward.rules(), now) {
             Taken::Unlimited => return Ok(kind.pass(forward)),
             Taken::All(budgets) => {
                 forward.note_budgets(budgets);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use catalog::{ApiIndex, Catalog};
 use identity::token::{Applications, Issuer, KeySets};
-use identity::{ExistingKeys, KeyTable, LimitCell, Signer, Stops};
+use identity::{ExistingKeys, KeyTable, LimitCell, Signer, Stops, Workloads};
 use model::{
     ApiName, Audit, CredentialUse, GuessLimits, Guessing, Mode, Rate, RevisionNumber, Snapshots, Timestamp,
 };
 use policy::Policies;
 
-use crate::{Exchange, Networks, UpstreamSecrets};
+use crate::{CallerLimits, Exchange, Networks, UpstreamSecrets};
 
 /// A revision, the keys, and what was stopped since. A request uses one of these from start to end.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Revision {
     pub guessing: Guessing,
     /// All issuers of access tokens that are configured, whether an API accepts them or not.
     pub issuers: Box<[Arc<Issuer>]>,
+    /// Which team answers for which workload.
+    pub workloads: Workloads,
 }
 
 /// How requests to one API are treated.
@@ -69,6 +71,8 @@ pub struct ApiRules {
     pub per_api: Option<Rate>,
     /// State of `per_api`; carried over from revision to revision.
     pub api_limit: Arc<LimitCell>,
+    /// State of `per_key` for callers that show no key; carried over likewise.
+    pub caller_limits: Arc<CallerLimits>,
     /// The largest request body.
     pub body_bytes_max: Option<u64>,
     pub upstream: Upstream,
@@ -194,6 +198,7 @@ impl Revision {
             assertion_issuer: Box::default(),
             guessing: Guessing::Limited(GuessLimits::STANDARD),
             issuers: Box::default(),
+            workloads: Workloads::none(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The request path as tables: a small gateway, requests, and what becomes of them.
 
 mod answers;
+mod callers;
 mod decisions;
 mod evidence;
 mod existing;

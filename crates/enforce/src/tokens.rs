@@ -98,6 +98,10 @@ pub(crate) fn resolve(
     let (Some(text), Some(api)) = (foreign_bearer(request), found.api()) else {
         return Ok(None);
     };
+    // The same text is never tried as both: what looks like a token is no key, however well it fits.
+    if rules.existing_keys.as_ref().is_some_and(|keys| keys.is_bearer_key(text)) {
+        return Ok(None);
+    }
     let accepted =
         Accepted { issuers: &rules.issuers, audiences: &rules.token_audiences, keys: &snapshot.key_sets };
     if let Some(token) = cache.kept(&accepted, now, api.0, text) {

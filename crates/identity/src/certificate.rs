@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::channel::ClientCertificate;
+use model::channel::{ClientCertificate, TransportCertificate};
 use model::{
     Caller, CanonicalRequest, Client, CredentialRef, DenyReason, Presented, Refusal, Strength, Timestamp,
 };
@@ -31,12 +31,24 @@ pub(crate) fn caller_of(request: &CanonicalRequest, now: Timestamp) -> Result<Op
     match channel.certificate() {
         Presented::Nothing => Ok(None),
         Presented::Unusable(refusal) => Err(*refusal),
-        Presented::Usable(certificate) if certificate.ends < now => Err(ENDED),
-        Presented::Usable(certificate) if now < certificate.begins => Err(NOT_YET),
-        Presented::Usable(ClientCertificate { workload, fingerprint, .. }) => Ok(Some(Caller::client(
-            Client::Workload(Arc::clone(workload)),
-            Strength::Bound,
-            CredentialRef::Certificate(*fingerprint),
-        ))),
+        Presented::Usable(ClientCertificate { workload, fingerprint, begins, ends }) => {
+            check_time(*begins, *ends, now)?;
+            Ok(Some(Caller::client(
+                Client::Workload(Arc::clone(workload)),
+                Strength::Bound,
+                CredentialRef::Certificate(*fingerprint),
+            )))
+        }
+        // It names no caller, and neither makes one stronger: whoever stands behind it may be anybody.
+        Presented::Transport(TransportCertificate { begins, ends, .. }) => {
+            check_time(*begins, *ends, now).map(|()| None)
+        }
     }
+}
+
+fn check_time(begins: Timestamp, ends: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    if ends < now {
+        return Err(ENDED);
+    }
+    if now < begins { Err(NOT_YET) } else { Ok(()) }
 }

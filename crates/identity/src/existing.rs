@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::identify::{caller_of, fault_of};
+use crate::token::is_token_shaped;
 use crate::{Foreign, Identified, KeyTable, NotIdentified, OwnCredential, Stops, looks_like_own_key};
 
 /// Separates the keys of fingerprints from every other use of the secret that they are derived from.
@@ -50,6 +51,15 @@ pub struct ExistingKeys {
     team: TeamName,
     forms: Box<[KeyForm]>,
     key: FingerprintKey,
+    bearers: Bearers,
+}
+
+/// What else may stand behind `Bearer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bearers {
+    Keys,
+    /// The API accepts access tokens as well: what looks like one is one, right or not, and never a key.
+    KeysAndTokens,
 }
 
 impl WholeDigest {
@@ -138,7 +148,27 @@ impl ExistingKeys {
     /// None where no form is configured.
     #[must_use]
     pub fn new(api: ApiName, team: TeamName, forms: &[KeyForm], key: FingerprintKey) -> Option<Self> {
-        (!forms.is_empty()).then(|| Self { api, team, forms: forms.into(), key })
+        (!forms.is_empty()).then(|| Self { api, team, forms: forms.into(), key, bearers: Bearers::Keys })
+    }
+
+    /// The same at an API that accepts access tokens.
+    #[must_use]
+    pub fn beside_tokens(self) -> Self {
+        Self { bearers: Bearers::KeysAndTokens, ..self }
+    }
+
+    /// Whether a bearer token is a key of this API, and so no access token.
+    #[must_use]
+    pub fn is_bearer_key(&self, text: &[u8]) -> bool {
+        let is_bearer = |form: &&KeyForm| is_behind_bearer(&form.place);
+        !self.is_token(text) && self.forms.iter().filter(is_bearer).any(|form| form.shape.fits(text))
+    }
+
+    fn is_token(&self, text: &[u8]) -> bool {
+        match self.bearers {
+            Bearers::Keys => false,
+            Bearers::KeysAndTokens => is_token_shaped(text),
+        }
     }
 
     /// Where keys stand, and what they look like.
@@ -173,7 +203,7 @@ impl ExistingKeys {
         let mut refused = None;
         let mut judge = |value: &[u8]| {
             seen += 1;
-            if looks_like_own_key(value) {
+            if looks_like_own_key(value) || (is_behind_bearer(place) && self.is_token(value)) {
                 return;
             }
             let mut forms = self.forms.iter().filter(|form| form.place == *place).peekable();
@@ -291,6 +321,16 @@ pub fn with_existing(
             Ok(Identified { caller: existing.claimed(&digest), existing: Some(digest), ..identified })
         }
         (Some(_) | None, Client::Application(_) | Client::Workload(_)) => Err(refused(OWN_AND_EXISTING)),
+    }
+}
+
+/// Where access tokens stand as well.
+fn is_behind_bearer(place: &KeyPlace) -> bool {
+    match place {
+        KeyPlace::Header { name, scheme: Some(scheme) } => {
+            name.eq_ignore_ascii_case("authorization") && scheme.eq_ignore_ascii_case("bearer")
+        }
+        KeyPlace::Header { scheme: None, .. } | KeyPlace::Query { .. } => false,
     }
 }
 

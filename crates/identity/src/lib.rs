@@ -20,6 +20,7 @@ pub mod key;
 pub mod seal;
 pub mod table;
 pub mod token;
+pub mod workloads;
 
 pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
@@ -33,3 +34,4 @@ pub use identify::{
 pub use key::{KeyFault, MadeKey, PresentedKey, looks_like_own_key};
 pub use seal::{MasterKey, MasterKeyError, OpenError, Purpose, SealError};
 pub use table::{ApplicationState, KeyEntry, KeySecret, KeyState, KeyTable, KeyUsage, LimitCell, Stops};
+pub use workloads::Workloads;

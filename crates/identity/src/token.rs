@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 pub use algorithm::Algorithm;
 pub use applications::Applications;
 pub use cache::TokenCache;
-pub use compact::TOKEN_BYTES_MAX;
+pub use compact::{TOKEN_BYTES_MAX, is_token_shaped};
 pub use fault::TokenFault;
 pub use issuer::{ClaimSource, ClaimType, Issuer, Profile, ScopeUse};
 pub use jwk::{KeySet, KeySetError};

@@ -18,6 +18,18 @@ pub enum Presented {
     /// One that names nobody, or more than one; why, as it is told to the client. It never counts as none.
     Unusable(Refusal),
     Usable(ClientCertificate),
+    /// One that opened the door and names no caller.
+    Transport(TransportCertificate),
+}
+
+/// A verified client certificate of the transport alone: of a proxy or a load balancer of the company's own, say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportCertificate {
+    pub fingerprint: Fingerprint,
+    /// From when it counts.
+    pub begins: Timestamp,
+    /// The last moment at which it counts.
+    pub ends: Timestamp,
 }
 
 /// A verified client certificate.
@@ -38,6 +50,12 @@ impl Channel {
     pub fn new(server_name: Option<&str>, certificate: Presented) -> Self {
         let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase().into();
         Self { server_name: server_name.map(plain), certificate }
+    }
+
+    /// The same channel with what its certificate is taken for by now.
+    #[must_use]
+    pub fn with(&self, certificate: Presented) -> Self {
+        Self { server_name: self.server_name.clone(), certificate }
     }
 
     /// The host that the client asked for (RFC 6066 section 3), in lower case and without a final dot.

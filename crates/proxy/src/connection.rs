@@ -6,20 +6,19 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http1::{
     BodyDecoder, BodyEvent, Field, Framing, HeadScan, Parse, RequestHead, RequestRefusal, ScanStep,
     parse_request_head,
 };
-use model::{Channel, Timestamp};
+use model::Timestamp;
 use tokio::net::TcpStream;
 
 use crate::buffers::{Outbound, Size};
 use crate::gateway::Gateway;
 use crate::link::{Fill, Link};
-use crate::secure;
+use crate::secure::{self, Secured};
 use crate::timers::{Activity, Phase, Watch};
 use crate::worker::{Stage, Worker};
 
@@ -37,7 +36,7 @@ pub(crate) struct Connection {
     pub(crate) watch: Watch,
     pub(crate) peer: IpAddr,
     /// What its handshake settled; none where it is in the clear.
-    pub(crate) channel: Option<Arc<Channel>>,
+    pub(crate) secured: Option<Secured>,
     /// When the first byte of the request was there.
     pub(crate) started: Timestamp,
     /// How often was read for the head of the request.
@@ -83,16 +82,16 @@ pub(crate) struct Gone;
 pub(crate) async fn serve(gateway: Rc<Gateway>, stream: TcpStream, peer: IpAddr) {
     let worker = &gateway.worker;
     let watch = worker.timers.watch();
-    let (link, channel) = match &gateway.tls {
+    let (link, secured) = match &gateway.tls {
         None => (Link::new(stream), None),
         // What only the handshake needs is freed with it.
         Some(tls) => match Box::pin(secure::accept(worker, tls, stream, &watch)).await {
-            Ok((link, channel)) => (link, Some(channel)),
+            Ok((link, secured)) => (link, Some(secured)),
             Err(fault) => return gateway.note_handshake_fault(&fault, peer),
         },
     };
     let mut connection =
-        Connection { link, watch, peer, channel, started: Timestamp::MIN, reads: 0, scan: HeadScan::new() };
+        Connection { link, watch, peer, secured, started: Timestamp::MIN, reads: 0, scan: HeadScan::new() };
     let mut turns = PIPELINED_MAX;
     loop {
         let is_waiting = connection.link.inbound.is_empty();

@@ -1,7 +1,7 @@
 //! What a decision leaves in the record.
 
 use enforce::{Evidence, FactValue};
-use model::{Caller, CanonicalRequest, Client, CredentialRef, KeyId, Method, TeamName};
+use model::{Caller, CanonicalRequest, Client, CredentialRef, KeyId, Method, Presented, TeamName};
 use record::{AttributeRef, Carried, ClientRef, Decided, ParamKey, ParamRef, Personal};
 use smallvec::SmallVec;
 
@@ -14,6 +14,8 @@ const INCOMPLETE: &str = "incomplete";
 const CERTIFICATE: &str = "certificate";
 const FOREIGN_KEY: &str = "foreign_key";
 const TOKEN: &str = "token";
+/// That of the connection, where it names no caller.
+const TRANSPORT_CERTIFICATE: &str = "transport_certificate";
 
 /// A fact with room for the texts of a set.
 type Kept<'a> = (&'a str, FactValue<'a>, SmallVec<[&'a str; 4]>);
@@ -48,7 +50,7 @@ pub(crate) fn decided<T>(
         Some(request) => kept_facts(evidence, request),
         None => SmallVec::new(),
     };
-    let shown = shown_credentials(&evidence.caller);
+    let shown = shown_credentials(&evidence.caller, request);
     let mut attributes: SmallVec<[(&str, AttributeRef<'_>); 4]> = SmallVec::new();
     for (name, text) in &shown {
         attributes.push((name, AttributeRef::Text(text)));
@@ -111,8 +113,16 @@ const fn key_of(caller: &Caller) -> Option<KeyId> {
 }
 
 /// The fingerprints of the credentials that are no own key, which has a field of its own.
-fn shown_credentials(caller: &Caller) -> SmallVec<[(&'static str, String); 1]> {
+fn shown_credentials(
+    caller: &Caller,
+    request: Option<&CanonicalRequest>,
+) -> SmallVec<[(&'static str, String); 1]> {
     let mut shown = SmallVec::new();
+    if let Some(Presented::Transport(certificate)) =
+        request.and_then(CanonicalRequest::channel).map(|channel| channel.certificate())
+    {
+        shown.push((TRANSPORT_CERTIFICATE, certificate.fingerprint.to_string()));
+    }
     match caller.credential {
         CredentialRef::Absent | CredentialRef::Key(_) | CredentialRef::Token(_) => {}
         CredentialRef::Certificate(fingerprint) => shown.push((CERTIFICATE, fingerprint.to_string())),

@@ -18,6 +18,7 @@ use model::{
 };
 use record::{Outcome as End, ParamKey};
 use recorder::WorkerLog;
+use tls::Server;
 use traffic::RingSender;
 
 use crate::answer::{decision_line, lines_with_budgets};
@@ -29,7 +30,7 @@ use crate::exchange::{
 use crate::forward::write_request_head;
 use crate::keys::KeyWants;
 use crate::refusal;
-use crate::secure::{HandshakeFault, ServerTls, UpstreamConfigs};
+use crate::secure::{HandshakeFault, Secured, ServerTls, UpstreamConfigs};
 use crate::settings::Settings;
 use crate::sighting::{Seen, Sightings};
 use crate::timers::Phase;
@@ -83,6 +84,8 @@ pub(crate) struct Gateway {
     snapshots: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     /// The snapshot by which requests under way were last decided.
     reviewed: RefCell<Arc<Snapshot>>,
+    /// How clients were spoken to then.
+    reviewed_tls: RefCell<Option<Arc<Server>>>,
     judge: RefCell<enforce::Worker>,
     log: RefCell<WorkerLog>,
     sightings: RefCell<Sightings>,
@@ -122,6 +125,7 @@ impl Gateway {
         let reviewed = RefCell::new(snapshots.load_full());
         Self {
             reviewed,
+            reviewed_tls: RefCell::new(tls.as_ref().map(|tls| tls.load_full())),
             snapshots: RefCell::new(Cache::new(snapshots)),
             judge: RefCell::new(judge),
             log: RefCell::new(log),
@@ -140,8 +144,16 @@ impl Gateway {
         self.log.borrow().connection_opened();
     }
 
-    /// Called with every tick: where the snapshot is another one by now, requests under way are decided again.
+    /// Called with every tick: where the snapshot is another one by now, or other certificates are believed, requests under
+    /// way are decided again.
     pub(crate) fn look_for_changes(&self) {
+        if let (Some(tls), Some(reviewed)) = (&self.tls, &mut *self.reviewed_tls.borrow_mut()) {
+            let current = tls.load();
+            if !Arc::ptr_eq(&current, reviewed) {
+                *reviewed = Arc::clone(&current);
+                self.worker.timers.review();
+            }
+        }
         let mut snapshots = self.snapshots.borrow_mut();
         let (current, mut reviewed) = (snapshots.load(), self.reviewed.borrow_mut());
         if !Arc::ptr_eq(current, &reviewed) {
@@ -169,6 +181,9 @@ impl Gateway {
     /// A client's handshake came to nothing; there is nobody to answer.
     pub(crate) fn note_handshake_fault(&self, fault: &HandshakeFault, peer: IpAddr) {
         self.log.borrow().handshake_failed(fault.failure());
+        if let Some(refused) = fault.refused() {
+            return self.worker.tell_refused(refused, peer);
+        }
         let cause = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
         tracing::debug!(%peer, %fault, cause, "no TLS with a client");
     }
@@ -317,9 +332,10 @@ impl Gateway {
             self.worker.buffers.give_head(refused.head);
             refused.refusal
         })?;
-        Ok(match &connection.channel {
+        let now = connection.now(&self.worker);
+        Ok(match &mut connection.secured {
             None => admitted,
-            Some(channel) => admitted.over(Arc::clone(channel)),
+            Some(secured) => admitted.over(Arc::clone(secured.channel(now))),
         })
     }
 
@@ -343,8 +359,16 @@ impl Gateway {
     }
 
     /// Decides again about a request under way.
-    fn judge_again(&self, case: Case, forward: &Forward) -> Result<Standing, NoLonger> {
+    fn judge_again(
+        &self,
+        case: Case,
+        secured: Option<&Secured>,
+        forward: &Forward,
+    ) -> Result<Standing, NoLonger> {
         let now = self.worker.now();
+        if let Some(secured) = secured {
+            secured.still_counts(now).map_err(|refusal| NoLonger { refusal, told: refusal })?;
+        }
         let until = {
             let mut snapshots = self.snapshots.borrow_mut();
             enforce::judge_again(snapshots.load(), now, &mut self.judge.borrow_mut(), forward)?
@@ -377,7 +401,7 @@ impl Gateway {
         let mut to_client = worker.buffers.outbound();
         let line = decision_line(forward.id_text());
         let with_budgets = forward.budgets().map(|budgets| lines_with_budgets(&line, budgets));
-        let again = |forward: &Forward| self.judge_again(case, forward);
+        let again = |forward: &Forward| self.judge_again(case, connection.secured.as_ref(), forward);
         let report = match write_request_head(&mut to_upstream.bytes, &forward, head.framing) {
             Ok(sharing) => {
                 let order = Order {

@@ -3,11 +3,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::Timestamp;
+use model::{Fingerprint, Timestamp};
+use tls::RefusedCertificate;
 
 use crate::buffers::Buffers;
 use crate::pool::Pools;
@@ -15,6 +17,10 @@ use crate::secure::UpstreamConfigs;
 use crate::settings::Settings;
 use crate::sighting::Texts;
 use crate::timers::Timers;
+
+/// Refused client certificates that one worker tells the log of, and in which time.
+const TOLD_MAX: u32 = 10;
+const TOLD_PER: Duration = Duration::from_secs(60);
 
 /// Where the time comes from; the proxy itself reads no clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -50,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) texts: Rc<RefCell<Texts>>,
     /// TLS handshakes of clients under way.
     handshakes: Cell<usize>,
+    /// Refused certificates that were told of, and when that began to be counted.
+    told: Cell<(Timestamp, u32)>,
     stage: Cell<Stage>,
     clock: Clock,
 }
@@ -88,6 +96,7 @@ impl Worker {
             pools: Pools::new(settings, own, tls),
             texts: Rc::default(),
             handshakes: Cell::new(0),
+            told: Cell::new((Timestamp::MIN, 0)),
             stage: Cell::new(Stage::Serving),
             clock,
         }
@@ -106,6 +115,24 @@ impl Worker {
         }
         self.handshakes.set(self.handshakes.get().saturating_add(1));
         UnderWay(&self.handshakes)
+    }
+
+    /// Tells the log of a client certificate that was refused: whoever expects its client finds why. Anybody can show
+    /// certificates, so only some are told of; all are counted.
+    pub(crate) fn tell_refused(&self, refused: &RefusedCertificate, peer: IpAddr) {
+        let now = self.now();
+        let (since, told) = self.told.get();
+        let (since, told) = if since.plus(TOLD_PER) <= now || now < since { (now, 0) } else { (since, told) };
+        self.told.set((since, told.saturating_add(1)));
+        if TOLD_MAX <= told {
+            return;
+        }
+        let fingerprint = Fingerprint::of_hash(&refused.digest);
+        let RefusedCertificate { serial, name, reason, .. } = refused;
+        tracing::warn!(%peer, %fingerprint, serial, name, reason, "client certificate refused");
+        if told + 1 == TOLD_MAX {
+            tracing::warn!("further client certificates that are refused in this minute are only counted");
+        }
     }
 
     pub(crate) const fn stage(&self) -> Stage {

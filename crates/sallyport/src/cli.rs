@@ -52,6 +52,9 @@ pub(crate) struct Global {
     /// Reach the admin API here instead of where `.state/admin.json` says
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) admin: Option<String>,
+    /// Verify an https admin API by the authorities in this PEM file
+    #[arg(long, global = true, value_name = "FILE", env = "SALLYPORT_ADMIN_CA")]
+    pub(crate) admin_ca: Option<PathBuf>,
     /// Read the administrator's token from this file instead of `.state/token`
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,

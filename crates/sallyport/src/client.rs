@@ -2,6 +2,8 @@
 //!
 //! Both ways go through the same routes, so an offline command is judged, carried out and recorded like any other.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -10,7 +12,9 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
 
 use crate::NotKept;
@@ -27,9 +31,49 @@ const STOPPED: &str = "urn:sallyport:admin-problem:stopped";
 #[derive(Debug)]
 pub(crate) enum Client {
     /// A running gateway's admin API.
-    Remote { authority: String, token: Option<String> },
+    Remote { authority: String, tls: Option<Secured>, token: Option<String> },
     /// This process itself, under the lock of the folder.
     Offline { router: axum::Router },
+}
+
+/// How a server proves who it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Secured {
+    config: Arc<tls::ClientConfig>,
+    name: tls::ServerName<'static>,
+}
+
+/// By what the server of an `https` address is verified.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verify {
+    /// The authorities to believe; the operating system's when absent.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The name that it bears, where that is not the host of the address.
+    pub(crate) name: Option<String>,
+}
+
+impl Verify {
+    fn secured(&self, authority: &str) -> anyhow::Result<Secured> {
+        let host = if has_port(authority) {
+            authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+        } else {
+            authority
+        };
+        let name = self.name.as_deref().unwrap_or(host);
+        let bare = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name =
+            tls::ServerName::try_from(bare).with_context(|| format!("`{name}` is no name of a server"))?;
+        let roots = self.ca_file.clone().map_or(tls::Roots::System, tls::Roots::File);
+        let config = tls::client_config(&roots).map_err(|error| anyhow::anyhow!(error.chain()))?;
+        Ok(Secured { config, name })
+    }
+}
+
+/// Whether an authority ends with a port; the colons of an address in brackets are none.
+fn has_port(authority: &str) -> bool {
+    authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What the admin API answered.
@@ -40,14 +84,24 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// Reads `http://HOST:PORT`.
-    pub(crate) fn remote(url: &str, token: Option<String>) -> anyhow::Result<Self> {
-        let authority = url
-            .strip_prefix("http://")
-            .map(|rest| rest.trim_end_matches('/'))
-            .filter(|authority| !authority.is_empty() && !authority.contains(['/', '?', '#', '@']))
-            .with_context(|| format!("`{url}` is not an admin address such as http://127.0.0.1:8181"))?;
-        Ok(Self::Remote { authority: authority.to_owned(), token })
+    /// Reads `http://HOST:PORT` or `https://HOST:PORT`; the server of the latter is verified, always.
+    pub(crate) fn remote(url: &str, verify: &Verify, token: Option<String>) -> anyhow::Result<Self> {
+        let malformed = || format!("`{url}` is not an admin address such as http://127.0.0.1:8181");
+        let (scheme, rest) = url.split_once("://").with_context(malformed)?;
+        let authority = rest.trim_end_matches('/');
+        if authority.is_empty() || authority.contains(['/', '?', '#', '@']) {
+            bail!(malformed());
+        }
+        let tls = match scheme {
+            "http" => None,
+            "https" => Some(verify.secured(authority)?),
+            _ => bail!(malformed()),
+        };
+        let authority = match tls {
+            Some(_) if !has_port(authority) => format!("{authority}:443"),
+            Some(_) | None => authority.to_owned(),
+        };
+        Ok(Self::Remote { authority, tls, token })
     }
 
     /// Sends one request and reads the whole answer.
@@ -69,12 +123,12 @@ impl Client {
         }
         let body = bytes.map_or_else(Body::empty, Body::from);
         let (status, bytes) = match self {
-            Self::Remote { authority, token } => {
+            Self::Remote { authority, tls, token } => {
                 if let Some(token) = token {
                     request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
                 }
                 let request = request.header(header::HOST, authority).body(body)?;
-                send_remote(authority, request).await?
+                send_remote(authority, tls.as_ref(), request).await?
             }
             Self::Offline { router } => {
                 let request = request.header(header::HOST, "localhost").body(body)?;
@@ -134,11 +188,30 @@ pub(crate) fn finding(error: &Value) -> String {
     format!("  {place}: {}{fix}", text("reason"))
 }
 
-/// The connection drives itself beside the exchange; both end with this function.
-async fn send_remote(authority: &str, request: Request<Body>) -> anyhow::Result<(StatusCode, Bytes)> {
+async fn send_remote(
+    authority: &str,
+    tls: Option<&Secured>,
+    request: Request<Body>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(authority)
         .await
         .with_context(|| format!("cannot reach the gateway's admin API at {authority}; does it run?"))?;
+    let Some(Secured { config, name }) = tls else { return send_over(stream, request).await };
+    let connecting = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
+    let stream = connecting.await.with_context(|| {
+        format!(
+            "the admin API at {authority} does not prove that it is `{}`; name its authority with --admin-ca",
+            name.to_str()
+        )
+    })?;
+    send_over(stream, request).await
+}
+
+/// The connection drives itself beside the exchange; both end with this function.
+async fn send_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Body>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let response = sender.send_request(request).await?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use store::{DirectoryLock, LockError};
 
 use crate::cli::Global;
-use crate::client::Client;
+use crate::client::{Client, Verify};
 use crate::{offline, system};
 
 /// The folder of state inside a repository.
@@ -28,24 +28,35 @@ pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
                 token_path(global).display()
             )
         })?;
-        return Client::remote(url, Some(token));
+        let verify = Verify { ca_file: global.admin_ca.clone(), name: None };
+        return Client::remote(url, &verify, Some(token));
     }
     match running(&global.dir)? {
-        Some(url) => {
+        Some(Running { url, mut verify }) => {
+            if global.admin_ca.is_some() {
+                verify.ca_file.clone_from(&global.admin_ca);
+            }
             let token = match read_token(global)? {
                 Some(token) => token,
-                None => bootstrap(global, &url).await?,
+                None => bootstrap(global, &url, &verify).await?,
             };
-            Client::remote(&url, Some(token))
+            Client::remote(&url, &verify, Some(token))
         }
         None => offline::client(&global.dir),
     }
 }
 
+/// Where a gateway serves its admin API, and how that is verified.
+#[derive(Debug)]
+struct Running {
+    url: String,
+    verify: Verify,
+}
+
 /// The admin address of the gateway that runs on this repository, if one does. The folder's lock is what says so: a
 /// gateway that was killed leaves `admin.json` behind, and by now another program may listen there, to which no token
 /// must be sent.
-fn running(dir: &Path) -> anyhow::Result<Option<String>> {
+fn running(dir: &Path) -> anyhow::Result<Option<Running>> {
     let state = dir.join(STATE);
     let path = state.join("admin.json");
     let Ok(text) = fs::read_to_string(&path) else {
@@ -59,9 +70,11 @@ fn running(dir: &Path) -> anyhow::Result<Option<String>> {
     };
     let value: Value = serde_json::from_str(&text).unwrap_or_default();
     let (url, pid) = (value.get("url").and_then(Value::as_str), value.get("pid").and_then(Value::as_u64));
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let verify = Verify { ca_file: text("ca_file").map(Into::into), name: text("server_name") };
     match (url, held) {
-        (Some(url), None) => Ok(Some(url.to_owned())),
-        (Some(url), held) if held == pid => Ok(Some(url.to_owned())),
+        (Some(url), None) => Ok(Some(Running { url: url.to_owned(), verify })),
+        (Some(url), held) if held == pid => Ok(Some(Running { url: url.to_owned(), verify })),
         (_, Some(held)) => bail!("{} is in use by process {held}; wait until it has ended", dir.display()),
         (None, None) => bail!("{} does not say where the gateway is; remove it", path.display()),
     }
@@ -81,7 +94,7 @@ fn read_token(global: &Global) -> anyhow::Result<Option<String>> {
 }
 
 /// Exchanges the bootstrap credential, once, for a token of the person who runs this command.
-async fn bootstrap(global: &Global, url: &str) -> anyhow::Result<String> {
+async fn bootstrap(global: &Global, url: &str, verify: &Verify) -> anyhow::Result<String> {
     let state = global.dir.join(STATE);
     let path = state.join("bootstrap");
     let credential = fs::read_to_string(&path).with_context(|| {
@@ -92,7 +105,7 @@ async fn bootstrap(global: &Global, url: &str) -> anyhow::Result<String> {
         )
     })?;
     let body = json!({ "credential": credential.trim(), "name": system::user() });
-    let answer = Client::remote(url, None)?
+    let answer = Client::remote(url, verify, None)?
         .ask(Method::POST, "/v1/bootstrap", Some(&body))
         .await
         .context("the bootstrap credential was refused; restart the gateway for a new one, or use a token")?;
@@ -118,16 +131,16 @@ mod tests {
             let text = json!({ "url": "http://127.0.0.1:1", "pid": pid }).to_string();
             fs::write(state.join("admin.json"), text).unwrap();
         };
-        assert_eq!(running(folder.path()).unwrap(), None, "there is no state yet");
+        assert!(running(folder.path()).unwrap().is_none(), "there is no state yet");
         store::private_folder(&state).unwrap();
         leave(own);
-        assert_eq!(running(folder.path()).unwrap(), None, "it was killed: nobody holds the lock");
+        assert!(running(folder.path()).unwrap().is_none(), "it was killed: nobody holds the lock");
         let lock = DirectoryLock::acquire(&state).unwrap();
-        assert_eq!(running(folder.path()).unwrap().as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(running(folder.path()).unwrap().unwrap().url, "http://127.0.0.1:1");
         leave(own + 1);
         let refused = running(folder.path()).unwrap_err().to_string();
         assert!(refused.contains(&format!("process {own}")), "another command holds it: {refused}");
         drop(lock);
-        assert_eq!(running(folder.path()).unwrap(), None);
+        assert!(running(folder.path()).unwrap().is_none());
     }
 }

@@ -5,9 +5,10 @@
 
 mod feed;
 mod keys;
+mod secured;
 mod upkeep;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::watch::Watcher;
 use crate::{offline, system};
 use feed::Feed;
 use keys::Keys;
+use secured::Secured;
 use upkeep::Upkeep;
 
 /// How long requests to the admin API may take to end.
@@ -102,7 +104,7 @@ pub(crate) async fn run(global: &Global, arguments: &UpArguments, output: Output
 fn announce(gateway: &Gateway, output: Output) -> anyhow::Result<()> {
     let revision = gateway.control.readiness().revision;
     let scheme = if gateway.control.server_tls().is_some() { "https" } else { "http" };
-    let (address, admin) = (format!("{scheme}://{}", gateway.address), format!("http://{}", gateway.admin));
+    let (address, admin) = (format!("{scheme}://{}", gateway.address), gateway.admin_url());
     match output.format {
         Format::Json => {
             output.json(&serde_json::json!({ "gateway": address, "admin": admin, "revision": revision }))?;
@@ -169,6 +171,7 @@ impl Gateway {
         let admin_task = serve_admin(Arc::clone(&control), admin_listener, admin_stopped)?;
         let watcher = Watcher::start(Arc::clone(&control))?;
         let upkeep = Upkeep::start(Arc::clone(&control))?;
+        control.is_serving();
         let gateway = Self {
             control,
             address,
@@ -186,10 +189,31 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// Where commands on this machine find the admin API.
+    fn admin_url(&self) -> String {
+        let scheme = if self.control.admin_tls().is_some() { "https" } else { "http" };
+        let mut address = self.admin;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        format!("{scheme}://{address}")
+    }
+
     /// Tells commands where the gateway is, and offers a bootstrap credential while no administrator exists.
     fn leave_traces(&self, dir: &Path) -> anyhow::Result<()> {
         let state = dir.join(STATE);
-        let found = serde_json::json!({ "url": format!("http://{}", self.admin), "pid": std::process::id() });
+        // By which name and which authorities commands on this machine verify it.
+        let server = self.control.admin_tls().map(|tls| tls.load_full());
+        let names = server.iter().flat_map(|server| &server.certificates).flat_map(|facts| &facts.names);
+        let name = names.into_iter().find(|name| !name.starts_with('*'));
+        let found = serde_json::json!({
+            "url": self.admin_url(),
+            "pid": std::process::id(),
+            "server_name": name,
+            "ca_file": self.control.admin_ca_file(),
+        });
         system::write_private(&state.join("admin.json"), format!("{found}\n").as_bytes())?;
         let bootstrap = state.join("bootstrap");
         match self.control.offer_bootstrap()? {
@@ -255,8 +279,11 @@ fn addresses(control: &Control, start: &Start<'_>) -> anyhow::Result<(SocketAddr
     let configured = control.listen_addresses();
     let listen = start.listen.unwrap_or(configured.0);
     let admin = start.admin_listen.unwrap_or(configured.1);
-    if config::ListenAddress(admin).reach() == Reach::Beyond {
-        bail!("the admin API is for this machine alone; listen on a loopback address, not {admin}");
+    if config::ListenAddress(admin).reach() == Reach::Beyond && control.admin_tls().is_none() {
+        bail!(
+            "{admin} can be reached from other machines, and the admin API is for this machine alone while it has no TLS; \
+             write `admin_tls` in sallyport.yaml, or listen on a loopback address"
+        );
     }
     let is_open = config::ListenAddress(listen).reach() == Reach::Beyond && control.server_tls().is_none();
     if is_open && start.plaintext == Plaintext::LoopbackOnly {
@@ -340,10 +367,14 @@ fn serve_admin(
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let tls = control.admin_tls();
     let router = admin::router(control, address);
     Ok(tokio::spawn(async move {
         let ended = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-        axum::serve(listener, router).with_graceful_shutdown(ended).await
+        match tls {
+            None => axum::serve(listener, router).with_graceful_shutdown(ended).await,
+            Some(tls) => axum::serve(Secured::new(listener, tls), router).with_graceful_shutdown(ended).await,
+        }
     }))
 }
 

@@ -1,11 +1,13 @@
 //! Certificates of every kind, good and bad, made on the spot.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, OtherNameValue, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, OtherNameValue, RevocationReason, RevokedCertParams,
+    SanType, SerialNumber, date_time_ymd,
 };
 
 /// An authority that signs whatever it is asked to.
@@ -25,6 +27,7 @@ pub struct Issued {
     pub key: String,
     /// The certificate in DER.
     pub der: Vec<u8>,
+    serial: SerialNumber,
 }
 
 /// An alternative name of a certificate.
@@ -122,8 +125,39 @@ impl Authority {
         };
         params.not_before = in_days(leaf.days.0);
         params.not_after = in_days(leaf.days.1);
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SerialNumber::from(SERIAL.fetch_add(1, Ordering::Relaxed));
+        params.serial_number = Some(serial.clone());
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Issued { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
+        let der = certificate.der().to_vec();
+        Issued { certificate: certificate.pem(), key: key.serialize_pem(), der, serial }
+    }
+}
+
+impl Authority {
+    /// A revocation list of these certificates in PEM, from `days.0` to `days.1` from today.
+    #[must_use]
+    pub fn revoke(&self, revoked: &[&Issued], days: (i64, i64)) -> String {
+        let now = date_time_ymd(1970, 1, 1) + Duration::from_secs(now_seconds().unsigned_abs());
+        let in_days = |days: i64| {
+            let distance = Duration::from_secs(days.unsigned_abs() * 86_400);
+            if days < 0 { now - distance } else { now + distance }
+        };
+        let of = |issued: &&Issued| RevokedCertParams {
+            serial_number: issued.serial.clone(),
+            revocation_time: in_days(days.0),
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: in_days(days.0),
+            next_update: in_days(days.1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(of).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 }
 

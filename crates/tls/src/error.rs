@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::files::{CERTIFICATES_MAX, FILE_BYTES_MAX};
+use crate::files::CERTIFICATES_MAX;
 
 /// A file of certificates or keys that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum FileFault {
         /// What the reader of certificates said.
         reason: String,
     },
+    /// The authorities or lists for clients were refused by the library.
+    #[error("clients cannot be verified by it: {0}")]
+    Clients(String),
     /// The configuration was refused by the library.
     #[error("the configuration is not possible")]
     Config(#[source] rustls::Error),
@@ -45,9 +48,28 @@ pub enum FileFault {
         /// The file of the certificate.
         certificate: PathBuf,
     },
+    /// A revocation list in it is not one, or not of a kind that can be used here.
+    #[error("revocation list {number} in it is not usable: {reason}")]
+    List {
+        /// Which one, from 1.
+        number: usize,
+        /// What the reader of lists said.
+        reason: String,
+    },
+    /// A revocation list in it is past the time at which there should be a newer one.
+    #[error("revocation list {number} in it was to be replaced by {ended}; put a new one there")]
+    ListExpired {
+        /// Which one, from 1.
+        number: usize,
+        /// When, in RFC 2822.
+        ended: String,
+    },
     /// There is no certificate in it.
     #[error("it holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
     NoCertificate,
+    /// There is no revocation list in it.
+    #[error("it holds no revocation list; expected `-----BEGIN X509 CRL-----`, or one in DER")]
+    NoList,
     /// There is no private key in it that can be read without a password.
     #[error("it holds no private key without a password; expected `-----BEGIN PRIVATE KEY-----`")]
     NoKey,
@@ -72,11 +94,17 @@ pub enum FileFault {
     #[error("it cannot be read")]
     Read(#[source] io::Error),
     /// It is larger than any file of this kind has reason to be.
-    #[error("it is larger than {FILE_BYTES_MAX} bytes")]
-    TooLong,
+    #[error("it is larger than {most} bytes")]
+    TooLong {
+        /// How large it may be.
+        most: u64,
+    },
     /// There are more certificates in it than are read.
     #[error("it holds more than {CERTIFICATES_MAX} certificates")]
     TooMany,
+    /// There are more revocation lists in it than are read.
+    #[error("it holds more than {} revocation lists", crate::LISTS_MAX)]
+    TooManyLists,
 }
 
 impl TlsFileError {

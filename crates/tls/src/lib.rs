@@ -11,6 +11,7 @@
 //! What it never does: read or write a socket, watch a file, print a key.
 
 mod client;
+mod clients;
 mod error;
 mod files;
 pub mod fuzz;
@@ -22,13 +23,14 @@ mod server;
 mod testing;
 
 pub use client::{Client, ClientFiles, ReadClient, client_config};
+pub use clients::{Asked, Clients, LISTS_MAX, Presence, RefusedCertificate, Role, Trust, take_refused};
 pub use error::{FileFault, TlsFileError};
 pub use pair::{CertificateFacts, KeyAccess, PairFiles};
-pub use peer::{Peer, PeerFault, SPIFFE_ID_BYTES_MAX};
+pub use peer::{Peer, PeerFault, SPIFFE_ID_BYTES_MAX, Shown};
 pub use roots::Roots;
 pub use rustls::pki_types::{CertificateDer, ServerName};
 pub use rustls::{ClientConfig, ServerConfig};
-pub use server::{Clients, PAIRS_MAX, ReadServer, Server, ServerFiles};
+pub use server::{PAIRS_MAX, ReadServer, Server, ServerFiles};
 
 use std::sync::Arc;
 

@@ -29,6 +29,33 @@ pub struct Peer {
     pub digest: [u8; 32],
 }
 
+/// A verified client certificate, whomever it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The first and the last second of the certificate, since 1970.
+    pub begins: i64,
+    pub ends: i64,
+    /// SHA-256 of the certificate.
+    pub digest: [u8; 32],
+}
+
+impl Shown {
+    /// Reads the end-entity certificate of a verified chain, in DER.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn of(certificate: &[u8]) -> Result<Self, PeerFault> {
+        let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|_| PeerFault::Malformed)?;
+        if !rest.is_empty() {
+            return Err(PeerFault::Malformed);
+        }
+        let validity = parsed.validity();
+        let (begins, ends) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+        Ok(Self { begins, ends, digest: Sha256::digest(certificate).into() })
+    }
+}
+
 /// Why a certificate names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerFault {

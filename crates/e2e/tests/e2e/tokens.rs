@@ -8,7 +8,7 @@ use super::world::{API, POLICY, Place, World};
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "https://orders.example";
 
-const CONFIG: &str = "
+pub(crate) const CONFIG: &str = "
 issuers:
   corp:
     issuer: https://id.example.com

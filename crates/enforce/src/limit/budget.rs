@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use identity::{KeyEntry, LimitCell};
+use identity::LimitCell;
 use model::{Rate, Timestamp};
 use smallvec::SmallVec;
 
@@ -47,11 +47,11 @@ pub(crate) enum Taken {
 type Limits<'a> = SmallVec<[(Limited, &'a LimitCell, Rate); 2]>;
 
 /// The limits of a request, in the order in which they are taken from: a request that the API's limit refuses still
-/// counts against its key, so that nobody can wait for free at a busy API.
-fn limits<'a>(key: Option<&'a KeyEntry>, rules: &'a ApiRules) -> Limits<'a> {
+/// counts against its caller, so that nobody can wait for free at a busy API.
+fn limits<'a>(own: Option<&'a LimitCell>, rules: &'a ApiRules) -> Limits<'a> {
     let mut limits = Limits::new();
-    if let (Some(key), Some(rate)) = (key, rules.per_key) {
-        limits.push((Limited::Key, &*key.limit, rate));
+    if let (Some(own), Some(rate)) = (own, rules.per_key) {
+        limits.push((Limited::Key, own, rate));
     }
     if let Some(rate) = rules.per_api {
         limits.push((Limited::Api, &*rules.api_limit, rate));
@@ -59,14 +59,14 @@ fn limits<'a>(key: Option<&'a KeyEntry>, rules: &'a ApiRules) -> Limits<'a> {
     limits
 }
 
-/// Takes one event out of the key's and then out of the API's budget.
-pub(crate) fn take_all(key: Option<&KeyEntry>, rules: &ApiRules, now: Timestamp) -> Taken {
-    if rules.per_api.is_none() && (rules.per_key.is_none() || key.is_none()) {
+/// Takes one event out of the caller's and then out of the API's budget.
+pub(crate) fn take_all(own: Option<&LimitCell>, rules: &ApiRules, now: Timestamp) -> Taken {
+    if rules.per_api.is_none() && (rules.per_key.is_none() || own.is_none()) {
         return Taken::Unlimited;
     }
     let mut refused = None;
     let mut budgets = SmallVec::new();
-    for (limited, cell, rate) in limits(key, rules) {
+    for (limited, cell, rate) in limits(own, rules) {
         let taken = match refused {
             None => take(cell, rate, now),
             // Whoever is refused already takes no more, but is told of what would refuse it too.
@@ -87,8 +87,8 @@ pub(crate) fn take_all(key: Option<&KeyEntry>, rules: &ApiRules, now: Timestamp)
 }
 
 /// What is left of the budgets of a known caller; none where nothing is limited. Takes nothing.
-pub(crate) fn look_at(key: &KeyEntry, rules: &ApiRules, now: Timestamp) -> Option<Budgets> {
-    let budgets: SmallVec<[Budget; 2]> = limits(Some(key), rules)
+pub(crate) fn look_at(own: Option<&LimitCell>, rules: &ApiRules, now: Timestamp) -> Option<Budgets> {
+    let budgets: SmallVec<[Budget; 2]> = limits(own, rules)
         .into_iter()
         .map(|(limited, cell, rate)| Budget { limited, rate, left: look(cell, rate, now) })
         .collect();

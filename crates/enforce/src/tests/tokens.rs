@@ -14,13 +14,13 @@ use testkit::{TokenKey, key_set};
 use super::world::{NOW, Setup, enforced, observed, request, shown, snapshot};
 use crate::{Worker, judge, judge_or_need};
 
-struct World {
+pub(super) struct World {
     key: TokenKey,
-    setup: Setup,
+    pub(super) setup: Setup,
 }
 
 impl World {
-    fn new(setup: Setup, change: impl FnOnce(&mut Issuer)) -> Self {
+    pub(super) fn new(setup: Setup, change: impl FnOnce(&mut Issuer)) -> Self {
         let key = TokenKey::generate("one", "EdDSA");
         let mut issuer = Issuer {
             name: IssuerName::parse("corp").unwrap(),
@@ -67,7 +67,7 @@ impl World {
         Self { key, setup }
     }
 
-    fn token(&self, changes: Value) -> String {
+    pub(super) fn token(&self, changes: Value) -> String {
         let now = NOW.as_seconds();
         let mut claims = json!({
             "iss": "https://id.example", "aud": "https://orders.example", "sub": "ann", "client_id": "web",

@@ -60,6 +60,8 @@ const POLICIES: &str = r#"
     forbid (principal, action == Action::"orders:GET /guarded", resource) unless { context.mfa };
     @id("strong") @owner("tests") @reason("a test")
     permit (principal, action == Action::"orders:GET /strong", resource) when { context.strength == 4 };
+    @id("team") @owner("tests") @reason("a test")
+    permit (principal in Team::"partners", action == Action::"orders:GET /team", resource);
 "#;
 
 /// What a test changes about the gateway.
@@ -83,6 +85,7 @@ pub(super) struct Setup {
     pub(super) issuers: Vec<Arc<Issuer>>,
     pub(super) key_sets: KeySets,
     pub(super) applications: Applications,
+    pub(super) workloads: identity::Workloads,
 }
 
 pub(super) fn enforced() -> Setup {
@@ -103,6 +106,7 @@ pub(super) fn enforced() -> Setup {
         issuers: Vec::new(),
         key_sets: KeySets::none(),
         applications: Applications::none(),
+        workloads: identity::Workloads::none(),
     }
 }
 
@@ -167,6 +171,7 @@ fn catalog() -> Catalog {
         operation(Method::Get, "/both", &[], Visibility::Shown),
         operation(Method::Get, "/guarded", &[], Visibility::Shown),
         operation(Method::Get, "/strong", &[], Visibility::Shown),
+        operation(Method::Get, "/team", &[], Visibility::Shown),
         operation(Method::Get, "/customers/{customer}/{id}", read, Visibility::Shown),
     ];
     let api = |name: &str, operations, cors| ApiDeclaration {
@@ -205,12 +210,14 @@ fn rules(name: &ApiName, setup: &Setup) -> Arc<ApiRules> {
             TeamName::parse("partners").unwrap(),
             &setup.forms,
             fingerprint_key(),
-        ),
+        )
+        .map(|keys| if setup.issuers.is_empty() { keys } else { keys.beside_tokens() }),
         key_header: b"x-api-key".as_slice().into(),
         underscore_headers: Box::new([b"x_listed".as_slice().into()]),
         per_key: rate(setup.per_key),
         per_api: rate(setup.per_api),
         api_limit: Arc::new(LimitCell::unused()),
+        caller_limits: Arc::default(),
         body_bytes_max: Some(1_000),
         upstream: Upstream { address: "127.0.0.1:9000".into(), host: "upstream.internal".into(), tls: None },
         host_header: setup.host_header,
@@ -250,6 +257,7 @@ pub(super) fn snapshot(setup: &Setup) -> Arc<Snapshot> {
         assertion_issuer: "https://gateway.example".into(),
         guessing: setup.guessing,
         issuers: setup.issuers.as_slice().into(),
+        workloads: setup.workloads.clone(),
     };
     Arc::new(Snapshot {
         revision: Arc::new(revision),
@@ -361,7 +369,12 @@ pub(super) fn try_request(text: &str) -> Option<CanonicalRequest> {
 
 /// Judges and redeems, and says in one line what became of it; the id is left out.
 pub(super) fn shown(snapshot: &Arc<Snapshot>, worker: &mut Worker, text: &str) -> String {
-    let Judgement { mut evidence, outcome } = judge(snapshot, NOW, worker, request(text));
+    shown_of(snapshot, worker, request(text))
+}
+
+/// The same of a request that was made already.
+pub(super) fn shown_of(snapshot: &Arc<Snapshot>, worker: &mut Worker, request: CanonicalRequest) -> String {
+    let Judgement { mut evidence, outcome } = judge(snapshot, NOW, worker, request);
     let mut line = String::new();
     let answer = match outcome {
         Outcome::Allow(pending) => match pending.redeem(&mut evidence, NOW) {

@@ -65,7 +65,6 @@ fn subject(Shown(key, caller): &Shown) -> AssertionSubject<'_> {
     AssertionSubject {
         caller,
         key: Some(key),
-        token: None,
         scopes: &key.scopes,
         issuer: "https://gateway",
         audience: "orders",
@@ -184,6 +183,62 @@ fn gives_an_assertion_to_its_own_caller_and_audience_only() {
         assert_eq!(cache.signatures(), before + 1);
         assert_ne!(token, first);
         assert!(verifies(&token, signer.public()));
+    }
+}
+
+/// Who comes with a new token for each call is the same caller, and its assertion says the same.
+#[test]
+fn another_token_of_the_same_caller_needs_no_other_signature() {
+    let (signer, mut cache) = (signer(), AssertionCache::new());
+    let application = |name: &str, team: &str| {
+        Arc::new(Application {
+            name: ApplicationName::external("corp", name).unwrap(),
+            team: TeamName::parse(team).unwrap(),
+            attributes: BTreeMap::new(),
+            version: 0,
+        })
+    };
+    let caller = |client: &str, team: &str, user: Option<(&str, &str)>, number: u8| {
+        let fingerprint = model::Fingerprint::from_bytes([number; 16]);
+        let client = Client::Application(application(client, team));
+        let credential = model::CredentialRef::Token(fingerprint);
+        let mut caller = Caller::client(client, model::Strength::VerifiedSignature, credential);
+        caller.token = Some(fingerprint);
+        caller.user = user.map(|(issuer, name)| {
+            Arc::new(User {
+                issuer: IssuerName::parse(issuer).unwrap(),
+                name: name.into(),
+                teams: Default::default(),
+                attributes: Default::default(),
+            })
+        });
+        caller
+    };
+    let mut ask = |caller: &Caller, scopes: &[String]| {
+        let (issuer, audience, audience_number) = ("https://gateway", "orders", 0);
+        let subject = AssertionSubject { caller, key: None, scopes, issuer, audience, audience_number };
+        let token = cache.assertion(&signer, NOW, subject).unwrap();
+        (token, cache.signatures())
+    };
+    let ann = Some(("corp", "ann"));
+    let read = ["read".to_owned()];
+    let (first, _) = ask(&caller("web", "partners", ann, 1), &read);
+    let (second, signatures) = ask(&caller("web", "partners", ann, 2), &read);
+    assert!(Arc::ptr_eq(&first, &second) && signatures == 1);
+    for (other, scopes) in [
+        (caller("web", "partners", Some(("corp", "bob")), 1), &read[..]),
+        (caller("web", "partners", Some(("other", "ann")), 1), &read),
+        (caller("web", "partners", None, 1), &read),
+        (caller("phone", "partners", ann, 1), &read),
+        (caller("web", "outsiders", ann, 1), &read),
+        (caller("web", "partners", ann, 1), &[]),
+        (Caller { strength: model::Strength::Bound, ..caller("web", "partners", ann, 1) }, &read),
+    ] {
+        let (token, _) = ask(&other, scopes);
+        assert_ne!(token, first, "{other:?}");
+        let claims =
+            Claims { issuer: "https://gateway", audience: "orders", caller: &other, scopes, now: NOW };
+        assert_eq!(parts(&token).1, claims.to_json().unwrap(), "{other:?}");
     }
 }
 

@@ -395,6 +395,14 @@ fn workload(begins: i64, ends: i64) -> model::Presented {
     })
 }
 
+fn transport(begins: i64, ends: i64) -> model::Presented {
+    model::Presented::Transport(model::channel::TransportCertificate {
+        fingerprint: model::Fingerprint::from_bytes([7; 16]),
+        begins: Timestamp::from_seconds(begins),
+        ends: Timestamp::from_seconds(ends),
+    })
+}
+
 #[test]
 fn a_client_certificate_names_a_workload_as_long_as_it_counts() {
     let unusable = Refusal::new(DenyReason::InvalidCredential, "certificate_names", "several names");
@@ -415,6 +423,11 @@ fn a_client_certificate_names_a_workload_as_long_as_it_counts() {
         // However good the key is.
         (model::Presented::Unusable(unusable), &[key], "invalid_credential certificate_names"),
         (workload(0, 1_000), &[key], "multiple_credentials key_and_certificate"),
+        // One of the transport only opens the door: beside it the key says who calls, and alone it is nobody.
+        (transport(0, 1_000), &[key], "app:shop shared_secret own KeyHeader foreign Absent"),
+        (transport(0, 1_000), &[], "anonymous anonymous own Absent foreign Absent"),
+        (transport(0, 999), &[key], "expired_credential certificate_ended"),
+        (transport(1_001, 2_000), &[key], "invalid_credential certificate_not_yet"),
         (model::Presented::Nothing, &[key], "app:shop shared_secret own KeyHeader foreign Absent"),
     ] {
         let keys = KeyTable::empty().with(entry(1));

@@ -60,6 +60,43 @@ pub(super) fn parse(token: &[u8]) -> Result<Compact<'_>, TokenFault> {
     })
 }
 
+/// Whether a text means to be a token, right or not: what stands before its first dot is an object of JSON in base64url, or
+/// would be, read more leniently than any verifier reads it. A key that an API gave out is none of these, so a text is
+/// judged as the one or as the other, and a token that fails is never tried as a key.
+#[must_use]
+pub fn is_token_shaped(text: &[u8]) -> bool {
+    let Some(dot) = text.iter().position(|byte| *byte == b'.') else { return false };
+    let digits = text.iter().take(dot).filter_map(|byte| value_of(*byte));
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for digit in digits {
+        bits = (bits << 6) | u32::from(digit);
+        held += 6;
+        if 8 <= held {
+            held -= 8;
+            let byte = (bits >> held) & 0xff;
+            match u8::try_from(byte) {
+                Ok(byte) if byte.is_ascii_whitespace() => {}
+                Ok(byte) => return byte == b'{',
+                Err(_) => return false,
+            }
+            bits &= (1 << held) - 1;
+        }
+    }
+    false
+}
+
+/// A digit of base64 in either alphabet.
+const fn value_of(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
 /// One spelling per value: no padding, no other alphabet, no stray bits, no white space.
 fn decode(part: &[u8]) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Form)
@@ -101,4 +138,34 @@ fn read_header(header: &Json) -> Result<Header, TokenFault> {
         return Err(TokenFault::Form);
     }
     Ok(Header { algorithm: text("alg")?.ok_or(TokenFault::Algorithm)?, kid, kind: text("typ")? })
+}
+
+#[cfg(test)]
+mod shape_tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_told_from_a_key_by_its_first_part() {
+        for (text, is_token) in [
+            ("eyJhbGciOiJFUzI1NiJ9.e30.c2ln", true),
+            ("eyJhbGciOiJub25lIn0.e30.", true),
+            // Whatever is wrong behind it, in it or around it.
+            ("eyJhbGciOiJFUzI1NiJ9.", true),
+            ("eyJhbGciOiJFUzI1NiJ9.a.b.c.d", true),
+            ("e30.e30.e30", true),
+            ("ey==.x", true),
+            ("CnsiYWxnIjoiRVMyNTYifQ.e30.x", true),
+            ("IHsiYWxnIjoiRVMyNTYifQ.e30.x", true),
+            ("*eyJhbGciOiJFUzI1NiJ9.e30.x", true),
+            // Keys of others, also those that hold dots.
+            ("SG.0123456789abcdefghijkl.0123456789abcdef", false),
+            ("eyJhbGciOiJFUzI1NiJ9", false),
+            ("ak_0123456789abcdef", false),
+            ("ak_0123.4567.89ab", false),
+            (".e30.e30", false),
+            ("", false),
+        ] {
+            assert_eq!(is_token_shaped(text.as_bytes()), is_token, "{text}");
+        }
+    }
 }

@@ -109,6 +109,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         per_key: None,
         per_api: choices.per_api,
         api_limit: Arc::default(),
+        caller_limits: Arc::default(),
         body_bytes_max: choices.body_bytes_max,
         upstream: enforce::Upstream {
             address: upstream.into(),
@@ -133,6 +134,7 @@ pub(crate) fn snapshot(upstream: &str, choices: &Choices) -> enforce::Snapshot {
         guessing: model::Guessing::Limited(model::GuessLimits::STANDARD),
         assertion_issuer: "https://gateway.example".into(),
         issuers: Box::default(),
+        workloads: identity::Workloads::none(),
     };
     enforce::Snapshot { revision: Arc::new(revision), keys: Arc::new(keys()), ..enforce::Snapshot::none() }
 }

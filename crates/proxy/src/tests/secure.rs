@@ -65,7 +65,7 @@ fn secured(upstream: &Upstream, settings: Settings, clients: Clients) -> (Served
     let (files, authority) = (Files::new(), Authority::new("servers"));
     let server = server_of(&files, &authority, clients);
     let client = client_of(&files, &authority, None);
-    let tls = Some(Arc::new(ArcSwap::new(server.config)));
+    let tls = Some(Arc::new(ArcSwap::from_pointee(server)));
     let choices = Choices { settings, tls, ..Choices::STANDARD };
     (Served::with(&upstream.address.to_string(), choices), client, files, authority)
 }
@@ -258,7 +258,7 @@ fn a_client_certificate_names_the_channel() {
         let upstream = Upstream::always(OK).await;
         let clients = Authority::new("clients");
         let files = Files::new();
-        let asked = Clients::Optional(files.write("clients.pem", &clients.pem));
+        let asked = Clients::optional(files.write("clients.pem", &clients.pem));
         let (served, _, files, authority) = secured(&upstream, Settings::STANDARD, asked);
         for (names, expected) in [
             (vec![Name::Uri("spiffe://example.org/a")], "HTTP/1.1 200 OK"),
@@ -271,6 +271,65 @@ fn a_client_certificate_names_the_channel() {
             let answer = text(&read(&mut stream).await.unwrap());
             assert!(answer.starts_with(expected), "{answer}");
         }
+    });
+}
+
+/// Connections are older than the files that are in force: what those say by now counts, for the next request and for the
+/// one that is under way.
+#[test]
+fn a_certificate_that_is_taken_back_stops_the_connections_that_it_opened() {
+    run(async {
+        let upstream = Upstream::always(OK).await;
+        let (clients, servers, files) = (Authority::new("clients"), Authority::new("servers"), Files::new());
+        let authorities = files.write("clients.pem", &clients.pem);
+        let asked = |lists: &[std::path::PathBuf], role| {
+            Clients::Asked(tls::Asked {
+                authorities: authorities.clone(),
+                lists: lists.to_vec(),
+                presence: tls::Presence::Optional,
+                role,
+            })
+        };
+        let pair = files.pair("server", &servers.issue(&Leaf::server(&[SERVER])));
+        let server = |clients| {
+            let named = ServerFiles { pairs: vec![pair.clone()], clients };
+            Arc::new(named.read().unwrap().check(now_seconds()).unwrap())
+        };
+        let tls = Arc::new(ArcSwap::new(server(asked(&[], tls::Role::Caller))));
+        let choices = Choices { tls: Some(Arc::clone(&tls)), ..Choices::STANDARD };
+        let served = Served::with(&upstream.address.to_string(), choices);
+        let (good, bad) = ("spiffe://example.org/good", "spiffe://example.org/bad");
+        // Handshakes are judged by the machine's clock, requests by the test's.
+        let long = (-3_650, 36_500);
+        let leaf = |id| Leaf::client(vec![Name::Uri(id)]).days(long.0, long.1);
+        let issued = [good, bad].map(|id| clients.issue(&leaf(id)));
+        let mut streams = Vec::new();
+        for issued in &issued {
+            let client = client_of(&files, &servers, Some(files.pair("client", issued)));
+            streams.push(connect(&served, &client).await);
+        }
+        streams.push(connect(&served, &client_of(&files, &servers, None)).await);
+        let mut expect = async |expected: [&str; 3]| {
+            for (stream, expected) in streams.iter_mut().zip(expected) {
+                write(stream, HEAD.as_bytes()).await;
+                let answer = text(&read(stream).await.unwrap());
+                assert!(answer.starts_with(expected), "{answer} expected {expected}");
+            }
+        };
+        let (ok, refused) = ("HTTP/1.1 200 OK", "HTTP/1.1 401 Unauthorized");
+        expect([ok, ok, ok]).await;
+        let list = files.write("clients.crl", &clients.revoke(&[&issued[1]], long));
+        tls.store(server(asked(&[list], tls::Role::Caller)));
+        expect([ok, refused, ok]).await;
+        // Who is let in again is let in again: nothing of it sticks to a connection.
+        tls.store(server(asked(&[], tls::Role::Caller)));
+        expect([ok, ok, ok]).await;
+        tls.store(server(Clients::required(authorities.clone())));
+        expect([ok, ok, refused]).await;
+        tls.store(server(Clients::optional(files.write("others.pem", &Authority::new("others").pem))));
+        expect([refused, refused, ok]).await;
+        tls.store(server(asked(&[], tls::Role::Transport)));
+        expect([ok, ok, ok]).await;
     });
 }
 

@@ -3,7 +3,7 @@
 use testkit::{Authority, Leaf};
 
 use super::*;
-use crate::server::{Clients, ServerFiles};
+use crate::server::ServerFiles;
 use crate::testing::{Files, handshake, now, shown};
 
 #[test]
@@ -28,7 +28,7 @@ fn a_server_proves_that_it_bears_the_name_by_which_it_is_called() {
             continue;
         };
         let pair = files.pair("server", &issued);
-        let server = ServerFiles { pairs: vec![pair], clients: Clients::NotAsked };
+        let server = ServerFiles { pairs: vec![pair], clients: crate::Clients::NotAsked };
         let server = server.read().unwrap().check(now()).unwrap().config;
         assert_eq!(handshake(client, server, name).is_ok(), expected, "{name} {roots:?}");
     }

@@ -116,13 +116,13 @@ fn authorities_of_clients_that_cannot_be_used_are_refused() {
         (authority.pem.get(..200).unwrap(), "`clients.pem` cannot be used: it is not whole PEM"),
         ("no certificate", "`clients.pem` cannot be used: it holds no certificate"),
     ] {
-        let clients = Clients::Required(files.write("clients.pem", text));
+        let clients = Clients::required(files.write("clients.pem", text));
         let found = listener(vec![pair.clone()], clients).read().and_then(|read| read.check(now()));
         let found = shown(found, &files);
         assert!(found.starts_with(expected), "{found}");
     }
     let many = authority.pem.repeat(crate::files::CERTIFICATES_MAX + 1);
-    let clients = Clients::Optional(files.write("clients.pem", &many));
+    let clients = Clients::optional(files.write("clients.pem", &many));
     let found = shown(listener(vec![pair], clients).read().and_then(|read| read.check(now())), &files);
     assert!(found.contains("more than 1024 certificates"), "{found}");
 }
@@ -187,8 +187,8 @@ fn a_client_certificate_is_verified_or_there_is_no_connection() {
         let own = issued.as_ref().map(|issued| files.pair("client", issued));
         let client = ClientFiles { roots: roots.clone(), own }.read().unwrap().check(now()).unwrap();
         for (clients, expected) in [
-            (Clients::Optional(authorities.clone()), optional),
-            (Clients::Required(authorities.clone()), required),
+            (Clients::optional(authorities.clone()), optional),
+            (Clients::required(authorities.clone()), required),
         ] {
             let server = config(&listener(vec![pair.clone()], clients.clone()));
             let met = handshake(Arc::clone(&client.config), server, "a.example");
@@ -212,7 +212,7 @@ fn an_ended_client_certificate_makes_no_connection() {
     // Its own side would not even begin with it today, but it did last week.
     assert!(client.read().unwrap().check(now()).is_err());
     let client = client.read().unwrap().check(now() - 7 * 86_400).unwrap();
-    let server = config(&listener(vec![pair], Clients::Optional(authorities)));
+    let server = config(&listener(vec![pair], Clients::optional(authorities)));
     assert!(handshake(client.config, server, "a.example").is_err());
 }
 
@@ -226,8 +226,8 @@ fn a_change_of_any_file_is_another_digest() {
     let digest = |clients: Clients| listener(vec![pair.clone()], clients).read().unwrap().digest();
     let before = digest(Clients::NotAsked);
     assert_eq!(digest(Clients::NotAsked), before);
-    assert_ne!(digest(Clients::Optional(authorities.clone())), before);
-    assert_ne!(digest(Clients::Optional(authorities.clone())), digest(Clients::Required(authorities)));
+    assert_ne!(digest(Clients::optional(authorities.clone())), before);
+    assert_ne!(digest(Clients::optional(authorities.clone())), digest(Clients::required(authorities)));
     files.pair("a", &authority.issue(&Leaf::server(&["a.example"])));
     assert_ne!(digest(Clients::NotAsked), before);
 }
@@ -242,7 +242,7 @@ fn a_resumed_session_names_the_same_client() {
     let own = Some(files.pair("client", &issued));
     let client = ClientFiles { roots: Roots::File(authorities.clone()), own }.read().unwrap();
     let client = client.check(now()).unwrap().config;
-    let server = config(&listener(vec![pair], Clients::Required(authorities)));
+    let server = config(&listener(vec![pair], Clients::required(authorities)));
     for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
         let met = handshake(Arc::clone(&client), Arc::clone(&server), "a.example").unwrap();
         assert_eq!(met.server.handshake_kind(), Some(expected));

@@ -12,6 +12,8 @@ use serde::Deserialize;
 
 use super::process::Folder;
 use super::scenario::Scenario;
+use super::secured::Pair;
+use super::tokens::{self, Tokens};
 use crate::shell;
 
 /// How many of each thing there are in the whole path.
@@ -103,6 +105,50 @@ impl Directory {
             .run(binary, &["config", "check"])
             .context("the product refuses the repository of the rig")?;
         Ok(directory)
+    }
+
+    /// Makes one of an API that takes tokens, with 1,000 operations and a rule for each, which looks at the user's roles.
+    pub(super) fn with_rules(
+        binary: &Path,
+        folder: &Folder,
+        upstream: SocketAddr,
+        tokens: &Tokens,
+    ) -> anyhow::Result<Self> {
+        let (keys, applications, teams) = (0, 0, 0);
+        let size =
+            Size { keys, applications, teams, apis: 1, operations: tokens::RULES, policies: tokens::RULES };
+        let directory = Self { size, ..Self::bare(folder)? };
+        directory.declare(binary, folder, upstream)?;
+        directory.write_rules()?;
+        let (issuer, audience) = (tokens::ISSUER, tokens::AUDIENCE);
+        directory.edit("issuer.json", |_| tokens.jwks.clone())?;
+        directory.edit("sallyport.yaml", |text| {
+            format!(
+                "{text}issuers:\n  corp: {{ issuer: '{issuer}', audience: ['{audience}'], jwks_file: issuer.json, team: bench-team, teams: roles }}\n"
+            )
+        })?;
+        directory.edit(&format!("apis/{}/api.yaml", name(0)), |text| {
+            text.replace("limits: { per_key: 1000000/s }\n", "issuers: [corp]\n")
+        })?;
+        directory
+            .run(binary, &["config", "check"])
+            .context("the product refuses the repository of the rig")?;
+        Ok(directory)
+    }
+
+    /// Puts TLS in front of it.
+    pub(super) fn with_tls(&self, pair: &Pair) -> anyhow::Result<()> {
+        let (certificate, key) = (pair.certificate.display(), pair.key.display());
+        self.edit("sallyport.yaml", |text| {
+            format!("{text}tls: {{ certificates: [{{ cert_file: {certificate}, key_file: {key} }}] }}\n")
+        })
+    }
+
+    /// Writes a file anew, by what stands in it; nothing, where it is not there.
+    fn edit(&self, file: &str, change: impl FnOnce(&str) -> String) -> anyhow::Result<()> {
+        let path = self.path.join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, change(&text)).with_context(|| format!("cannot write `{}`", path.display()))
     }
 
     /// One that nothing is in yet, for [`Self::init`].
@@ -227,7 +273,8 @@ impl Directory {
         text
     }
 
-    fn write_policies(&self, scenario: Scenario) -> anyhow::Result<()> {
+    /// Writes all policies into one file; what `init` wrote goes.
+    fn replace_policies(&self, text: &str) -> anyhow::Result<()> {
         let folder = self.path.join("policies");
         for entry in
             std::fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))?
@@ -235,6 +282,26 @@ impl Directory {
             std::fs::remove_file(entry.context("cannot read a folder")?.path())
                 .context("cannot delete a policy")?;
         }
+        let path = folder.join("bench.cedar");
+        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    fn write_rules(&self) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for rule in 0..tokens::RULES {
+            text.push_str(&annotations(&format!("rule-{rule}")));
+            text.push_str(&format!(
+                "permit (principal, action == Action::\"{}:GET {}\", resource) \
+                 when {{ context has user && context.user.teams.contains(\"{}\") }};\n",
+                name(0),
+                tokens::path_of(rule),
+                tokens::role_of(rule)
+            ));
+        }
+        self.replace_policies(&text)
+    }
+
+    fn write_policies(&self, scenario: Scenario) -> anyhow::Result<()> {
         let mut text = String::new();
         match scenario {
             Scenario::PassThrough | Scenario::PassThroughBrowserHead => {
@@ -255,8 +322,7 @@ impl Directory {
                 }
             }
         }
-        let path = folder.join("bench.cedar");
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+        self.replace_policies(&text)
     }
 
     fn permit(&self, permit: usize) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::process::Folder;
 use super::process::{Process, Stdout, free_address};
+use super::secured::Pair;
 use crate::system;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -57,7 +58,19 @@ pub(super) fn peer(
     upstream: SocketAddr,
     listen: SocketAddr,
     check: Check<'_>,
+    tls: Option<&Pair>,
 ) -> anyhow::Result<Vec<String>> {
+    let (ssl, pair) = tls.map_or_else(
+        || ("", String::new()),
+        |pair| {
+            let (certificate, key) = (pair.certificate.display(), pair.key.display());
+            let pair = format!(
+                "ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_session_cache off; \
+                 ssl_session_tickets off;"
+            );
+            (" ssl", pair)
+        },
+    );
     let (map, access) = match check {
         Check::Nothing => (String::new(), ""),
         Check::Keys(keys) => {
@@ -75,7 +88,7 @@ pub(super) fn peer(
     };
     let http = format!(
         "upstream up {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 3600s; }}\n{map}\n\
-         server {{ listen {listen} backlog=4096; location / {{ {access} proxy_pass http://up; proxy_http_version 1.1; \
+         server {{ listen {listen} backlog=4096{ssl}; {pair} location / {{ {access} proxy_pass http://up; proxy_http_version 1.1; \
          proxy_set_header Connection \"\"; }} }}"
     );
     let conf = folder.write("peer.conf", &configuration(folder.path(), &http))?;

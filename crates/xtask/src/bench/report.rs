@@ -7,10 +7,12 @@ mod counts;
 mod cpu;
 mod decisions;
 mod growth;
+mod jwt;
 mod memory;
 mod publish;
 mod start;
 mod stops;
+mod tls;
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,10 +34,12 @@ pub(super) enum Part {
     Publish,
     Growth,
     Stops,
+    Tls,
+    Jwt,
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Counts,
         Self::Cpu,
         Self::Decisions,
@@ -44,6 +48,8 @@ impl Part {
         Self::Publish,
         Self::Growth,
         Self::Stops,
+        Self::Tls,
+        Self::Jwt,
     ];
 
     fn name(self) -> &'static str {
@@ -56,6 +62,8 @@ impl Part {
             Self::Publish => "publish",
             Self::Growth => "growth",
             Self::Stops => "stops",
+            Self::Tls => "tls",
+            Self::Jwt => "jwt",
         }
     }
 
@@ -69,6 +77,8 @@ impl Part {
             Self::Publish => publish::measure(),
             Self::Growth => growth::measure(),
             Self::Stops => stops::measure(),
+            Self::Tls => tls::measure(),
+            Self::Jwt => jwt::measure(),
         }
     }
 }

@@ -12,8 +12,12 @@ use serde::Deserialize;
 
 use super::callgrind::{Callgrind, Threads};
 use super::directory::Directory;
+use super::envoy::{self, Work};
+use super::haproxy;
 use super::nginx::{self, Check};
 use super::process::{Folder, Process, Stdout, free_address};
+use super::secured::Pair;
+use super::tokens::Tokens;
 use crate::system;
 
 /// How long a start may take: under callgrind, a thousand policies are validated fifty times slower.
@@ -69,7 +73,8 @@ impl Subject {
         })?;
         let serving: Serving =
             serde_json::from_str(&line).with_context(|| format!("`up` printed `{line}`"))?;
-        let address = serving.gateway.trim_start_matches("http://").trim_end_matches('/');
+        let address = serving.gateway.trim_start_matches("http://").trim_start_matches("https://");
+        let address = address.trim_end_matches('/');
         let address = address.parse().with_context(|| format!("`up` serves on `{address}`"))?;
         Ok(Self { address, process, folder: folder.into() })
     }
@@ -81,14 +86,30 @@ impl Subject {
         keys: Option<&[String]>,
         under: Under,
     ) -> anyhow::Result<Self> {
-        let address = free_address()?;
-        let check = keys.map_or(Check::Nothing, Check::Keys);
-        let args = nginx::peer(folder, upstream, address, check)?;
-        let mut command = on_one_core(&system::path_of("nginx")?, folder.path(), under)?;
-        command.args(args);
-        let mut process = Process::start(&mut command, &folder.path().join("peer.log"), Stdout::Log)?;
-        process.wait_for(address, START_LIMIT)?;
-        Ok(Self { address, process, folder: folder.path().into() })
+        Self::nginx_over(folder, upstream, keys.map_or(Check::Nothing, Check::Keys), None, under)
+    }
+
+    /// The same behind TLS, where there is a certificate.
+    pub(super) fn nginx_over(
+        folder: &Folder,
+        upstream: SocketAddr,
+        check: Check<'_>,
+        tls: Option<&Pair>,
+        under: Under,
+    ) -> anyhow::Result<Self> {
+        let start = Start { program: system::path_of("nginx")?, log: "peer.log", under };
+        Self::peer(folder, start, |address| nginx::peer(folder, upstream, address, check, tls))
+    }
+
+    /// Starts HAProxy as another peer.
+    pub(super) fn haproxy(
+        folder: &Folder,
+        upstream: SocketAddr,
+        tokens: Option<&Tokens>,
+        tls: Option<&Pair>,
+    ) -> anyhow::Result<Self> {
+        let start = Start { program: system::ensure_haproxy()?, log: "haproxy.log", under: Under::Nothing };
+        Self::peer(folder, start, |address| haproxy::peer(folder, upstream, address, tokens, tls))
     }
 
     /// Starts Envoy as the other peer.
@@ -97,10 +118,29 @@ impl Subject {
         upstream: SocketAddr,
         keys: Option<&[String]>,
     ) -> anyhow::Result<Self> {
+        Self::envoy_as(folder, &keys.map_or(Work::Forward, Work::Keys), upstream, None)
+    }
+
+    /// The same with other work, and behind TLS where there is a certificate.
+    pub(super) fn envoy_as(
+        folder: &Folder,
+        work: &Work<'_>,
+        upstream: SocketAddr,
+        tls: Option<&Pair>,
+    ) -> anyhow::Result<Self> {
+        let start = Start { program: system::ensure_envoy()?, log: "envoy.log", under: Under::Nothing };
+        Self::peer(folder, start, |address| envoy::peer(folder, upstream, address, work, tls))
+    }
+
+    fn peer(
+        folder: &Folder,
+        start: Start,
+        args: impl FnOnce(SocketAddr) -> anyhow::Result<Vec<String>>,
+    ) -> anyhow::Result<Self> {
         let address = free_address()?;
-        let mut command = on_one_core(&system::ensure_envoy()?, folder.path(), Under::Nothing)?;
-        command.args(super::envoy::peer(folder, upstream, address, keys)?);
-        let mut process = Process::start(&mut command, &folder.path().join("envoy.log"), Stdout::Log)?;
+        let mut command = on_one_core(&start.program, folder.path(), start.under)?;
+        command.args(args(address)?);
+        let mut process = Process::start(&mut command, &folder.path().join(start.log), Stdout::Log)?;
         process.wait_for(address, START_LIMIT)?;
         Ok(Self { address, process, folder: folder.path().into() })
     }
@@ -108,6 +148,13 @@ impl Subject {
     pub(super) fn callgrind(&self) -> Callgrind {
         Callgrind::new(&self.folder, self.process.pid())
     }
+}
+
+/// How a peer is started.
+struct Start {
+    program: PathBuf,
+    log: &'static str,
+    under: Under,
 }
 
 /// A command that runs `program` on the last core this process may use: one worker, and the rest of the rig elsewhere.

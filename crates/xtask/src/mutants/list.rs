@@ -2,7 +2,7 @@
 
 use super::Mutant;
 
-pub(super) const MUTANTS: [Mutant; 26] = [
+pub(super) const MUTANTS: [Mutant; 34] = [
     Mutant {
         what: "a group covers none of its operations",
         file: "crates/policy/src/slice.rs",
@@ -210,5 +210,69 @@ pub(super) const MUTANTS: [Mutant; 26] = [
         replace: "",
         package: "control",
         test: "tests::stops::a_key_is_revoked_though_the_store_refuses_and_a_restart_does_not_bring_it_back",
+    },
+    Mutant {
+        what: "a token for somebody else is taken",
+        file: "crates/identity/src/token/claims.rs",
+        find: "    judge_audience(audiences, claims)?;\n",
+        replace: "    let _ = judge_audience(audiences, claims);\n",
+        package: "identity",
+        test: "token::tests::claims_that_are_missing_or_of_another_type_are_refused",
+    },
+    Mutant {
+        what: "a token never ends",
+        file: "crates/identity/src/token/claims.rs",
+        find: "    if ends <= now {\n        return Err(TokenFault::Expired);",
+        replace: "    if ends <= now && now < ends {\n        return Err(TokenFault::Expired);",
+        package: "identity",
+        test: "token::tests::times::a_token_counts_from_its_beginning_to_before_its_end_give_or_take_the_leeway",
+    },
+    Mutant {
+        what: "a token chooses its algorithm",
+        file: "crates/identity/src/token.rs",
+        find: "if algorithm != key.algorithm || !issuer.algorithms.contains(&algorithm) {",
+        replace: "if !issuer.algorithms.contains(&algorithm) {",
+        package: "identity",
+        test: "token::tests::forged::the_token_does_not_choose_its_algorithm",
+    },
+    Mutant {
+        what: "what looks like a token is tried as a key",
+        file: "crates/identity/src/token/compact.rs",
+        find: "return byte == b'{',",
+        replace: "return byte == b'[',",
+        package: "identity",
+        test: "token::compact::shape_tests::a_token_is_told_from_a_key_by_its_first_part",
+    },
+    Mutant {
+        what: "a revocation list counts for ever",
+        file: "crates/tls/src/clients.rs",
+        find: "            .enforce_revocation_expiration()\n",
+        replace: "",
+        package: "tls",
+        test: "clients::tests::a_list_that_grows_old_refuses_everybody",
+    },
+    Mutant {
+        what: "revocation lists are read and not looked at",
+        file: "crates/tls/src/clients.rs",
+        find: "builder = builder.with_crls(list.revocation_lists(now)?);",
+        replace: "builder = builder.with_crls(list.revocation_lists(now)?.into_iter().take(0));",
+        package: "tls",
+        test: "clients::tests::a_certificate_that_was_taken_back_makes_no_connection",
+    },
+    Mutant {
+        what: "a connection outlives the withdrawal of its certificate",
+        file: "crates/tls/src/clients.rs",
+        find: "verifier.verify_client_cert(leaf, between, now).is_ok(),",
+        replace: "verifier.verify_client_cert(leaf, between, now).is_ok() || true,",
+        package: "tls",
+        test: "clients::tests::a_connection_is_believed_by_what_is_in_force_now",
+    },
+    Mutant {
+        what: "a request under way goes on though its caller is blocked",
+        file: "crates/enforce/src/again.rs",
+        find: "if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found) {",
+        replace: "if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found).filter(|_| false) {",
+        package: "enforce",
+        test: "tests::stops::a_request_under_way_ends_with_what_let_it_pass",
     },
 ];

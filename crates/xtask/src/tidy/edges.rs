@@ -275,6 +275,7 @@ const ROWS: &[Row] = &[
             "serde",
             "serde_json",
             "tokio",
+            "tokio-rustls",
             "tower",
             "tracing",
             "tracing-subscriber",

@@ -23,6 +23,11 @@ impl Dice {
         if end == 0 { 0 } else { self.word() % end }
     }
 
+    /// The same for numbers that have a sign; `end` is not below zero.
+    pub fn number(&mut self, end: i64) -> i64 {
+        i64::try_from(self.below(end.unsigned_abs())).unwrap_or(0)
+    }
+
     /// A number from the first to the last.
     pub const fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.below(last - first + 1)

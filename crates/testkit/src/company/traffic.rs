@@ -80,11 +80,9 @@ fn plan(company: &mut Company, number: usize, dice: &mut Dice) -> Plan {
         let rhythm = match dice.below(100) {
             // What nobody declared, a token's caller calls often enough to be seen.
             0..8 if has_key && shape.scopes == Scopes::Mixed && !client.is_late => {
-                Rhythm::Declared(if dice.percent(50) { -1 } else { dice.below(shape.days as u64) as i64 })
+                Rhythm::Declared(if dice.percent(50) { -1 } else { dice.number(shape.days) })
             }
-            0..20 if 7 <= shape.days && !client.is_late => {
-                Rhythm::Weekly(dice.below(7) as i64, dice.between(3, 9))
-            }
+            0..20 if 7 <= shape.days && !client.is_late => Rhythm::Weekly(dice.number(7), dice.between(3, 9)),
             20..30 if MONTH_DAYS <= shape.days && !client.is_late => Rhythm::MonthEnd(dice.between(8, 30)),
             30..40 if 3 <= shape.days => Rhythm::Nightly(dice.below(24), dice.between(2, 6)),
             _ => Rhythm::Steady(dice.between(3.max(shape.calls / 8), shape.calls.max(4))),
@@ -119,8 +117,10 @@ fn network(first: u8, dice: &mut Dice) -> Ipv4Addr {
 fn moment(company: &Company, day: i64, hour: u64, width: u64, dice: &mut Dice) -> i64 {
     let length = company.shape.day_seconds * 1_000_000;
     let begin = BEGIN * 1_000_000 + day * length;
-    let hour_length = (length / 24).max(1) as u64;
-    begin + (hour.min(23) * hour_length + dice.below(hour_length * width)) as i64 % length
+    let hour_length = (length / 24).max(1);
+    let width = i64::try_from(width).unwrap_or(1);
+    let hour = i64::try_from(hour.min(23)).unwrap_or(0);
+    begin + (hour * hour_length + dice.number(hour_length * width)) % length
 }
 
 fn needs(company: &mut Company, number: usize, plan: &Plan, day: i64, dice: &mut Dice) {
@@ -211,7 +211,7 @@ fn curiosity(company: &mut Company, number: usize, plan: &Plan, dice: &mut Dice)
         if !tried.insert(place) {
             continue;
         }
-        let day = dice.below(company.shape.days as u64) as i64;
+        let day = dice.number(company.shape.days);
         let begin = moment(company, day, 9, 8, dice);
         for again in 0..company.shape.curiosity {
             let address = address(company, plan, day, dice);
@@ -299,7 +299,7 @@ fn spray(company: &mut Company, plans: &[Plan], dice: &mut Dice) {
         let begin = company.shape.days * company.shape.spray_from / 100;
         for place in open {
             for _call in 0..dice.between(1, 4) {
-                let day = begin + dice.below((company.shape.days - begin).max(1) as u64) as i64;
+                let day = begin + dice.number((company.shape.days - begin).max(1));
                 let time = moment(company, day, 0, 24, dice);
                 let address = within(away, dice);
                 let call = call(company, time, *client, Some(key), place, address, (200, Purpose::Spray));
@@ -341,7 +341,7 @@ fn scanner(company: &mut Company, dice: &mut Dice) {
     let address = elsewhere(company, Ipv4Addr::new(10, 200, 1, 0), dice);
     for place in places {
         for _time in 0..2 {
-            let day = dice.below(company.shape.days as u64) as i64;
+            let day = dice.number(company.shape.days);
             let time = moment(company, day, 0, 24, dice);
             let scan = |status| (status, Purpose::Scan);
             let found = call(company, time, number, Some(key), place, address, scan(200));

@@ -3,9 +3,20 @@
 //! Prints the CPU time of counting records from their stored bytes, of adding up what the batches gave, of proposing
 //! grants from that, and of replaying roll-ups of thirty days, small ones and large ones. It asks Linux for the time.
 
-#[expect(dead_code, reason = "its tests use the rest")]
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a program that is run by hand, over a company that it has made itself"
+)]
+
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "it belongs to tests, which use the rest of it and end where it is wrong"
+)]
 #[path = "../tests/company/log.rs"]
 mod log;
+#[expect(clippy::unwrap_used, clippy::panic, reason = "it belongs to tests, which end where it is wrong")]
 #[path = "../tests/company/world.rs"]
 mod world;
 
@@ -149,7 +160,7 @@ fn square(side: usize, addresses: u32) -> Usage {
     // The names alone are wanted.
     let company = Company::new(shape);
     let mut usage = Usage::since(20_000);
-    let mut number = 0;
+    let mut number = 0_i64;
     for client in company.clients.iter().take(side) {
         let key = company.keys.iter().find(|key| company.clients[key.client].name == client.name);
         for place in company.places() {
@@ -170,7 +181,8 @@ fn square(side: usize, addresses: u32) -> Usage {
                 };
                 for day in 20_000..20_030 {
                     let time = Timestamp::from_seconds(day * 86_400 + 3_600);
-                    let mut counts = UseCounts::of_call(DecisionId::new(time, number as u128), time);
+                    let mut counts =
+                        UseCounts::of_call(DecisionId::new(time, u128::from(number.unsigned_abs())), time);
                     counts.end(&UseEnding { status: 200, is_whole: true, bytes_in: 10, bytes_out: 20 });
                     let Ok(()) =
                         usage.add::<std::convert::Infallible>(number, day, &counts, || Ok(facts.clone()));

@@ -164,7 +164,7 @@ impl Gathered {
         seen.1 = seen.1.min(counts.first);
         let span = Span { calls: counts.ok, days: used.days, first: counts.first, last: counts.last };
         let use_ = caller.uses.entry(used.facts.operation.clone()).or_default();
-        use_.networks.entry(network.clone()).and_modify(|before| before.add(&span)).or_insert(span);
+        use_.networks.entry(network).and_modify(|before| before.add(&span)).or_insert(span);
         if is_granted {
             self.granted_calls += counts.ok;
             caller.granted.insert(used.facts.operation.clone());

@@ -28,6 +28,8 @@ pub(crate) struct Judged {
     /// What must not be there: poisoned pairs that are allowed, and what is proposed again.
     pub(crate) poisoned: Vec<String>,
     pub(crate) again: Vec<String>,
+    /// What to look at where the figures are not good enough.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Judged {
@@ -44,6 +46,7 @@ impl Judged {
         for (sum, more) in sums {
             *sum += more;
         }
+        self.notes.extend(other.notes.iter().cloned());
     }
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn judge(shape: Shape) -> Judged {
     let after = ask(&made, &usage, &said, &company);
     judged.again.extend(after.proposals.iter().filter(|one| one.is_ready()).map(|one| one.text.clone()));
     if !judged.poisoned.is_empty() || 0 < judged.unneeded || 0 < judged.denied_ready {
-        explain(&company, &suggestion);
+        judged.explain(&company, &suggestion);
     }
     judged
 }
@@ -162,7 +165,7 @@ impl Judged {
             self.calls += 1;
             if !is_allowed(company, made, said, of_said, (client, call.key, place)) {
                 self.denied += 1;
-                println!("denied: {} {}", company.clients[client].name, company.id(place));
+                self.notes.push(format!("denied: {} {}", company.clients[client].name, company.id(place)));
             }
             if needs_a_word(company, client, place) {
                 continue;
@@ -170,7 +173,7 @@ impl Judged {
             self.calls_ready += 1;
             if !is_allowed(company, made, ready, of_ready, (client, call.key, place)) {
                 self.denied_ready += 1;
-                println!("not ready: {} {}", company.clients[client].name, company.id(place));
+                self.notes.push(format!("not ready: {} {}", company.clients[client].name, company.id(place)));
             }
         }
     }
@@ -190,14 +193,17 @@ fn needs_a_word(company: &Company, client: usize, (api, place): Place) -> bool {
     company.clients[client].is_late || has_lost_a_key || (api.is_restricted && !api.operations[place].reads())
 }
 
-/// Shows what was ready and is not needed.
-fn explain(company: &Company, suggestion: &Suggestion) {
-    for proposal in suggestion.proposals.iter().filter(|one| one.is_ready() && !is_needed(company, one)) {
-        println!("ready and not needed: {} {:?}", proposal.id, proposal.evidence);
+impl Judged {
+    /// Notes what was ready and is not needed, and what waits and is needed.
+    fn explain(&mut self, company: &Company, suggestion: &Suggestion) {
+        for proposal in &suggestion.proposals {
+            let what = match (proposal.is_ready(), is_needed(company, proposal)) {
+                (true, false) => "ready and not needed",
+                (false, true) => "waits and is needed",
+                (true, true) | (false, false) => continue,
+            };
+            let (operations, concerns) = (&proposal.operations, &proposal.concerns);
+            self.notes.push(format!("{what}: {} {operations:?} {concerns:?}", proposal.id));
+        }
     }
-    for proposal in suggestion.proposals.iter().filter(|one| !one.is_ready() && is_needed(company, one)) {
-        println!("waits: {} {:?} {:?}", proposal.id, proposal.operations, proposal.concerns);
-    }
-    let waiting = suggestion.proposals.iter().filter(|one| !one.is_ready()).count();
-    println!("{waiting} wait; left out: {:?}", suggestion.left_out);
 }

@@ -70,6 +70,19 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
             ..Personal::UNKNOWN
         },
     );
+    let completed = completed(id, call);
+    let mut leaf = Vec::new();
+    if number.is_multiple_of(2) {
+        put_whole_leaf(&mut leaf, &decided, &COMMITMENT, &completed);
+        return vec![(leaf, Some(personal))];
+    }
+    let mut ending = Vec::new();
+    put_decided_leaf(&mut leaf, &decided, &COMMITMENT);
+    put_completed_leaf(&mut ending, &completed);
+    vec![(leaf, Some(personal)), (ending, None)]
+}
+
+fn completed(id: DecisionId, call: &Call) -> Vec<u8> {
     let mut completed = Vec::new();
     put_completed(
         &mut completed,
@@ -85,15 +98,7 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
             total_us: 30_000,
         },
     );
-    let mut leaf = Vec::new();
-    if number % 2 == 0 {
-        put_whole_leaf(&mut leaf, &decided, &COMMITMENT, &completed);
-        return vec![(leaf, Some(personal))];
-    }
-    let mut ending = Vec::new();
-    put_decided_leaf(&mut leaf, &decided, &COMMITMENT);
-    put_completed_leaf(&mut ending, &completed);
-    vec![(leaf, Some(personal)), (ending, None)]
+    completed
 }
 
 /// Counts calls as the roll-ups do. Endings that come late are put to their rows.

@@ -197,7 +197,7 @@ pub fn replay(usage: &Usage, question: &ReplayQuestion<'_>) -> Replayed {
         }
     }
     for list in [&mut replayed.would_lose, &mut replayed.would_gain] {
-        list.sort_by(|one, other| other.count.cmp(&one.count));
+        list.sort_by_key(|flip| std::cmp::Reverse(flip.count));
     }
     replayed
 }

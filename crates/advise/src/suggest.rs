@@ -10,6 +10,7 @@
 
 mod evidence;
 mod grants;
+mod habits;
 mod text;
 mod weigh;
 
@@ -184,7 +185,7 @@ pub struct Suggestion {
 pub fn suggest(usage: &Usage, question: &SuggestQuestion<'_>) -> Suggestion {
     let gathered = evidence::gather(usage, question);
     let weighed = weigh::weigh(&gathered, question);
-    let mut proposals = grants::join(weighed, question);
+    let mut proposals = grants::join(weighed, &gathered.teams, question);
     proposals.retain(|proposal| !(question.known_ids)(&proposal.id));
     proposals.sort_by(|one, other| {
         let size = |proposal: &Proposal| {

@@ -78,7 +78,8 @@ pub struct Tally {
     rows: Vec<Row>,
     open: HashMap<DecisionId, usize>,
     late: Vec<LateEnding>,
-    spread: Spread,
+    /// Rows by API and day; so a look needs no text of its own.
+    spread: HashMap<String, HashMap<i64, u64>, Fast>,
     /// The facts of one call, written one after another; used again for each.
     key: Vec<u8>,
     lost: u64,
@@ -88,12 +89,16 @@ impl Tally {
     /// A batch behind those that made `spread`.
     #[must_use]
     pub fn new(spread: Spread) -> Self {
+        let mut by_api: HashMap<String, HashMap<i64, u64>, Fast> = HashMap::with_hasher(Fast);
+        for ((day, api), rows) in spread {
+            by_api.entry(api).or_default().insert(day, rows);
+        }
         Self {
             places: HashMap::with_hasher(Fast),
             rows: Vec::new(),
             open: HashMap::new(),
             late: Vec::new(),
-            spread,
+            spread: by_api,
             key: Vec::new(),
             lost: 0,
         }
@@ -139,7 +144,7 @@ impl Tally {
     fn count(&mut self, decided: &DecidedView<'_>, personal: Option<&PersonalView<'_>>) -> usize {
         let day = day_of(decided.time);
         let counts = UseCounts::of_call(decided.id, decided.time);
-        let spread = self.spread.get(&(day, decided.api.to_owned())).copied().unwrap_or(0);
+        let spread = self.spread.get(decided.api).and_then(|days| days.get(&day)).copied().unwrap_or(0);
         let detail = match spread {
             ..ROWS_EXACT => Detail::Exact,
             ROWS_EXACT..ROWS_COARSE => Detail::Network,
@@ -160,7 +165,7 @@ impl Tally {
         let place = self.rows.len();
         self.rows.push(Row { day, facts, counts });
         self.places.insert(self.key.clone(), place);
-        *self.spread.entry((day, decided.api.to_owned())).or_default() += 1;
+        *self.spread.entry(decided.api.to_owned()).or_default().entry(day).or_default() += 1;
         place
     }
 }

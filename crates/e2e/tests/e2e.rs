@@ -21,6 +21,7 @@ mod e2e {
     mod first_contact;
     mod framing;
     mod guessing;
+    mod guide;
     mod headers;
     mod heads;
     mod inventory;

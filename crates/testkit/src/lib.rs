@@ -23,6 +23,7 @@ mod authority;
 mod bytes;
 mod client;
 mod command;
+pub mod company;
 mod folder;
 mod gate;
 mod gateway;

@@ -28,17 +28,41 @@ pub(super) struct Need {
     /// The least strength by which the caller was known.
     pub(super) strength: Strength,
     pub(super) samples: Vec<String>,
-    /// The networks that it came from.
-    pub(super) networks: BTreeSet<Network>,
-    /// The keys that were used.
-    pub(super) keys: BTreeSet<KeyId>,
+}
+
+/// How one caller calls one operation, whether that is granted already or not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Use {
+    pub(super) networks: BTreeMap<Network, Span>,
+}
+
+/// Calls from one network, and when they were.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) calls: u64,
+    /// A bit for each day of the span.
+    pub(super) days: u128,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl Span {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.days |= other.days;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
 }
 
 /// All that one caller did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CallerUse {
     pub(super) team: Option<String>,
+    /// What is not granted yet, by operation.
     pub(super) needs: BTreeMap<String, Need>,
+    /// Everything, by operation.
+    pub(super) uses: BTreeMap<String, Use>,
     /// Of all its successful calls, those included that are granted already.
     pub(super) calls: u64,
     pub(super) days: u128,
@@ -58,6 +82,10 @@ pub(super) struct Gathered {
     pub(super) withdrawn: Vec<Withdrawn>,
     pub(super) left_out: BTreeMap<String, u64>,
     pub(super) granted_calls: u64,
+    /// Calls that found nothing, because no declared operation matched, by the caller's label.
+    pub(super) missed: BTreeMap<String, u64>,
+    /// The callers that were seen of each team, whether what they did is evidence or not.
+    pub(super) teams: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What was withdrawn of one key.
@@ -78,6 +106,7 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
         if question.api.is_some_and(|api| api != used.facts.api) {
             continue;
         }
+        gathered.see(used);
         let key = used.facts.key.as_ref().and_then(|key| KeyId::parse(key.as_bytes()).ok());
         if let Some(why) = no_evidence(used, question) {
             *gathered.left_out.entry(why.to_owned()).or_default() += used.counts.calls;
@@ -96,14 +125,27 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
             }
             continue;
         }
-        gathered.take(used, key, permitted.is_some());
+        gathered.take(used, permitted.is_some());
     }
     gathered.withdrawn = lost.into_iter().map(|(key, lost)| gathered.withdrawal(key, lost)).collect();
     gathered
 }
 
 impl Gathered {
-    fn take(&mut self, used: &Used, key: Option<KeyId>, is_granted: bool) {
+    /// Notes what is worth knowing of a row that may be no evidence.
+    fn see(&mut self, used: &Used) {
+        let facts = &used.facts;
+        if facts.operation.is_empty() && 0 < used.counts.client_errors {
+            *self.missed.entry(facts.caller.clone()).or_default() += used.counts.client_errors;
+        }
+        if let Some(team) = &facts.team
+            && !self.teams.get(team).is_some_and(|seen| seen.contains(&facts.caller))
+        {
+            self.teams.entry(team.clone()).or_default().insert(facts.caller.clone());
+        }
+    }
+
+    fn take(&mut self, used: &Used, is_granted: bool) {
         let counts = &used.counts;
         let failed = counts.calls.saturating_sub(counts.ok);
         if 0 < failed {
@@ -120,6 +162,9 @@ impl Gathered {
         let seen = caller.networks.entry(network.clone()).or_insert((0, counts.first));
         seen.0 += counts.ok;
         seen.1 = seen.1.min(counts.first);
+        let span = Span { calls: counts.ok, days: used.days, first: counts.first, last: counts.last };
+        let use_ = caller.uses.entry(used.facts.operation.clone()).or_default();
+        use_.networks.entry(network).and_modify(|before| before.add(&span)).or_insert(span);
         if is_granted {
             self.granted_calls += counts.ok;
             caller.granted.insert(used.facts.operation.clone());
@@ -134,8 +179,6 @@ impl Gathered {
             last: counts.last,
             strength,
             samples: Vec::new(),
-            networks: BTreeSet::new(),
-            keys: BTreeSet::new(),
         });
         need.calls += counts.ok;
         need.days |= used.days;
@@ -145,8 +188,6 @@ impl Gathered {
         need.strength = need.strength.min(strength);
         let missing = SAMPLES_MAX.saturating_sub(need.samples.len());
         need.samples.extend(used.samples().take(missing).map(|id| id.to_string()));
-        need.networks.insert(network);
-        need.keys.extend(key);
     }
 
     fn withdrawal(&self, key: KeyId, lost: Lost) -> Withdrawn {

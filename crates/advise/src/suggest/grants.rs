@@ -25,7 +25,11 @@ struct Joined {
     needs: BTreeMap<String, Vec<Need>>,
 }
 
-pub(super) fn join(weighed: Vec<Weighed>, question: &SuggestQuestion<'_>) -> Vec<Proposal> {
+pub(super) fn join(
+    weighed: Vec<Weighed>,
+    seen: &BTreeMap<String, BTreeSet<String>>,
+    question: &SuggestQuestion<'_>,
+) -> Vec<Proposal> {
     let mut alone = Vec::new();
     // By caller, API and basis.
     let mut together: BTreeMap<(String, String, Basis), Joined> = BTreeMap::new();
@@ -54,7 +58,7 @@ pub(super) fn join(weighed: Vec<Weighed>, question: &SuggestQuestion<'_>) -> Vec
         });
         joined.needs.extend(needs());
     }
-    let joined = by_team(together, &teams, question);
+    let joined = by_team(together, &teams, seen.clone(), question);
     let mut proposals = Vec::new();
     for joined in joined.into_iter().chain(alone) {
         proposals.extend(split(&joined, question.catalog).into_iter().map(|part| propose(part, question)));
@@ -69,13 +73,15 @@ fn grantee(label: &str) -> Option<Grantee> {
     label.strip_prefix("workload:").map(|name| Grantee::Workload(name.to_owned()))
 }
 
-/// Joins what every application of a team needs alike, where there are at least two.
+/// Joins what every application of a team needs alike, where there are at least two. A team's grant is for all of its clients,
+/// so those count as well that no directory knows and that were merely seen.
 fn by_team(
     together: BTreeMap<(String, String, Basis), Joined>,
     teams: &BTreeMap<String, Option<String>>,
+    seen: BTreeMap<String, BTreeSet<String>>,
     question: &SuggestQuestion<'_>,
 ) -> Vec<Joined> {
-    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut members = seen;
     for application in question.world.applications() {
         let label = format!("app:{}", application.name);
         members.entry(application.team.to_string()).or_default().insert(label);

@@ -67,8 +67,9 @@ pub(super) fn policy(proposal: &Proposal, strength: Strength) -> String {
         action(&proposal.reach),
         quoted(&proposal.api)
     ));
-    // What was always called with more than a shared secret is not permitted with less.
-    if Strength::SharedSecret < strength {
+    // What was always called with more than a shared secret is not permitted with less; and among a team's clients may be
+    // some that nobody vouched for.
+    if Strength::SharedSecret < strength || matches!(proposal.grantee, Grantee::Team(_)) {
         text.push_str(&format!("\nwhen {{ context.strength >= {} }}", strength.as_long()));
     }
     text.push_str(";\n");

@@ -11,34 +11,28 @@ use policy::ContextFact;
 use serde::Serialize;
 
 use super::evidence::{CallerUse, Gathered, Need};
+use super::habits::{Habits, Usual};
 use super::{Basis, SuggestQuestion, World};
-use crate::facts::Network;
 
 /// A caller that was first seen less than this before the end of what was recorded has just appeared.
 const NEW_MICROS: i64 = 86_400_000_000;
-/// Of a recording that is shorter, this part at its end: one in four.
+/// Of a recording that is shorter, this part at its end: one in four. Then most callers must have come in the same part at
+/// its beginning; or else callers come one after the other, and nobody is newer than the others.
 const NEW_PART: i64 = 4;
-/// A network from which a caller makes one in this many of its calls is its own.
-const NETWORK_PART: u64 = 5;
-/// Networks seen in the first of this many parts of a caller's time are its own.
-const NETWORK_BEGINNING: i64 = 4;
-/// Up to this many calls within one hour of one day, of a caller that comes on many, are a try.
-const TRY_CALLS: u64 = 5;
-/// On how many days a caller must have come for a single hour to be conspicuous.
-const TRY_DAYS: u32 = 5;
-
 /// Why somebody's word is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Concern {
     /// It was called once.
     CalledOnce,
-    /// It was called a few times within one hour, by a caller that comes on many days.
+    /// It was called a few times within one hour or less, by a caller that was here for much longer.
     CalledInOneHour,
     /// The caller has just appeared.
     NewCaller,
     /// It was called only from networks that the caller began to use late and seldom uses.
     NewNetwork,
+    /// More of the caller's calls found nothing than succeeded.
+    MostlyMisses,
     /// Policies of this operation look at a path parameter, and this grant would pass by them.
     ObjectRule,
     /// It writes, and the API's data is confidential or restricted.
@@ -46,11 +40,12 @@ pub enum Concern {
 }
 
 impl Concern {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CalledOnce,
         Self::CalledInOneHour,
         Self::NewCaller,
         Self::NewNetwork,
+        Self::MostlyMisses,
         Self::ObjectRule,
         Self::SensitiveWrite,
     ];
@@ -61,10 +56,11 @@ impl Concern {
         match self {
             Self::CalledOnce => "it was called once, which may be curiosity",
             Self::CalledInOneHour => {
-                "it was called within one hour only, by a caller that comes on many days"
+                "it was called a few times within one hour only, by a caller that was here for much longer"
             }
             Self::NewCaller => "the caller has just appeared",
             Self::NewNetwork => "it was called only from networks that are new for this caller",
+            Self::MostlyMisses => "more of the caller's calls found nothing than succeeded, as with scanners",
             Self::ObjectRule => {
                 "policies of this operation look at a path parameter, and this grant would pass by them"
             }
@@ -80,6 +76,7 @@ impl Concern {
             Self::CalledInOneHour => "called_in_one_hour",
             Self::NewCaller => "new_caller",
             Self::NewNetwork => "new_network",
+            Self::MostlyMisses => "mostly_misses",
             Self::ObjectRule => "object_rule",
             Self::SensitiveWrite => "sensitive_write",
         }
@@ -102,24 +99,20 @@ pub(super) struct Weighed {
 pub(super) fn weigh(gathered: &Gathered, question: &SuggestQuestion<'_>) -> Vec<Weighed> {
     let mut weighed = Vec::new();
     let declared = declared(question);
+    let newness = Newness::of(gathered);
     for (label, caller) in &gathered.callers {
+        let habits = Habits::of(caller, gathered.missed.get(label).copied().unwrap_or(0));
         for (operation, need) in &caller.needs {
             let Some(index) = question.catalog.by_id(operation) else { continue };
             let Some(declaration) = question.catalog.operation(index) else { continue };
             let is_declared = declared.contains(&(label.clone(), operation.clone()));
             let mut concerns = BTreeSet::new();
-            if is_declared {
-                // Somebody said so already, when the key got the scope of just this operation.
-            } else if need.calls == 1 {
-                concerns.insert(Concern::CalledOnce);
-            } else if is_try(caller, need) {
-                concerns.insert(Concern::CalledInOneHour);
-            }
-            if !is_declared && is_new(caller, gathered.span) {
-                concerns.insert(Concern::NewCaller);
-            }
-            if is_from_elsewhere(caller, need) {
-                concerns.insert(Concern::NewNetwork);
+            // Where a key has the scope of just this operation, somebody said so already.
+            if !is_declared {
+                concerns.extend(unusual(&habits, operation));
+                if newness.is_new(caller) {
+                    concerns.insert(Concern::NewCaller);
+                }
             }
             if question.policies.reads(index).context.contains(&ContextFact::Params) {
                 concerns.insert(Concern::ObjectRule);
@@ -194,35 +187,40 @@ fn unused<'a>(
     })
 }
 
-fn is_try(caller: &CallerUse, need: &Need) -> bool {
-    need.calls <= TRY_CALLS
-        && need.days.count_ones() == 1
-        && need.hours.count_ones() == 1
-        && TRY_DAYS <= caller.days.count_ones()
-}
-
-fn is_new(caller: &CallerUse, span: Option<(Timestamp, Timestamp)>) -> bool {
-    let (Some((begin, end)), Some(first)) = (span, caller.first) else { return true };
-    let length = end.as_micros().saturating_sub(begin.as_micros());
-    let recent = NEW_MICROS.min(length / NEW_PART);
-    end.as_micros().saturating_sub(first.as_micros()) < recent
-}
-
-/// Whether all of it came from networks that are not the caller's own.
-fn is_from_elsewhere(caller: &CallerUse, need: &Need) -> bool {
-    !need.networks.iter().any(|network| is_own(caller, network))
-}
-
-fn is_own(caller: &CallerUse, network: &Network) -> bool {
-    let (Some((calls, seen)), Some(first), Some(last)) =
-        (caller.networks.get(network), caller.first, caller.last)
-    else {
-        return false;
+/// What of a use is not as the caller's others are.
+fn unusual(habits: &Habits<'_>, operation: &str) -> impl Iterator<Item = Concern> {
+    let by_itself = match habits.usual(operation) {
+        Usual::Never => Some(Concern::NewNetwork),
+        Usual::Once => Some(Concern::CalledOnce),
+        Usual::AtOneMoment => Some(Concern::CalledInOneHour),
+        Usual::Often => None,
     };
-    let beginning = last.as_micros().saturating_sub(first.as_micros()) / NETWORK_BEGINNING;
-    *network == Network::Unknown
-        || seen.as_micros().saturating_sub(first.as_micros()) <= beginning
-        || caller.calls <= calls.saturating_mul(NETWORK_PART)
+    by_itself.into_iter().chain(habits.scans.then_some(Concern::MostlyMisses))
+}
+
+/// From when on a caller that is first seen has just appeared.
+struct Newness(Option<Timestamp>);
+
+impl Newness {
+    fn of(gathered: &Gathered) -> Self {
+        let firsts: Vec<Timestamp> = gathered.callers.values().filter_map(|caller| caller.first).collect();
+        let (Some(begin), Some((_, end))) = (firsts.iter().min(), gathered.span) else { return Self(None) };
+        let part = end.as_micros().saturating_sub(begin.as_micros()) / NEW_PART;
+        let after = |micros: i64| Timestamp::from_micros(end.as_micros().saturating_sub(micros));
+        if NEW_MICROS <= part {
+            return Self(Some(after(NEW_MICROS)));
+        }
+        let beginning = begin.as_micros().saturating_add(part);
+        let early = firsts.iter().filter(|first| first.as_micros() <= beginning).count();
+        Self((firsts.len() < early.saturating_mul(2)).then(|| after(part)))
+    }
+
+    fn is_new(&self, caller: &CallerUse) -> bool {
+        match (self.0, caller.first) {
+            (Some(from), Some(first)) => from < first,
+            (None, _) | (_, None) => false,
+        }
+    }
 }
 
 fn is_sensitive(api: &str, world: &dyn World) -> bool {

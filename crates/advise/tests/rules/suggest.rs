@@ -1,0 +1,213 @@
+//! What is evidence, what needs somebody's word, and what is joined.
+
+use advise::{Basis, Grantee, Reach};
+use testkit::company::{Call, Company, Place, Standing, Who};
+
+use super::small::{
+    DAY, DELETE, HOUR, LIST, MAKE, MAKE_SECRET, OTHER, READ, SECRETS, SHOP, TILL, away, call, company, key,
+    often, propose, propose_beside, word,
+};
+
+/// What is said of `place` when `shop` makes these calls beside one that it makes often.
+fn check(calls: Vec<Call>, place: Place, expected: &str) {
+    check_in(&company(), calls, place, expected);
+}
+
+fn check_in(company: &Company, calls: Vec<Call>, place: Place, expected: &str) {
+    let suggestion = propose(company, &[often(SHOP, LIST), often(SHOP, MAKE), calls]);
+    assert_eq!(word(&suggestion, company, place), expected, "{:#?}", suggestion.proposals);
+}
+
+#[test]
+fn one_call_needs_a_word_and_two_on_two_days_do_not() {
+    check(vec![call(SHOP, READ, DAY)], READ, "called_once");
+    check(vec![call(SHOP, READ, DAY), call(SHOP, READ, 9 * DAY)], READ, "ready");
+}
+
+#[test]
+fn a_few_calls_within_an_hour_need_a_word_and_many_do_not() {
+    let within_an_hour =
+        |count: i64| (0..count).map(|number| call(SHOP, READ, DAY + number * 60)).collect::<Vec<_>>();
+    check(within_an_hour(2), READ, "called_in_one_hour");
+    check(within_an_hour(5), READ, "called_in_one_hour");
+    check(within_an_hour(6), READ, "ready");
+    check(vec![call(SHOP, READ, DAY), call(SHOP, READ, DAY + 2 * HOUR)], READ, "ready");
+}
+
+#[test]
+fn who_does_everything_at_one_moment_is_not_conspicuous_by_it() {
+    let company = company();
+    let moment =
+        |place, begin: i64| (0..3).map(|number| call(SHOP, place, begin + number)).collect::<Vec<_>>();
+    let all = [moment(LIST, 0), moment(READ, 200), moment(MAKE, 400), moment(DELETE, 600)];
+    assert_eq!(word(&propose(&company, &all), &company, READ), "ready");
+    let regular = (0..100).map(|number| call(SHOP, LIST, 6 * number)).collect();
+    let one = [regular, moment(READ, 200)];
+    assert_eq!(word(&propose(&company, &one), &company, READ), "called_in_one_hour");
+}
+
+#[test]
+fn a_caller_of_the_last_day_is_new_and_one_of_the_day_before_is_not() {
+    let company = company();
+    let calls = |from: i64| (from..715).map(|hour| call(OTHER, READ, hour * HOUR)).collect::<Vec<_>>();
+    let said = |from| word(&propose(&company, &[often(SHOP, LIST), calls(from)]), &company, READ);
+    assert_eq!(said(692), "new_caller");
+    assert_eq!(said(689), "ready");
+}
+
+#[test]
+fn in_minutes_a_caller_is_new_where_the_others_were_there_and_not_where_they_take_turns() {
+    let company = company();
+    let calls = |client, place, from: i64| (0..40).map(|n| call(client, place, from + n)).collect::<Vec<_>>();
+    let late = calls(OTHER, READ, 400);
+    let there = [calls(SHOP, LIST, 0), calls(TILL, LIST, 20), calls(TILL, MAKE, 100), late.clone()];
+    assert_eq!(word(&propose(&company, &there), &company, READ), "new_caller");
+    let turns = [calls(SHOP, LIST, 0), calls(TILL, MAKE, 200), late];
+    assert_eq!(word(&propose(&company, &turns), &company, READ), "ready");
+}
+
+#[test]
+fn what_comes_only_from_a_late_network_needs_a_word() {
+    let days = |from: i64| (from..30).map(|day| away(call(SHOP, READ, day * DAY + HOUR))).collect::<Vec<_>>();
+    check(days(20), READ, "new_network");
+    check(days(0), READ, "ready");
+    // Once from where it is at home, which alone counts.
+    let mut once_at_home = days(20);
+    once_at_home.push(call(SHOP, READ, 3 * DAY));
+    check(once_at_home, READ, "called_once");
+}
+
+#[test]
+fn a_slow_spray_is_told_though_its_network_was_there_from_the_beginning() {
+    let company = company();
+    let spray = |places: &[Place]| {
+        let calls = places.iter().flat_map(|place| [1, 11].map(|day| away(call(SHOP, *place, day * DAY))));
+        calls.collect::<Vec<_>>()
+    };
+    let said =
+        |places: &[Place]| word(&propose(&company, &[often(SHOP, LIST), spray(places)]), &company, READ);
+    assert_eq!(said(&[READ, DELETE, SECRETS]), "new_network");
+    assert_eq!(said(&[READ]), "ready");
+}
+
+#[test]
+fn a_scanner_is_who_misses_more_than_it_hits() {
+    let company = company();
+    let misses = |count: i64| {
+        let missed = |number| Call { operation: None, status: 404, ..call(SHOP, LIST, number * HOUR) };
+        (0..count).map(missed).collect::<Vec<_>>()
+    };
+    let said = |count| word(&propose(&company, &[often(SHOP, LIST), misses(count)]), &company, LIST);
+    assert_eq!(said(121), "mostly_misses");
+    assert_eq!(said(120), "ready");
+}
+
+#[test]
+fn writes_of_restricted_data_need_a_word_and_other_writes_do_not() {
+    check(often(SHOP, MAKE_SECRET), MAKE_SECRET, "sensitive_write");
+    check(often(SHOP, SECRETS), SECRETS, "ready");
+    check(Vec::new(), MAKE, "ready");
+}
+
+#[test]
+fn a_grant_that_would_pass_by_a_rule_about_objects_needs_a_word() {
+    let company = company();
+    let own = r#"@id("own") @owner("owners") @reason("r") @expires("2099-01-01")
+        permit (principal, action == Action::"orders:GET /orders/{id}", resource) when { context.params.id == "7" };"#;
+    let suggestion = propose_beside(&company, own, &[often(SHOP, READ), often(SHOP, LIST)]);
+    assert_eq!(word(&suggestion, &company, READ), "object_rule");
+    assert_eq!(word(&suggestion, &company, LIST), "ready");
+}
+
+#[test]
+fn the_scope_of_just_an_operation_is_a_word_and_that_of_a_group_is_none() {
+    let mut company = company();
+    check_in(&company, Vec::new(), DELETE, "no proposal");
+    check_in(&company, vec![away(call(SHOP, DELETE, 29 * DAY))], DELETE, "new_network");
+    let exact = company.id(DELETE);
+    company.keys[SHOP] = key(SHOP, &["orders", &exact]);
+    check_in(&company, Vec::new(), DELETE, "ready");
+    check_in(&company, vec![away(call(SHOP, DELETE, 29 * DAY))], DELETE, "ready");
+    let suggestion = propose(&company, &[often(SHOP, LIST)]);
+    let declared = suggestion.proposals.iter().find(|one| one.basis == Basis::Declared).unwrap();
+    assert_eq!((declared.evidence.calls, &declared.reach), (0, &Reach::Operations(vec![exact])));
+    // A key that was stopped says nothing.
+    company.keys[SHOP].stopped = Some("revoked");
+    assert_eq!(word(&propose(&company, &[Vec::new()]), &company, DELETE), "no proposal");
+}
+
+#[test]
+fn only_successes_of_verified_callers_are_evidence() {
+    let change = |with: fn(Call) -> Call| often(SHOP, READ).into_iter().map(with).collect::<Vec<_>>();
+    check(change(|call| call), READ, "ready");
+    check(change(|call| Call { status: 304, ..call }), READ, "ready");
+    check(change(|call| Call { status: 404, ..call }), READ, "no proposal");
+    check(change(|call| Call { status: 500, ..call }), READ, "no proposal");
+    check(change(|call| Call { in_scope: false, status: 403, ..call }), READ, "no proposal");
+    check(change(|call| Call { who: Who::Anonymous, key: None, ..call }), READ, "no proposal");
+    check(change(|call| Call { who: Who::Claimed, key: None, ..call }), READ, "no proposal");
+}
+
+#[test]
+fn what_a_leaked_key_did_is_withdrawn_and_what_it_got_is_named() {
+    let mut company = company();
+    company.keys.push(testkit::company::Key { id: "secondkey000".to_owned(), ..key(SHOP, &["orders"]) });
+    let by_second =
+        |place| often(SHOP, place).into_iter().map(|call| Call { key: Some(3), ..call }).collect();
+    let grant = r#"@id("old") @owner("owners") @reason("r") @expires("2099-01-01")
+        permit (principal == Application::"shop", action == Action::"orders:DELETE /orders/{id}", resource);"#;
+    let calls: [Vec<Call>; 3] = [often(SHOP, LIST), by_second(READ), by_second(DELETE)];
+    let sound = propose_beside(&company, grant, &calls);
+    assert_eq!(word(&sound, &company, READ), "ready");
+    assert!(sound.withdrawn.is_empty());
+    company.keys[3].stopped = Some("leaked");
+    let leaked = propose_beside(&company, grant, &calls);
+    assert_eq!(word(&leaked, &company, READ), "no proposal");
+    assert_eq!(word(&leaked, &company, LIST), "ready");
+    let withdrawn = &leaked.withdrawn[0];
+    assert_eq!((withdrawn.calls, &withdrawn.granted_by), (240, &vec!["old".to_owned()]));
+}
+
+#[test]
+fn a_group_is_named_where_all_of_it_is_used() {
+    let company = company();
+    let reach = |calls: &[Vec<Call>]| propose(&company, calls).proposals[0].reach.clone();
+    assert_eq!(reach(&[often(SHOP, LIST), often(SHOP, READ)]), Reach::Group("orders:read".to_owned()));
+    assert_eq!(reach(&[often(SHOP, LIST)]), Reach::Operations(vec![company.id(LIST)]));
+}
+
+#[test]
+fn a_team_is_named_where_each_of_its_clients_needs_the_same() {
+    let mut company = company();
+    let both = [often(SHOP, LIST), often(TILL, LIST)];
+    let suggestion = propose(&company, &both);
+    assert_eq!(suggestion.proposals[0].grantee, Grantee::Team("shops".to_owned()));
+    assert!(
+        suggestion.proposals[0].text.contains("context.strength >= 2"),
+        "claimed callers may be of a team"
+    );
+    let names = |suggestion: advise::Suggestion| {
+        let grantees = suggestion.proposals.into_iter().map(|one| one.grantee);
+        grantees.filter(|grantee| matches!(grantee, Grantee::Team(_))).count()
+    };
+    assert_eq!(names(propose(&company, &[often(SHOP, LIST), often(TILL, READ)])), 0);
+    assert_eq!(names(propose(&company, &[often(SHOP, LIST)])), 0);
+    // A client that tokens show is of the team, too, and was seen with something else.
+    company.clients.push(super::small::client("corp:sync", "shops", Standing::Token));
+    let by_token = often(3, READ).into_iter().map(|call| Call { key: None, ..call }).collect();
+    let [shop, till] = both;
+    assert_eq!(names(propose(&company, &[shop, till, by_token])), 0);
+}
+
+#[test]
+fn asking_again_beside_what_was_proposed_proposes_nothing_more() {
+    let company = company();
+    let calls = [often(SHOP, LIST), often(OTHER, READ), vec![call(SHOP, READ, DAY)]];
+    let first = propose(&company, &calls);
+    let text: String =
+        first.proposals.iter().filter(|one| one.is_ready()).map(|one| one.text.as_str()).collect();
+    let again = propose_beside(&company, &text, &calls);
+    assert_eq!(again.proposals.len(), 1);
+    assert_eq!(word(&again, &company, READ), "called_once");
+    assert_eq!(again.granted_calls, 240);
+}

@@ -1,0 +1,131 @@
+//! Entries to rows: what is one row, how endings find theirs, and what becomes of too many.
+
+use advise::{Batch, Network, OTHER, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Spread, Tally};
+use model::Timestamp;
+use record::encode::put_loss_leaf;
+use record::{Leaf, Loss, LossCause};
+use testkit::company::Call;
+
+use super::log::{Entry, entries};
+use super::small::{DAY, LIST, READ, SHOP, call, company};
+
+fn count(spread: Spread, entries: &[Entry]) -> Batch {
+    let mut tally = Tally::new(spread);
+    for (leaf, personal) in entries {
+        tally.take(&Leaf::decode(leaf).unwrap(), personal.as_deref());
+    }
+    tally.finish()
+}
+
+fn entries_of(calls: &[Call]) -> Vec<Entry> {
+    let company = company();
+    // Odd numbers: the ending is an entry of its own.
+    calls.iter().enumerate().flat_map(|(number, call)| entries(&company, 2 * number + 1, call)).collect()
+}
+
+/// How many rows there are already on the day of the calls.
+fn spread(rows: u64) -> Spread {
+    Spread::from([((day(), "orders".to_owned()), rows)])
+}
+
+fn day() -> i64 {
+    call(SHOP, LIST, 0).time.div_euclid(DAY * 1_000_000)
+}
+
+#[test]
+fn equal_facts_of_a_day_are_one_row() {
+    let calls = [call(SHOP, LIST, 0), call(SHOP, LIST, 60), call(SHOP, READ, 70), call(SHOP, LIST, DAY)];
+    let batch = count(Spread::new(), &entries_of(&calls));
+    let rows: Vec<_> = batch.rows.iter().map(|row| (row.day - day(), row.counts.calls)).collect();
+    assert_eq!(rows, [(0, 2), (0, 1), (1, 1)]);
+    assert!(batch.opened.is_empty() && batch.late.is_empty());
+    assert!(batch.rows.iter().all(|row| row.counts.ok == row.counts.calls));
+}
+
+#[test]
+fn an_ending_with_its_decision_counts_as_one_behind_it() {
+    let company = company();
+    let call = call(SHOP, LIST, 0);
+    let [whole, apart] = [2, 3].map(|number| count(Spread::new(), &entries(&company, number, &call)));
+    assert_eq!(whole.rows[0].facts, apart.rows[0].facts);
+    let sums = |batch: &Batch| {
+        let counts = batch.rows[0].counts;
+        (counts.calls, counts.ok, counts.bytes_in, counts.bytes_out)
+    };
+    assert_eq!(sums(&whole), (1, 1, 120, 2_400));
+    assert_eq!(sums(&whole), sums(&apart));
+}
+
+#[test]
+fn an_ending_of_another_batch_is_late_and_one_without_a_decision_makes_no_row() {
+    let all = entries_of(&[call(SHOP, LIST, 0)]);
+    let (decided, ending) = all.split_at(1);
+    let first = count(Spread::new(), decided);
+    assert_eq!((first.opened.len(), first.opened[0].row, first.rows[0].counts.ok), (1, 0, 0));
+    let second = count(Spread::new(), ending);
+    assert_eq!((second.rows.len(), second.late[0].id), (0, first.opened[0].id));
+    assert_eq!(second.late[0].ending.status, 200);
+}
+
+#[test]
+fn the_order_of_endings_does_not_matter() {
+    let calls = [call(SHOP, LIST, 0), call(SHOP, READ, 1)];
+    let mut mixed = entries_of(&calls);
+    let straight = count(Spread::new(), &mixed);
+    // Decision, decision, the second one's ending, the first one's.
+    mixed.swap(1, 2);
+    mixed.swap(2, 3);
+    assert_eq!(count(Spread::new(), &mixed), straight);
+}
+
+#[test]
+fn rows_become_coarser_as_they_become_many() {
+    let one = |rows| {
+        let mut batch = count(spread(rows), &entries_of(&[call(SHOP, LIST, 0)]));
+        batch.rows.remove(0).facts
+    };
+    let address: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+    let network: std::net::IpAddr = "10.0.0.0".parse().unwrap();
+    assert_eq!(one(ROWS_EXACT - 1).network, Network::Address(address));
+    assert_eq!(one(ROWS_EXACT).network, Network::Within(network));
+    assert_eq!(one(ROWS_COARSE - 1).network, Network::Within(network));
+    let coarse = one(ROWS_COARSE);
+    assert_eq!(
+        (coarse.network, coarse.key.is_some(), coarse.caller.as_str()),
+        (Network::Unknown, true, "app:shop")
+    );
+    assert_eq!(one(ROWS_MAX - 1).caller, "app:shop");
+    let over = one(ROWS_MAX);
+    assert_eq!((over.caller.as_str(), over.operation.as_str(), over.key), (OTHER, OTHER, None));
+    assert!(over.incomplete);
+}
+
+#[test]
+fn rows_of_another_api_or_day_are_not_counted_against_it() {
+    let facts = |rows: Spread| count(rows, &entries_of(&[call(SHOP, LIST, 0)])).rows.remove(0).facts.caller;
+    assert_eq!(facts(Spread::from([((day(), "secrets".to_owned()), ROWS_MAX)])), "app:shop");
+    assert_eq!(facts(Spread::from([((day() - 1, "orders".to_owned()), ROWS_MAX)])), "app:shop");
+}
+
+#[test]
+fn rows_of_a_batch_count_against_the_next_ones_of_it() {
+    let from = |last| Call { address: std::net::IpAddr::from([10, 0, 0, last]), ..call(SHOP, LIST, 0) };
+    let batch = count(spread(ROWS_EXACT - 1), &entries_of(&[from(1), from(2), from(3)]));
+    let rows: Vec<_> = batch.rows.iter().map(|row| (&row.facts.network, row.counts.calls)).collect();
+    let within = Network::Within("10.0.0.0".parse().unwrap());
+    assert_eq!(rows, [(&Network::Address("10.0.0.1".parse().unwrap()), 1), (&within, 2)]);
+}
+
+#[test]
+fn what_was_erased_is_counted_for_nobody_and_what_was_lost_is_told() {
+    let mut all = entries_of(&[call(SHOP, LIST, 0)]);
+    all[0].1 = None;
+    let mut loss = Vec::new();
+    let time = Timestamp::from_seconds(1);
+    put_loss_leaf(&mut loss, &Loss { time, cause: LossCause::RingFull, count: 7 });
+    all.push((loss, None));
+    let batch = count(Spread::new(), &all);
+    let facts = &batch.rows[0].facts;
+    assert_eq!((facts.caller.as_str(), &facts.key, facts.incomplete), ("(erased)", &None, true));
+    assert_eq!(batch.lost, 7);
+}

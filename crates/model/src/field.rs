@@ -277,21 +277,21 @@ const fn may_be_special(name: &[u8]) -> bool {
 /// Whether a special name begins with this letter, in lower case, and is as long.
 #[inline]
 const fn begins(first: u8, length: usize) -> bool {
-    match (first, length) {
+    matches!(
+        (first, length),
         (b'a', 13 | 29 | 30)
-        | (b'c', 10 | 14 | 16 | 18)
-        | (b'e' | b'o', 6)
-        | (b'f', 9 | 16)
-        | (b'h', 4)
-        | (b'k', 10)
-        | (b'p', 15 | 16 | 18 | 19)
-        | (b't', 2 | 7 | 10 | 11 | 14 | 17)
-        | (b'u', 7)
-        | (b'w', 18)
-        | (b's', 9..)
-        | (b'x', 3..) => true,
-        _ => false,
-    }
+            | (b'c', 10 | 14 | 16 | 18)
+            | (b'e' | b'o', 6)
+            | (b'f', 9 | 16)
+            | (b'h', 4)
+            | (b'k', 10)
+            | (b'p', 15 | 16 | 18 | 19)
+            | (b't', 2 | 7 | 10 | 11 | 14 | 17)
+            | (b'u', 7)
+            | (b'w', 18)
+            | (b's', 9..)
+            | (b'x', 3..)
+    )
 }
 
 #[cfg(test)]

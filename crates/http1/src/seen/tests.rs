@@ -1,3 +1,5 @@
+//! Heads after others: whatever was seen, a head is read as if it were the first; what is remembered is bounded and never shown.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -55,7 +57,7 @@ fn a_head_is_read_as_if_nothing_had_been_seen() {
             assert_eq!((plain(outcome), fields), anew(&head, &Limits::STANDARD), "{lines:?}");
             // Each prefix of it as well: a head that is not whole is never completed from what was seen.
             for end in 0..head.len() {
-                let part = &head[..end];
+                let part = head.get(..end).unwrap();
                 assert_eq!(
                     next(part, &Limits::STANDARD, &mut seen),
                     anew(part, &Limits::STANDARD),

@@ -100,13 +100,16 @@ impl Forward {
         request: CanonicalRequest,
     ) -> Self {
         let bytes = request.head_bytes();
-        let names_others = request.field_spans().iter().any(|field| {
-            field.kind == FieldKind::HopByHop
+        let names_others = request.holds(FieldKind::HopByHop)
+            && request.field_spans().iter().any(|field| {
+                field.kind == FieldKind::HopByHop
+                // What nearly everyone sends names nothing.
+                && field.value.of(bytes) != b"keep-alive"
                 && field.name.of(bytes).eq_ignore_ascii_case(b"connection")
                 && connection_tokens(field.value.of(bytes)).any(|token| {
                     !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive")
                 })
-        });
+            });
         let nominated = if names_others { Nominated::Yes } else { Nominated::No };
         let own_keys = if may_hold_key(bytes) { OwnKeys::Possible } else { OwnKeys::Absent };
         let (id, trace) = (evidence.id, evidence.trace);

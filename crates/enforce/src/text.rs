@@ -45,6 +45,33 @@ impl ShortText {
     /// A number in decimal digits.
     #[inline]
     pub(crate) fn number(number: u64) -> Self {
+        match u32::try_from(number) {
+            Ok(number @ ..=99_999_999) => Self::of_eight_digits(number),
+            Ok(_) | Err(_) => Self::long_number(number),
+        }
+    }
+
+    /// A number of at most eight digits, which nearly all are: all digits at once. A number is halved three times, into
+    /// parts of a word that lie side by side; each factor is a division by 100 or by 10 that is exact for such parts.
+    #[inline]
+    fn of_eight_digits(number: u32) -> Self {
+        let halves = u64::from(number / 10_000) | (u64::from(number % 10_000) << 32);
+        let hundreds = (halves.wrapping_mul(10_486) >> 20) & 0x0000_007f_0000_007f;
+        let pairs = hundreds | (halves.wrapping_sub(hundreds.wrapping_mul(100)) << 16);
+        let tens = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
+        let digits = tens | (pairs.wrapping_sub(tens.wrapping_mul(10)) << 8);
+        let mut text = Self::new();
+        if let Some(slots) = text.bytes.first_chunk_mut::<8>() {
+            *slots = (digits | 0x3030_3030_3030_3030).to_le_bytes();
+        }
+        // Zeros at the front are left out, but for the last digit.
+        text.start = (digits.trailing_zeros() / 8).min(7) as usize;
+        text.end = 8;
+        text
+    }
+
+    #[cold]
+    fn long_number(number: u64) -> Self {
         let mut text = Self { bytes: [0; BYTES_MAX], start: BYTES_MAX, end: BYTES_MAX };
         let mut left = number;
         for slot in text.bytes.iter_mut().rev() {
@@ -107,7 +134,7 @@ mod tests {
     proptest! {
         #[test]
         fn says_what_formatting_says(number in any::<u64>(), four in any::<u32>(), six in any::<u128>()) {
-            for number in [number, number >> 40, number >> 60, 0, u64::MAX] {
+            for number in [number, number >> 37, number >> 40, number >> 60, 0, 99_999_999, 100_000_000, u64::MAX] {
                 let text = ShortText::number(number);
                 prop_assert_eq!(std::str::from_utf8(text.as_bytes()).unwrap(), number.to_string());
             }

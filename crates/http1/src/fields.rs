@@ -9,6 +9,7 @@
 use crate::bytes::{
     Alphabet, is_blank, is_plain_utf8, printable_length, text_length, token_length, usual_name_length,
 };
+use crate::seen::Seen;
 use crate::{Field, FieldRefusal, Span};
 
 /// What one line is.
@@ -134,26 +135,62 @@ fn judge_beyond_ascii(value: &[u8]) -> Result<(), FieldRefusal> {
     Ok(())
 }
 
-/// Parses field lines from `position` of `view` to the empty line, handing each to `judge`.
+/// A section of fields that is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Section {
+    /// Behind the empty line.
+    pub(crate) end: usize,
+    pub(crate) repeats: Repeats,
+}
+
+/// Whether a section is, byte for byte, the one that was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    No,
+    Yes,
+}
+
+/// Whether a field may decide framing, routing or the life of the connection: told from the length of its name and from
+/// its first letter, which are those of `Host`, `Expect`, `Upgrade`, `Connection`, `Content-Length` or
+/// `Transfer-Encoding`.
+#[inline]
+pub(crate) fn may_matter(view: &[u8], field: Field) -> bool {
+    let first = view.get(usize::from(field.name.start)).map_or(0, |byte| byte | 0x20);
+    matches!((field.name.length, first), (4, b'h') | (6, b'e') | (7, b'u') | (10 | 14, b'c') | (17, b't'))
+}
+
+/// Parses field lines from `position` of `view` to the empty line, handing each that [`may_matter`] to `judge`. Where
+/// they are those of `seen`, they are taken as they were read then.
 ///
-/// Returns the offset behind the empty line, or `None` where the section does not end yet.
+/// Returns where the section ends, or `None` where it does not end yet.
 #[inline]
 pub(crate) fn parse_fields<E: From<FieldRefusal>>(
     view: &[u8],
     position: usize,
     fields_max: u16,
     fields: &mut Vec<Field>,
+    seen: &Seen,
     mut judge: impl FnMut(Field) -> Result<(), E>,
-) -> Result<Option<usize>, E> {
+) -> Result<Option<Section>, E> {
+    if seen.count() <= usize::from(fields_max)
+        && let Some(end) = seen.all_at(view, position, fields)
+    {
+        for place in seen.mattering() {
+            if let Some(field) = fields.get(place) {
+                judge(*field)?;
+            }
+        }
+        return Ok(Some(Section { end, repeats: Repeats::Yes }));
+    }
     let mut position = position;
     loop {
         let (field, end) = match usual_line(view, position) {
             Some(usual) => usual,
             None if view.get(position..).is_some_and(|rest| rest.starts_with(b"\r\n")) => {
-                return Ok(Some(position + 2));
+                return Ok(Some(Section { end: position + 2, repeats: Repeats::No }));
             }
             None => match parse_line(view, position)? {
-                Line::Empty { end } => return Ok(Some(end)),
+                Line::Empty { end } => return Ok(Some(Section { end, repeats: Repeats::No })),
                 Line::Partial => return Ok(None),
                 Line::Field { field, end } => (field, end),
             },
@@ -161,7 +198,9 @@ pub(crate) fn parse_fields<E: From<FieldRefusal>>(
         if fields.len() >= usize::from(fields_max) {
             return Err(FieldRefusal::TooMany.into());
         }
-        judge(field)?;
+        if may_matter(view, field) {
+            judge(field)?;
+        }
         fields.push(field);
         position = end;
     }
@@ -187,6 +226,28 @@ mod tests {
             if let Some((field, end)) = usual_line(view, before) {
                 prop_assert_eq!(parse_line(view, before), Ok(Line::Field { field, end }));
             }
+        }
+    }
+
+    #[test]
+    fn what_decides_framing_is_never_missed_and_the_usual_others_do_not_matter() {
+        for (name, matters) in [
+            ("Host", true),
+            ("EXPECT", true),
+            ("upgrade", true),
+            ("Connection", true),
+            ("content-length", true),
+            ("TRANSFER-ENCODING", true),
+            ("Accept", false),
+            ("Cookie", false),
+            ("Pragma", false),
+            ("Date", false),
+            ("User-Agent", false),
+            ("Sec-Fetch-Mode", false),
+            ("Accept-Encodings", false),
+        ] {
+            let field = Field { name: span(0, name.len()), value: span(name.len(), name.len()) };
+            assert_eq!(may_matter(name.as_bytes(), field), matters, "{name}");
         }
     }
 

@@ -10,9 +10,9 @@ use crate::write::{
     write_parsed_field, write_request_line, write_status_line,
 };
 use crate::{
-    BodyDecoder, BodyEvent, BodyRefusal, Field, Framing, HeadScan, Limits, Parse, RequestHead,
-    RequestMethodClass, ResponseFraming, ResponseHead, ScanStep, Trailers, parse_request_head,
-    parse_response_head,
+    BodyDecoder, BodyEvent, BodyRefusal, Field, Framing, HeadScan, Limits, Parse, Repeats, RequestHead,
+    RequestMethodClass, ResponseFraming, ResponseHead, ScanStep, Trailers, parse_next_request_head,
+    parse_next_response_head, parse_request_head, parse_response_head,
 };
 
 /// An invariant that does not hold: a fault in this crate, not in its input.
@@ -55,9 +55,21 @@ pub fn request(bytes: &[u8]) -> Result<(), Broken> {
             outcome(&part, &whole, prefix.len(), |head| head.length)
         })?;
         if let Ok(Parse::Complete(head)) = whole {
+            let next = bytes.get(head.length..).unwrap_or_default();
             let bytes = head_bytes(bytes, head.length, &limits)?;
             judge_fields(bytes, &fields, &limits)?;
             judge_request(bytes, &head, &fields)?;
+            let mut seen = crate::Seen::new();
+            for bytes in [bytes, bytes, next] {
+                let anew = parse_request_head(bytes, &limits, &mut fields);
+                let again = parse_next_request_head(bytes, &limits, &mut others, &mut seen);
+                let again = again.map(|parsed| match parsed {
+                    Parse::Complete(head) => Parse::Complete(RequestHead { repeats: Repeats::No, ..head }),
+                    Parse::Partial => Parse::Partial,
+                });
+                let same = again == anew && (again.is_err() || others == fields);
+                ensure(same, "what was seen changes how a request is read")?;
+            }
         }
     }
     Ok(())
@@ -79,9 +91,19 @@ pub fn response(bytes: &[u8]) -> Result<(), Broken> {
                 outcome(&part, &whole, prefix.len(), |head| head.length)
             })?;
             if let Ok(Parse::Complete(head)) = whole {
+                let next = bytes.get(head.length..).unwrap_or_default();
                 let bytes = head_bytes(bytes, head.length, &limits)?;
                 judge_fields(bytes, &fields, &limits)?;
                 judge_response(bytes, &head, &fields, class)?;
+                let mut seen = crate::Seen::new();
+                for bytes in [bytes, bytes, next] {
+                    let anew = parse_response_head(bytes, &limits, &mut fields, class);
+                    let again = parse_next_response_head(bytes, &limits, &mut others, class, &mut seen);
+                    ensure(
+                        again == anew && others == fields,
+                        "what was seen changes how a response is read",
+                    )?;
+                }
             }
         }
     }

@@ -10,7 +10,8 @@
 //!   message begins is unknown, so the connection must be closed.
 //! * **Splits do not matter.** However the bytes arrive, the outcome is the same.
 //! * **Bounded.** Every length has a name in [`Limits`]; parsing allocates nothing but the caller's list of
-//!   fields, and trailers are the only bytes that are kept.
+//!   fields. The only bytes that are kept are trailers and, where the caller has a place for them ([`Seen`]), the
+//!   field lines of the last head.
 //!
 //! Where the documents leave room, or the world does not follow them:
 //!
@@ -47,15 +48,20 @@ mod refusal;
 mod request;
 mod response;
 mod scan;
+mod seen;
 mod span;
 mod version;
 pub mod write;
 
 pub use body::{BodyDecoder, BodyEvent, BodyStep, Trailers};
+pub use fields::Repeats;
 pub use limits::Limits;
 pub use refusal::{BodyRefusal, FieldRefusal, FramingRefusal, RequestRefusal, ResponseRefusal};
-pub use request::{Expectation, Framing, RequestHead, Upgrade, parse_request_head};
-pub use response::{RequestMethodClass, ResponseFraming, ResponseHead, parse_response_head};
+pub use request::{Expectation, Framing, RequestHead, Upgrade, parse_next_request_head, parse_request_head};
+pub use response::{
+    RequestMethodClass, ResponseFraming, ResponseHead, parse_next_response_head, parse_response_head,
+};
 pub use scan::{HeadScan, ScanStep};
+pub use seen::Seen;
 pub use span::{Field, Parse, Persistence, Span, Version};
 pub use write::WriteError;

@@ -4,9 +4,10 @@
 //! one `Host`, framing that cannot be understood in two ways. What the target means is judged elsewhere.
 
 use crate::bytes::{target_length, token_length};
-use crate::fields::{parse_fields, span};
+use crate::fields::{Repeats, Section, parse_fields, span};
 use crate::framing::{Coding, FramingFields};
 use crate::name::equals;
+use crate::seen::Seen;
 use crate::version::{VersionText, parse_version};
 use crate::{Field, FieldRefusal, Limits, Parse, Persistence, RequestRefusal, Span, Version};
 
@@ -60,6 +61,8 @@ pub struct RequestHead {
     pub upgrade: Upgrade,
     /// The value of the one `Host` field. Only HTTP/1.0 may lack it; it may be empty and is not judged further.
     pub host: Option<Span>,
+    /// Whether all field lines are, byte for byte, those of the last head.
+    pub repeats: Repeats,
 }
 
 /// The longest method, in bytes.
@@ -81,10 +84,25 @@ pub fn parse_request_head(
     limits: &Limits,
     fields: &mut Vec<Field>,
 ) -> Result<Parse<RequestHead>, RequestRefusal> {
+    parse_next_request_head(input, limits, fields, &mut Seen::new())
+}
+
+/// The same for the next head of a connection: lines that came with the last one are not read again. The outcome is
+/// that of [`parse_request_head`], whatever was seen.
+///
+/// # Errors
+///
+/// Those of [`parse_request_head`].
+pub fn parse_next_request_head(
+    input: &[u8],
+    limits: &Limits,
+    fields: &mut Vec<Field>,
+    seen: &mut Seen,
+) -> Result<Parse<RequestHead>, RequestRefusal> {
     fields.clear();
     let head_bytes_max = usize::from(limits.head_bytes_max);
     let view = input.get(..head_bytes_max).unwrap_or(input);
-    match parse(view, limits, fields)? {
+    match parse(view, limits, fields, seen)? {
         Some(head) => Ok(Parse::Complete(head)),
         None if view.len() == head_bytes_max => Err(RequestRefusal::HeadTooLarge),
         None => Ok(Parse::Partial),
@@ -95,12 +113,20 @@ fn parse(
     view: &[u8],
     limits: &Limits,
     fields: &mut Vec<Field>,
+    seen: &mut Seen,
 ) -> Result<Option<RequestHead>, RequestRefusal> {
     let Some(line) = parse_request_line(view, limits)? else { return Ok(None) };
+    let start = line.end;
     let mut facts = Facts::new(line.version);
-    let end = parse_fields(view, line.end, limits.fields_max, fields, |field| facts.note(view, field))?;
-    let Some(length) = end else { return Ok(None) };
-    facts.judge(line, length).map(Some)
+    let section =
+        parse_fields(view, start, limits.fields_max, fields, seen, |field| facts.note(view, field))?;
+    let Some(Section { end, repeats }) = section else { return Ok(None) };
+    let head = facts.judge(line, end)?;
+    match repeats {
+        Repeats::No => seen.miss(view, start, end, fields),
+        Repeats::Yes => seen.hit(),
+    }
+    Ok(Some(RequestHead { repeats, ..head }))
 }
 
 struct RequestLine {
@@ -198,16 +224,9 @@ impl Facts {
         }
     }
 
-    #[inline]
+    /// Called for fields that may matter.
     fn note(&mut self, view: &[u8], field: Field) -> Result<(), RequestRefusal> {
-        // Comparing lengths first spares most names the comparison.
-        match field.name.length {
-            4 | 6 | 7 | 10 | 14 | 17 => self.note_named(field.name.of(view), field.value, view),
-            _ => Ok(()),
-        }
-    }
-
-    fn note_named(&mut self, name: &[u8], place: Span, view: &[u8]) -> Result<(), RequestRefusal> {
+        let (name, place) = (field.name.of(view), field.value);
         let value = place.of(view);
         match name.len() {
             4 if equals(name, b"host") => match self.host.replace(place) {
@@ -260,6 +279,7 @@ impl Facts {
             expect,
             upgrade: self.upgrade,
             host: self.host,
+            repeats: Repeats::No,
         })
     }
 }

@@ -4,9 +4,10 @@
 //! that two peers end at different places gives one caller another's answer.
 
 use crate::bytes::{Alphabet, is_plain_utf8, text_length};
-use crate::fields::{parse_fields, span};
+use crate::fields::{Repeats, Section, parse_fields, span};
 use crate::framing::{Coding, FramingFields};
 use crate::name::equals;
+use crate::seen::Seen;
 use crate::version::{VersionText, parse_version};
 use crate::{Field, FieldRefusal, Limits, Parse, Persistence, ResponseRefusal, Span, Version};
 
@@ -80,10 +81,26 @@ pub fn parse_response_head(
     fields: &mut Vec<Field>,
     request: RequestMethodClass,
 ) -> Result<Parse<ResponseHead>, ResponseRefusal> {
+    parse_next_response_head(input, limits, fields, request, &mut Seen::new())
+}
+
+/// The same for the next head of an upstream: lines that came with the last one are not read again. The outcome is
+/// that of [`parse_response_head`], whatever was seen.
+///
+/// # Errors
+///
+/// Those of [`parse_response_head`].
+pub fn parse_next_response_head(
+    input: &[u8],
+    limits: &Limits,
+    fields: &mut Vec<Field>,
+    request: RequestMethodClass,
+    seen: &mut Seen,
+) -> Result<Parse<ResponseHead>, ResponseRefusal> {
     fields.clear();
     let head_bytes_max = usize::from(limits.head_bytes_max);
     let view = input.get(..head_bytes_max).unwrap_or(input);
-    match parse(view, limits, fields, request)? {
+    match parse(view, limits, fields, request, seen)? {
         Some(head) => Ok(Parse::Complete(head)),
         None if view.len() == head_bytes_max => Err(ResponseRefusal::HeadTooLarge),
         None => Ok(Parse::Partial),
@@ -95,13 +112,20 @@ fn parse(
     limits: &Limits,
     fields: &mut Vec<Field>,
     request: RequestMethodClass,
+    seen: &mut Seen,
 ) -> Result<Option<ResponseHead>, ResponseRefusal> {
     let Some(line) = parse_status_line(view, request)? else { return Ok(None) };
+    let start = line.end;
     let mut framing = FramingFields::new(line.version);
-    let end =
-        parse_fields(view, line.end, limits.fields_max, fields, |field| note(&mut framing, view, field))?;
-    let Some(length) = end else { return Ok(None) };
-    judge(line, framing, length, request).map(Some)
+    let section =
+        parse_fields(view, start, limits.fields_max, fields, seen, |field| note(&mut framing, view, field))?;
+    let Some(Section { end, repeats }) = section else { return Ok(None) };
+    let head = judge(line, framing, end, request)?;
+    match repeats {
+        Repeats::No => seen.miss(view, start, end, fields),
+        Repeats::Yes => seen.hit(),
+    }
+    Ok(Some(head))
 }
 
 struct StatusLine {
@@ -169,10 +193,9 @@ fn parse_reason(rest: &[u8]) -> Result<Option<usize>, ResponseRefusal> {
     Ok(Some(length))
 }
 
-#[inline]
+/// Called for fields that may matter.
 fn note(framing: &mut FramingFields, view: &[u8], field: Field) -> Result<(), ResponseRefusal> {
     let name = field.name;
-    // Comparing lengths first spares most names the comparison.
     match name.length {
         10 if equals(name.of(view), b"connection") => framing.connection(field.value.of(view)),
         14 if equals(name.of(view), b"content-length") => framing.content_length(view, field.value),

@@ -41,6 +41,45 @@ pub enum FieldKind {
     Underscored,
 }
 
+/// The classes of the fields of a head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    /// A bit for each class that a field has.
+    some: u32,
+    /// A bit for each class that several have.
+    several: u32,
+}
+
+impl Kinds {
+    #[inline]
+    pub(crate) const fn note(&mut self, kind: FieldKind) {
+        let bit = Self::bit(kind);
+        self.several |= self.some & bit;
+        self.some |= bit;
+    }
+
+    #[inline]
+    pub(crate) const fn hold(self, kind: FieldKind) -> bool {
+        self.some & Self::bit(kind) != 0
+    }
+
+    #[inline]
+    pub(crate) const fn hold_one(self, kind: FieldKind) -> bool {
+        self.some & !self.several & Self::bit(kind) != 0
+    }
+
+    #[inline]
+    pub(crate) const fn hold_several(self, kind: FieldKind) -> bool {
+        self.several & Self::bit(kind) != 0
+    }
+
+    /// INVARIANT: there are fewer classes than bits.
+    #[inline]
+    const fn bit(kind: FieldKind) -> u32 {
+        1_u32.rotate_left(kind as u32)
+    }
+}
+
 /// Longest name that is compared as a whole; longer ones are told by their beginning.
 const COMPARED_BYTES: usize = 40;
 
@@ -76,6 +115,14 @@ impl FieldKind {
     #[must_use]
     #[inline]
     pub fn of_name(name: &[u8]) -> Self {
+        if begins_as_special(name) {
+            return Self::of_rare(name);
+        }
+        if holds_underscore(name) { Self::Underscored } else { Self::Plain }
+    }
+
+    /// Classifies a name that begins like a special one and is as long.
+    fn of_rare(name: &[u8]) -> Self {
         match name {
             // Special fields that many requests have, as most write them.
             b"Host" | b"host" => Self::Host,
@@ -178,36 +225,73 @@ fn holds_underscore(name: &[u8]) -> bool {
     }
 }
 
+/// For each length, a bit for each first letter for which [`may_be_special`] looks further; the last is for all that
+/// are longer.
+const BEGINNINGS: [u32; 32] = beginnings();
+
+const fn beginnings() -> [u32; 32] {
+    let mut all = [0_u32; 32];
+    let mut rest: &mut [u32] = &mut all;
+    let mut length = 0;
+    while let Some((letters, tail)) = rest.split_first_mut() {
+        let mut letter = b'a';
+        while letter <= b'z' {
+            if begins(letter, length) || (length == 31 && begins(letter, usize::MAX)) {
+                *letters |= 1_u32.rotate_left((letter & 0x1f) as u32);
+            }
+            letter += 1;
+        }
+        length += 1;
+        rest = tail;
+    }
+    all
+}
+
+/// Tells most plain names, by a look into a table; what is special is never missed.
+#[inline]
+fn begins_as_special(name: &[u8]) -> bool {
+    let letters = BEGINNINGS.get(name.len().min(31)).copied().unwrap_or_default();
+    match name {
+        // `Sec-Fetch-Mode` and its kin are in each request of a browser.
+        [b'S' | b's', b'e', ..] | [] => false,
+        [first, ..] => letters & 1_u32.rotate_left(u32::from(first & 0x1f)) != 0,
+    }
+}
+
 /// Whether a name has the first letter and the length of one that is not plain. Nearly all fields are plain, and
 /// this tells so without comparing them; a name that is not plain is never missed.
 #[inline]
 const fn may_be_special(name: &[u8]) -> bool {
     let [first, ..] = name else { return false };
-    match (first.to_ascii_lowercase(), name.len()) {
-        (b'a', 13 | 29 | 30)
-        | (b'c', 10 | 14 | 16 | 18)
-        | (b'e' | b'o', 6)
-        | (b'f', 9 | 16)
-        | (b'h', 4)
-        | (b'k', 10)
-        | (b'p', 15 | 16 | 18 | 19)
-        | (b't', 2 | 7 | 10 | 11 | 14 | 17)
-        | (b'u', 7)
-        | (b'w', 18) => true,
-        (b's', length) => 9 <= length && matches!(name, [_, b'a' | b'A', ..]),
+    match (first.to_ascii_lowercase(), name) {
+        (b's', _) => begins(b's', name.len()) && matches!(name, [_, b'a' | b'A', ..]),
         // The letters are those behind `x-` of the names that `of_extension` knows.
-        (b'x', _) => match name {
-            [_, separator, next, ..] => {
-                !separator.is_ascii_alphanumeric()
-                    && matches!(
-                        next.to_ascii_lowercase(),
-                        b'c' | b'e' | b'f' | b'h' | b'm' | b'o' | b'r' | b's'
-                    )
-            }
-            _ => false,
-        },
-        _ => false,
+        (b'x', [_, separator, next, ..]) => {
+            !separator.is_ascii_alphanumeric()
+                && matches!(next.to_ascii_lowercase(), b'c' | b'e' | b'f' | b'h' | b'm' | b'o' | b'r' | b's')
+        }
+        (first, _) => begins(first, name.len()),
     }
+}
+
+/// Whether a special name begins with this letter, in lower case, and is as long.
+#[inline]
+const fn begins(first: u8, length: usize) -> bool {
+    matches!(
+        (first, length),
+        (b'a', 13 | 29 | 30)
+            | (b'c', 10 | 14 | 16 | 18)
+            | (b'e' | b'o', 6)
+            | (b'f', 9 | 16)
+            | (b'h', 4)
+            | (b'k', 10)
+            | (b'p', 15 | 16 | 18 | 19)
+            | (b't', 2 | 7 | 10 | 11 | 14 | 17)
+            | (b'u', 7)
+            | (b'w', 18)
+            | (b's', 9..)
+            | (b'x', 3..)
+    )
 }
 
 #[cfg(test)]
@@ -237,8 +321,27 @@ mod tests {
                     name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect();
                 let whole = FieldKind::of_normal(&compared[..compared.len().min(COMPARED_BYTES)], name.len());
                 prop_assert!(whole == FieldKind::Plain || may_be_special(name.as_bytes()), "{name}");
+                prop_assert!(whole == FieldKind::Plain || begins_as_special(name.as_bytes()), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn classes_are_counted_as_none_one_and_several() {
+        let mut kinds = Kinds::default();
+        for (kind, some, one, several) in [
+            (FieldKind::Host, false, false, false),
+            (FieldKind::Host, true, true, false),
+            (FieldKind::Host, true, false, true),
+            (FieldKind::Underscored, false, false, false),
+        ] {
+            assert_eq!(
+                (kinds.hold(kind), kinds.hold_one(kind), kinds.hold_several(kind)),
+                (some, one, several)
+            );
+            kinds.note(kind);
+        }
+        assert!(kinds.hold_several(FieldKind::Host) && !kinds.hold(FieldKind::AccessControlRequestMethod));
     }
 
     #[test]

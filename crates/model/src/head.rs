@@ -6,6 +6,8 @@
 use std::fmt;
 
 use crate::FieldKind;
+use crate::field::Kinds;
+use crate::request::Admitted;
 
 /// Where a part stands in a head's bytes. Heads are at most 65,535 bytes long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,10 +73,21 @@ pub(crate) struct Parts {
     pub(crate) method: Span,
     pub(crate) target: Span,
     pub(crate) fields: Vec<FieldSpan>,
+    /// The classes of all fields.
+    pub(crate) kinds: Kinds,
     /// The path and the host as they are compared, written by admission: once checked to be text, and read often.
     pub(crate) text: String,
     /// The path's segments in `text`; filled by admission.
     pub(crate) segments: Vec<Span>,
+    /// What admission made of it; nothing before.
+    pub(crate) admitted: Admitted,
+}
+
+/// The classes of the fields of a head, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Classes {
+    kinds: Vec<FieldKind>,
+    all: Kinds,
 }
 
 impl fmt::Debug for Head {
@@ -102,10 +115,12 @@ impl Head {
     pub fn clear(&mut self) {
         self.parts.bytes.clear();
         self.parts.fields.clear();
+        self.parts.kinds = Kinds::default();
         self.parts.text.clear();
         self.parts.segments.clear();
         self.parts.method = Span::default();
         self.parts.target = Span::default();
+        self.parts.admitted = Admitted::default();
     }
 
     /// Takes over the bytes of a whole head and where its method and target stand.
@@ -124,7 +139,33 @@ impl Head {
     #[inline]
     pub fn push_field(&mut self, name: Span, value: Span) {
         let kind = FieldKind::of_name(name.of(&self.parts.bytes));
+        self.parts.kinds.note(kind);
         self.parts.fields.push(FieldSpan { name, value, kind });
+    }
+
+    /// Adds the fields of a head whose names are, byte for byte and in their order, those of the head before, which were
+    /// of these classes. Where there are as many, none is classified again.
+    pub fn push_fields_again(
+        &mut self,
+        places: impl ExactSizeIterator<Item = (Span, Span)>,
+        before: &Classes,
+    ) {
+        if places.len() != before.kinds.len() {
+            places.for_each(|(name, value)| self.push_field(name, value));
+            return;
+        }
+        for ((name, value), &kind) in places.zip(&before.kinds) {
+            debug_assert_eq!(kind, FieldKind::of_name(name.of(&self.parts.bytes)), "another name");
+            self.parts.fields.push(FieldSpan { name, value, kind });
+        }
+        self.parts.kinds = before.all;
+    }
+
+    /// Remembers the classes of the fields for [`Head::push_fields_again`].
+    pub fn note_classes(&self, classes: &mut Classes) {
+        classes.all = self.parts.kinds;
+        classes.kinds.clear();
+        classes.kinds.extend(self.parts.fields.iter().map(|field| field.kind));
     }
 
     /// Builds a head from its parts, for doors that do not have it as text.
@@ -191,6 +232,24 @@ mod tests {
         assert_eq!(head.target(), b"/x");
         let read: Vec<_> = head.fields().map(|field| (field.name, field.value)).collect();
         assert_eq!(read, fields);
+    }
+
+    #[test]
+    fn classes_that_are_known_are_those_that_would_be_found() {
+        let fields: [(&[u8], &[u8]); 3] = [(b"Host", b"a.example"), (b"X_A", b""), (b"Authorization", b"b")];
+        let first = Head::from_parts(b"GET", b"/x", fields).unwrap();
+        let mut classes = Classes::default();
+        first.note_classes(&mut classes);
+        let places: Vec<(Span, Span)> =
+            first.parts.fields.iter().map(|field| (field.name, field.value)).collect();
+        let mut again = Head::default();
+        again.fill(&first.parts.bytes, first.parts.method, first.parts.target).unwrap();
+        again.push_fields_again(places.iter().copied(), &classes);
+        assert_eq!((&again.parts.fields, again.parts.kinds), (&first.parts.fields, first.parts.kinds));
+        // What was classified is not what comes: it is classified anew.
+        again.fill(&first.parts.bytes, first.parts.method, first.parts.target).unwrap();
+        again.push_fields_again(places.iter().copied(), &Classes::default());
+        assert_eq!((&again.parts.fields, again.parts.kinds), (&first.parts.fields, first.parts.kinds));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The upstream request is written from this value, so matcher, policy and upstream cannot see different
 //! requests. It is made by [`CanonicalRequest::admit`] only; whatever could be read in two ways has no value.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::channel::Channel;
@@ -47,10 +47,16 @@ pub struct Admission {
     pub peer: IpAddr,
 }
 
-/// One request with exactly one reading.
+/// One request with exactly one reading. What is known of it stands in the head's box, because it is handed from step
+/// to step by value.
 #[derive(Debug)]
 pub struct CanonicalRequest {
     head: Head,
+}
+
+/// What admission made of a head.
+#[derive(Clone)]
+pub(crate) struct Admitted {
     method: Method,
     scheme: Scheme,
     authority: Span,
@@ -61,6 +67,24 @@ pub struct CanonicalRequest {
     body: BodyShape,
     peer: IpAddr,
     channel: Option<Arc<Channel>>,
+}
+
+impl Default for Admitted {
+    /// Nothing: no request is made of it.
+    fn default() -> Self {
+        Self {
+            method: Method::Unlisted,
+            scheme: Scheme::Http,
+            authority: Span::default(),
+            host: Span::default(),
+            port: None,
+            path: Span::default(),
+            query: None,
+            body: BodyShape::Absent,
+            peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            channel: None,
+        }
+    }
 }
 
 /// A request that was not admitted: why, and its buffers to be used again.
@@ -82,7 +106,9 @@ impl CanonicalRequest {
             }) => {
                 let Admission { scheme, body, peer } = admission;
                 let channel = None;
-                Ok(Self { head, method, scheme, authority, host, port, path, query, body, peer, channel })
+                head.parts.admitted =
+                    Admitted { method, scheme, authority, host, port, path, query, body, peer, channel };
+                Ok(Self { head })
             }
         }
     }
@@ -90,8 +116,8 @@ impl CanonicalRequest {
     /// The same request, which came on a connection that is protected by TLS.
     #[must_use]
     pub fn over(mut self, channel: Arc<Channel>) -> Self {
-        self.scheme = Scheme::Https;
-        self.channel = Some(channel);
+        self.head.parts.admitted.scheme = Scheme::Https;
+        self.head.parts.admitted.channel = Some(channel);
         self
     }
 
@@ -99,12 +125,12 @@ impl CanonicalRequest {
     #[must_use]
     #[inline]
     pub fn channel(&self) -> Option<&Channel> {
-        self.channel.as_deref()
+        self.admitted().channel.as_deref()
     }
 
     #[must_use]
     pub fn method(&self) -> Method {
-        self.method
+        self.admitted().method
     }
 
     /// The method as it was sent, which for [`Method::Unlisted`] is any token.
@@ -116,19 +142,19 @@ impl CanonicalRequest {
 
     #[must_use]
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.admitted().scheme
     }
 
     /// The host in lower case without port and final dot.
     #[must_use]
     #[inline]
     pub fn host(&self) -> &str {
-        self.host.of_text(&self.head.parts.text)
+        self.admitted().host.of_text(&self.head.parts.text)
     }
 
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.admitted().port
     }
 
     /// The target byte for byte, as it goes to the upstream.
@@ -141,13 +167,13 @@ impl CanonicalRequest {
     /// The path as written, still encoded, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
-        std::str::from_utf8(self.path.of(&self.head.parts.bytes)).unwrap_or("")
+        std::str::from_utf8(self.admitted().path.of(&self.head.parts.bytes)).unwrap_or("")
     }
 
     /// The query without its `?`. For the upstream only: nothing here judges or records it.
     #[must_use]
     pub fn query(&self) -> Option<&[u8]> {
-        self.query.map(|query| query.of(&self.head.parts.bytes))
+        self.admitted().query.map(|query| query.of(&self.head.parts.bytes))
     }
 
     /// The path's segments, decoded: `/` has one empty segment, `/a/` has `a` and an empty one.
@@ -187,35 +213,49 @@ impl CanonicalRequest {
     #[must_use]
     #[inline]
     pub fn authority(&self) -> &[u8] {
-        self.authority.of(&self.head.parts.bytes)
+        self.admitted().authority.of(&self.head.parts.bytes)
     }
 
     /// The value of the only field of this class; `None` when there is none or more than one.
     #[must_use]
     #[inline]
     pub fn only(&self, kind: FieldKind) -> Option<&[u8]> {
-        let mut found = self.head.parts.fields.iter().filter(|field| field.kind == kind);
-        match (found.next(), found.next()) {
-            (Some(field), None) => Some(field.value.of(&self.head.parts.bytes)),
-            _ => None,
+        let parts = &self.head.parts;
+        if !parts.kinds.hold_one(kind) {
+            return None;
         }
+        let field = parts.fields.iter().find(|field| field.kind == kind)?;
+        Some(field.value.of(&parts.bytes))
     }
 
     #[must_use]
     pub fn body(&self) -> BodyShape {
-        self.body
+        self.admitted().body
     }
 
     /// The address of the peer of the connection.
     #[must_use]
     pub fn peer(&self) -> IpAddr {
-        self.peer
+        self.admitted().peer
+    }
+
+    /// Whether there is a field of this class.
+    #[must_use]
+    #[inline]
+    pub fn holds(&self, kind: FieldKind) -> bool {
+        self.head.parts.kinds.hold(kind)
     }
 
     /// Gives the buffers back, so that the next request needs no allocation.
     #[must_use]
-    pub fn into_head(self) -> Head {
+    pub fn into_head(mut self) -> Head {
+        self.head.parts.admitted.channel = None;
         self.head
+    }
+
+    #[inline]
+    fn admitted(&self) -> &Admitted {
+        &self.head.parts.admitted
     }
 }
 
@@ -240,9 +280,7 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
     let parts = target::judge(head)
         .map_err(|fault| Refusal::new(DenyReason::MalformedRequest, fault.code(), fault.detail()))?;
     let host = judge_host(head)?;
-    let authorizations =
-        head.parts.fields.iter().filter(|field| field.kind == FieldKind::Authorization).count();
-    if 1 < authorizations {
+    if head.parts.kinds.hold_several(FieldKind::Authorization) {
         return Err(Refusal::new(
             DenyReason::MultipleCredentials,
             "several_authorization",
@@ -254,14 +292,11 @@ fn judge(head: &mut Head) -> Result<Judged, Refusal> {
 
 fn judge_host(head: &mut Head) -> Result<Host, Refusal> {
     let refused = |code, detail| Refusal::new(DenyReason::MalformedRequest, code, detail);
-    let mut hosts = head.parts.fields.iter().filter(|field| field.kind == FieldKind::Host);
-    let field = match (hosts.next(), hosts.next()) {
-        (Some(field), None) => *field,
-        (None, _) => return Err(refused("missing_host", "the request has no `Host` field")),
-        (Some(_), Some(_)) => {
-            return Err(refused("several_hosts", "the request has more than one `Host` field"));
-        }
-    };
+    if head.parts.kinds.hold_several(FieldKind::Host) {
+        return Err(refused("several_hosts", "the request has more than one `Host` field"));
+    }
+    let field = head.parts.fields.iter().find(|field| field.kind == FieldKind::Host);
+    let field = *field.ok_or_else(|| refused("missing_host", "the request has no `Host` field"))?;
     let name = parse_authority(field.value.of(&head.parts.bytes))
         .map_err(|_| refused("invalid_host", "the `Host` field does not hold a host name"))?;
     let port = name.port;

@@ -9,10 +9,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http1::{
-    BodyDecoder, BodyEvent, Field, Framing, HeadScan, Parse, RequestHead, RequestRefusal, ScanStep,
-    parse_request_head,
+    BodyDecoder, BodyEvent, Field, Framing, HeadScan, Parse, RequestHead, RequestRefusal, ScanStep, Seen,
+    parse_next_request_head,
 };
 use model::Timestamp;
+use model::head::Classes;
 use tokio::net::TcpStream;
 
 use crate::buffers::{Outbound, Size};
@@ -42,6 +43,9 @@ pub(crate) struct Connection {
     /// How often was read for the head of the request.
     reads: u32,
     scan: HeadScan,
+    /// The field lines of the last request, and what its fields were.
+    seen: Seen,
+    pub(crate) classes: Classes,
 }
 
 /// Why there is no head.
@@ -90,8 +94,17 @@ pub(crate) async fn serve(gateway: Rc<Gateway>, stream: TcpStream, peer: IpAddr)
             Err(fault) => return gateway.note_handshake_fault(&fault, peer),
         },
     };
-    let mut connection =
-        Connection { link, watch, peer, secured, started: Timestamp::MIN, reads: 0, scan: HeadScan::new() };
+    let mut connection = Connection {
+        link,
+        watch,
+        peer,
+        secured,
+        started: Timestamp::MIN,
+        reads: 0,
+        scan: HeadScan::new(),
+        seen: Seen::new(),
+        classes: Classes::default(),
+    };
     let mut turns = PIPELINED_MAX;
     loop {
         let is_waiting = connection.link.inbound.is_empty();
@@ -191,7 +204,7 @@ impl Connection {
             return None;
         }
         let mut fields = worker.buffers.fields();
-        let refused = match parse_request_head(bytes, limits, &mut fields) {
+        let refused = match parse_next_request_head(bytes, limits, &mut fields, &mut self.seen) {
             Ok(Parse::Complete(head)) => return Some(Next::Head(head, fields)),
             Ok(Parse::Partial) => None,
             Err(refusal) => Some(Next::Fault(HeadFault::Refused(refusal))),

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 use enforce::{ClaimedLedger, Evidence, Forward, Judgement, Need, NoLonger, Outcome, Pass, Snapshot};
-use http1::{Field, Framing, RequestHead, RequestMethodClass, Upgrade};
+use http1::{Field, Framing, Repeats, RequestHead, RequestMethodClass, Upgrade};
+use model::head::Classes;
 use model::request::{BodyShape, Scheme};
 use model::{
     Admission, CanonicalRequest, DecisionId, DenyReason, Method, Refusal, Timestamp, UpstreamFailure,
@@ -311,12 +312,18 @@ impl Gateway {
         let bytes = connection.link.inbound.bytes().get(..head.length).unwrap_or_default();
         let place = |span: http1::Span| model::Span { start: span.start, length: span.length };
         let filled = judged.fill(bytes, place(head.method), place(head.target));
-        for field in &fields {
-            judged.push_field(place(field.name), place(field.value));
+        let places = fields.iter().map(|field| (place(field.name), place(field.value)));
+        match head.repeats {
+            Repeats::No => {
+                places.for_each(|(name, value)| judged.push_field(name, value));
+                judged.note_classes(&mut connection.classes);
+            }
+            Repeats::Yes => judged.push_fields_again(places, &connection.classes),
         }
         self.worker.buffers.give_fields(fields);
         connection.link.inbound.consume(head.length);
         if filled.is_err() {
+            connection.classes = Classes::default();
             return Err(refusal::of_head(http1::RequestRefusal::HeadTooLarge));
         }
         if head.upgrade == Upgrade::Asked {

@@ -3,7 +3,7 @@
 //! A connection comes back only after a whole request and a whole response with nothing behind it. Before it is used
 //! again it must be quiet: what an upstream sends unasked would be taken for the answer to somebody else.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -78,6 +78,8 @@ struct Pool {
     addresses: SmallVec<[SocketAddr; ADDRESSES_MAX]>,
     resolved: u32,
     last_use: u32,
+    /// The field lines of the last response.
+    seen: http1::Seen,
 }
 
 /// The pools of a worker.
@@ -92,6 +94,14 @@ pub(crate) struct Pools {
     idle_ticks: u32,
     age_ticks: u32,
     name_ticks: u32,
+}
+
+impl Upstream {
+    /// The field lines of the last response that came from there. Servers say much the same with each, whatever the
+    /// connection.
+    pub(crate) fn seen(&self) -> RefMut<'_, http1::Seen> {
+        RefMut::map(self.pool.borrow_mut(), |pool| &mut pool.seen)
+    }
 }
 
 impl Pools {

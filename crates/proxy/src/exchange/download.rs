@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use http1::{
     BodyDecoder, BodyEvent, HeadScan, Parse, Persistence, RequestMethodClass, ResponseFraming, ResponseHead,
-    ScanStep, Version, parse_response_head,
+    ScanStep, Version, parse_next_response_head,
 };
 use model::UpstreamFailure;
 
@@ -288,7 +288,8 @@ impl Exchange<'_> {
             return Ok(Poll::Pending);
         }
         let mut fields = self.worker.buffers.fields();
-        let parsed = parse_response_head(bytes, limits, &mut fields, self.download.class);
+        let class = self.download.class;
+        let parsed = parse_next_response_head(bytes, limits, &mut fields, class, &mut self.upstream.seen());
         let outcome = match parsed {
             Ok(Parse::Partial) => Ok(Poll::Pending),
             Ok(Parse::Complete(head)) => {

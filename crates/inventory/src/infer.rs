@@ -15,6 +15,7 @@ use crate::tally::Tally;
 use crate::tree::{JOINED, Node};
 
 mod apart;
+mod behaviour;
 mod emit;
 mod frame;
 mod known;

@@ -164,6 +164,20 @@ pub struct Weights {
     pub several: usize,
     /// So many versions of an interface live side by side at most.
     pub versions_most: usize,
+    /// What a segment's own use says, compared with that of its siblings.
+    pub behaviour: f64,
+    /// The most that this may be, either way.
+    pub behaviour_most: f64,
+    /// How alike the use of entities of one kind is: as if so many requests of each were drawn as for all.
+    pub scatter: f64,
+    /// The same for names, which differ more.
+    pub scatter_own: f64,
+    /// How much names follow the fashion of their siblings: those of RPC are all posted to.
+    pub fashion: f64,
+    /// Siblings with which it takes to tell that they are alike by nature and not by chance.
+    pub alike_siblings: f64,
+    /// How much a sibling that may be a name counts for what is usual.
+    pub usual_name: f64,
     /// Evidence that values are there at all must reach this before any sibling becomes one.
     pub group: f64,
 }
@@ -215,6 +229,13 @@ impl Default for Weights {
             told: -4.5,
             several: 3,
             versions_most: 5,
+            behaviour: 0.5,
+            behaviour_most: 4.0,
+            scatter: 16.0,
+            scatter_own: 1.0,
+            fashion: 0.3,
+            alike_siblings: 6.0,
+            usual_name: 0.3,
             group: 2.5,
         }
     }

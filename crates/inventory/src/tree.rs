@@ -80,6 +80,11 @@ impl Kid {
     pub(crate) fn new(text: Box<str>, node: Node) -> Self {
         Self { order: Reading::of(&text).order, text, node }
     }
+
+    /// Whether its words are common in interfaces.
+    pub(crate) fn is_likely_name(&self) -> bool {
+        self.order >> 63 == 0
+    }
 }
 
 /// The order of a value among its siblings: likely names before all others, then by hash.

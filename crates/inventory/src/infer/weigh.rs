@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::infer::apart::{take_frames, take_known, take_versions};
+use crate::infer::behaviour;
 use crate::infer::score::{popular, stem, to_f64, to_f64_u64, weigh};
 use crate::infer::{Context, Frame, Source};
 use crate::operation::ValueKind;
@@ -91,6 +92,7 @@ pub(super) fn judge<'a>(
     let ids: u64 = typed.iter().map(|one| one.count).sum();
     let parents = sources.iter().filter(|source| !source.pooled).count();
     weigh(&settings.weights, &mut wordlike, parents, context, collection);
+    behaviour::weigh(&settings.weights, &mut wordlike, &typed, &rests);
     let ids = if typed_rest { u64::MAX } else { ids };
     split(
         &settings.weights,

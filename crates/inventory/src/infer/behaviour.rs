@@ -171,6 +171,8 @@ struct Usual<'a> {
 const CLASSES: usize = 16;
 /// Siblings with an eighth of the requests are seen well enough.
 const NEAR: usize = 3;
+/// And with so many of them at least.
+const ENOUGH: f64 = 4.0;
 
 fn class(deeds: &Deeds<'_>) -> usize {
     let n: u64 = deeds.values().sum();
@@ -226,20 +228,20 @@ impl<'a> Usual<'a> {
         // Once it is known what is done at all, the proportions may be any.
         let any = chances.iter().map(|(chance, count)| rise(weights.scatter_own * chance / ways, *count));
         let any = any.sum::<f64>() - rise(weights.scatter_own, n);
-        let of_kind = match self.share_of_way(deeds, weight) {
-            Some(share) => sum_of_logarithms(drawn + 0.5_f64.ln(), any + (0.5 * share).ln()),
-            None => drawn,
-        };
+        let share = self.share_of_way(deeds, weight);
+        let of_kind = sum_of_logarithms(drawn + 0.5_f64.ln(), any + (0.5 * share).ln());
         any + ways.ln() - of_kind
     }
 
-    /// The share of siblings that were asked for as often and with which the same things were done, without the one with these deeds.
-    fn share_of_way(&self, deeds: &Deeds<'a>, weight: f64) -> Option<f64> {
-        let least = class(deeds).saturating_sub(NEAR);
+    /// The share of siblings with which the same things were done, without the one with these deeds: of those that were asked for as often, or else
+    /// of the next ones.
+    fn share_of_way(&self, deeds: &Deeds<'a>, weight: f64) -> f64 {
+        let near = |least: usize| from(&self.all, least) - weight;
+        let most = class(deeds).saturating_sub(NEAR);
+        let least = (0..=most).rev().find(|least| ENOUGH <= near(*least)).unwrap_or(0);
         let way: Vec<Deed<'a>> = deeds.keys().copied().collect();
         let alike = self.ways.get(&way).map_or(0.0, |way| from(way, least) - weight).max(0.0);
-        let near = from(&self.all, least) - weight;
-        (1.0 <= near).then(|| (alike + 0.3) / (near + 1.3))
+        (alike + 0.3) / (near(least).max(0.0) + 1.3)
     }
 }
 

@@ -38,8 +38,11 @@ pub(super) fn weigh<'a>(
     let number = wordlike.len().saturating_add(typed.len());
     let least = (number / SHARED_BY).max(2);
     shared.retain(|_, count| least <= *count);
+    for (number, place) in shared.values_mut().enumerate() {
+        *place = number;
+    }
     let mut usual = Usual::default();
-    let all: Vec<(Deeds<'a>, f64)> = wordlike
+    let all: Vec<(Deeds, f64)> = wordlike
         .iter()
         .map(|one| {
             let is_listed = token::read(one.text).strength != Strength::Word;
@@ -66,18 +69,29 @@ pub(super) fn weigh<'a>(
     }
 }
 
-/// What was done with a segment: the method, how many segments follow, and the first of them that is a name, with its distance.
+/// What was done with a segment: the method, how many segments follow, and the first of them that is a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Deed<'a> {
+struct Deed {
     method: Method,
     steps: u8,
-    name: Option<(u8, &'a str)>,
+    name: Name,
+}
+
+/// A name below a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    /// Values only.
+    No,
+    /// One that siblings do not share, so many steps below. Not which it is tells, but that there is one.
+    Own(u8),
+    /// One that they share, by number.
+    Shared(usize),
 }
 
 /// How often each thing was done.
-type Deeds<'a> = BTreeMap<Deed<'a>, u64>;
+type Deeds = BTreeMap<Deed, u64>;
 
-/// In how many siblings a name follows, by how far below.
+/// Names that follow, by how far below; while they are gathered with in how many siblings, then with their numbers.
 type Shared<'a> = BTreeMap<(u8, &'a str), usize>;
 
 /// Adds to `shared` the names below a sibling.
@@ -117,21 +131,15 @@ fn is_name(kid: &Kid) -> bool {
 }
 
 /// What was done with a segment.
-fn deeds<'a>(sources: &[Source<'a>], shared: &Shared<'a>) -> Deeds<'a> {
+fn deeds(sources: &[Source<'_>], shared: &Shared<'_>) -> Deeds {
     let mut deeds = Deeds::new();
     for source in sources {
-        count(source.node, 0, None, shared, &mut deeds);
+        count(source.node, 0, Name::No, shared, &mut deeds);
     }
     deeds
 }
 
-fn count<'a>(
-    node: &'a Node,
-    steps: u8,
-    name: Option<(u8, &'a str)>,
-    shared: &Shared<'a>,
-    deeds: &mut Deeds<'a>,
-) {
+fn count(node: &Node, steps: u8, name: Name, shared: &Shared<'_>, deeds: &mut Deeds) {
     for (key, tally) in &node.ends {
         let deed = Deed { method: key.method, steps: steps.min(STEPS), name };
         let known = deeds.entry(deed).or_default();
@@ -142,11 +150,12 @@ fn count<'a>(
     }
     let step = steps.saturating_add(1);
     for kid in &node.words.kids {
-        let told = name.or_else(|| {
-            // Names that siblings do not share are one kind: not which they are tells, but that there are some.
-            let own = (step, &*kid.text);
-            if shared.contains_key(&own) { Some(own) } else { is_name(kid).then_some((step, "")) }
-        });
+        let told = match name {
+            Name::No if is_name(kid) => {
+                shared.get(&(step, &*kid.text)).map_or(Name::Own(step), |number| Name::Shared(*number))
+            }
+            Name::No | Name::Own(_) | Name::Shared(_) => name,
+        };
         count(&kid.node, step, told, shared, deeds);
     }
     for kid in &node.typed.kids {
@@ -159,11 +168,11 @@ fn count<'a>(
 
 /// What the siblings of a segment do: all together, and how many do what.
 #[derive(Debug, Default)]
-struct Usual<'a> {
-    deeds: BTreeMap<Deed<'a>, f64>,
+struct Usual {
+    deeds: BTreeMap<Deed, f64>,
     sum: f64,
     /// By what is done at all: the weights of siblings by the binary logarithm of their requests.
-    ways: BTreeMap<Vec<Deed<'a>>, [f64; CLASSES]>,
+    ways: BTreeMap<Vec<Deed>, [f64; CLASSES]>,
     all: [f64; CLASSES],
 }
 
@@ -174,7 +183,7 @@ const NEAR: usize = 3;
 /// And with so many of them at least.
 const ENOUGH: f64 = 4.0;
 
-fn class(deeds: &Deeds<'_>) -> usize {
+fn class(deeds: &Deeds) -> usize {
     let n: u64 = deeds.values().sum();
     usize::try_from(n.max(1).ilog2()).unwrap_or(0).min(CLASSES - 1)
 }
@@ -183,9 +192,9 @@ fn from(classes: &[f64; CLASSES], least: usize) -> f64 {
     classes.iter().skip(least).sum()
 }
 
-impl<'a> Usual<'a> {
+impl Usual {
     /// Adds what many do together.
-    fn add_pool(&mut self, deeds: &Deeds<'a>, weight: f64) {
+    fn add_pool(&mut self, deeds: &Deeds, weight: f64) {
         for (deed, count) in deeds {
             let amount = weight * to_f64_u64(*count);
             *self.deeds.entry(*deed).or_default() += amount;
@@ -194,7 +203,7 @@ impl<'a> Usual<'a> {
     }
 
     /// Adds a sibling.
-    fn add(&mut self, deeds: &Deeds<'a>, weight: f64) {
+    fn add(&mut self, deeds: &Deeds, weight: f64) {
         self.add_pool(deeds, weight);
         let class = class(deeds);
         let way = self.ways.entry(deeds.keys().copied().collect()).or_default();
@@ -206,7 +215,7 @@ impl<'a> Usual<'a> {
     }
 
     /// The logarithm of the odds that a segment with these deeds is one of its own; `weight` is that with which they are in here.
-    fn odds(&self, weights: &Weights, deeds: &Deeds<'a>, weight: f64) -> f64 {
+    fn odds(&self, weights: &Weights, deeds: &Deeds, weight: f64) -> f64 {
         let n = to_f64_u64(deeds.values().sum());
         let others = (self.sum - weight * n).max(0.0);
         if others < 1.0 || n < 1.0 {
@@ -235,11 +244,11 @@ impl<'a> Usual<'a> {
 
     /// The share of siblings with which the same things were done, without the one with these deeds: of those that were asked for as often, or else
     /// of the next ones.
-    fn share_of_way(&self, deeds: &Deeds<'a>, weight: f64) -> f64 {
+    fn share_of_way(&self, deeds: &Deeds, weight: f64) -> f64 {
         let near = |least: usize| from(&self.all, least) - weight;
         let most = class(deeds).saturating_sub(NEAR);
         let least = (0..=most).rev().find(|least| ENOUGH <= near(*least)).unwrap_or(0);
-        let way: Vec<Deed<'a>> = deeds.keys().copied().collect();
+        let way: Vec<Deed> = deeds.keys().copied().collect();
         let alike = self.ways.get(&way).map_or(0.0, |way| from(way, least) - weight).max(0.0);
         (alike + 0.3) / (near(least).max(0.0) + 1.3)
     }
@@ -251,7 +260,7 @@ fn sum_of_logarithms(one: f64, other: f64) -> f64 {
 }
 
 /// How often names are used in which way, over all documented interfaces.
-fn prior(deed: &Deed<'_>, kinds: f64) -> f64 {
+fn prior(deed: &Deed, kinds: f64) -> f64 {
     if deed.steps > 0 {
         return 0.4 / kinds;
     }
@@ -280,12 +289,12 @@ fn ln_gamma(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn deeds(list: &[(Method, u8, Option<(u8, &'static str)>, u64)]) -> Deeds<'static> {
+    fn deeds(list: &[(Method, u8, Name, u64)]) -> Deeds {
         list.iter().map(|&(method, steps, name, count)| (Deed { method, steps, name }, count)).collect()
     }
 
     /// Entities that are read, and of which the notes are read.
-    fn entities(number: u64, count: u64) -> Usual<'static> {
+    fn entities(number: u64, count: u64) -> Usual {
         let mut usual = Usual::default();
         for _ in 0..number {
             usual.add(&entity(count), 1.0);
@@ -293,15 +302,15 @@ mod tests {
         usual
     }
 
-    fn entity(count: u64) -> Deeds<'static> {
-        deeds(&[(Method::GET, 0, None, 2 * count), (Method::GET, 1, Some((1, "notes")), count)])
+    fn entity(count: u64) -> Deeds {
+        deeds(&[(Method::GET, 0, Name::No, 2 * count), (Method::GET, 1, Name::Shared(0), count)])
     }
 
     #[test]
     fn what_no_sibling_does_speaks_for_a_name_and_more_so_the_more_is_known_of_them() {
         let weights = Weights::default();
         let post = Method::parse("POST").unwrap();
-        let verb = deeds(&[(post, 0, None, 3)]);
+        let verb = deeds(&[(post, 0, Name::No, 3)]);
         let odds: Vec<f64> =
             [4, 40, 400].into_iter().map(|number| entities(number, 9).odds(&weights, &verb, 0.0)).collect();
         assert!(odds.is_sorted() && odds.first().is_some_and(|least| 0.0 < *least), "{odds:?}");
@@ -317,7 +326,7 @@ mod tests {
             [1, 10, 100, 10_000].into_iter().map(|count| usual.odds(&weights, &entity(count), 0.0)).collect();
         assert!(odds.iter().all(|odds| *odds < 0.0) && odds.iter().rev().is_sorted(), "{odds:?}");
         // The same things in other proportions: whoever is asked for notes only is still of the kind.
-        let lopsided = deeds(&[(Method::GET, 0, None, 5), (Method::GET, 1, Some((1, "notes")), 5_000)]);
+        let lopsided = deeds(&[(Method::GET, 0, Name::No, 5), (Method::GET, 1, Name::Shared(0), 5_000)]);
         let odds = usual.odds(&weights, &lopsided, 0.0);
         assert!((-3.0..1.0).contains(&odds), "{odds}");
     }
@@ -326,7 +335,7 @@ mod tests {
     fn names_that_are_all_used_in_one_way_are_no_values_for_that() {
         let weights = Weights::default();
         let post = Method::parse("POST").unwrap();
-        let call = deeds(&[(post, 0, None, 5_000)]);
+        let call = deeds(&[(post, 0, Name::No, 5_000)]);
         let mut usual = Usual::default();
         for _ in 0..40 {
             usual.add(&call, 1.0);

@@ -219,7 +219,7 @@ const STYLES: &[(&str, &[&str])] = &[
 ];
 
 /// What F1, precision and the share of traffic may not fall below, with 400 requests and with 4,000.
-const LEAST: [[f64; 3]; 2] = [[0.95, 0.94, 0.97], [0.95, 0.95, 0.97]];
+const LEAST: [[f64; 3]; 2] = [[0.96, 0.96, 0.98], [0.97, 0.97, 0.98]];
 
 /// A generator that needs no seed from outside (SplitMix64).
 struct Dice(u64);
@@ -401,6 +401,24 @@ fn found(style: &str, operations: &[&str], requests: u32, seed: u64) -> Found {
     }
 }
 
+/// The other guard: a hundred times the requests must not make the mean F1 any worse, nor any interface much worse.
+#[test]
+fn more_traffic_makes_the_inventory_no_worse() {
+    let (mut report, mut sums) = (String::new(), [0.0; 2]);
+    for (style, operations) in STYLES {
+        let few = found(style, operations, 300, 7);
+        let many = found(style, operations, 30_000, 7);
+        for (sum, found) in sums.iter_mut().zip([&few, &many]) {
+            *sum += found.f1;
+            report.push_str(&found.report);
+        }
+        assert_eq!(many.noise, 0, "{}", many.report);
+        assert!(few.f1 - 0.1 <= many.f1, "{style}: {} with few, {} with many\n{report}", few.f1, many.f1);
+    }
+    println!("{report}{:.3?}", sums.map(|sum| sum / share(STYLES.len(), 1)));
+    assert!(sums[0] <= sums[1], "{sums:?}\n{report}");
+}
+
 /// The guard of CI: on interfaces that the benchmark does not have, no figure may fall by more than a little.
 #[test]
 fn interfaces_of_other_industries_are_recovered() {
@@ -433,5 +451,5 @@ fn interfaces_of_other_industries_are_recovered() {
             "{means:.3?} for {least:.3?}\n{report}"
         );
     }
-    assert!(0.97 <= share(stable, sure), "{stable} of {sure} sure templates stay\n{report}");
+    assert!(0.99 <= share(stable, sure), "{stable} of {sure} sure templates stay\n{report}");
 }

@@ -233,10 +233,14 @@ impl Host {
         self.total = self.total.saturating_add(1);
         self.first = least(self.first, exchange.at);
         self.last = self.last.max(exchange.at);
-        let (node, key) = match sort(exchange) {
-            Sort::Succeeded(key) if key.page => (&mut self.pages, key),
-            Sort::Succeeded(key) => (&mut self.succeeded, key),
-            Sort::Failed(key) => (&mut self.failed, key),
+        let of_failures;
+        let (node, key, limits) = match sort(exchange) {
+            Sort::Succeeded(key) if key.page => (&mut self.pages, key, limits),
+            Sort::Succeeded(key) => (&mut self.succeeded, key, limits),
+            Sort::Failed(key) => {
+                of_failures = limits.of_failures();
+                (&mut self.failed, key, &of_failures)
+            }
             Sort::Noise(kind) => {
                 self.noise.entry(kind).or_default().count(1, exchange.path);
                 return;
@@ -249,7 +253,7 @@ impl Host {
     fn merge(&mut self, other: Self, limits: &Limits) {
         self.succeeded.merge(other.succeeded, limits);
         self.pages.merge(other.pages, limits);
-        self.failed.merge(other.failed, limits);
+        self.failed.merge(other.failed, &limits.of_failures());
         for (kind, sighting) in other.noise {
             self.noise.entry(kind).or_default().merge(sighting);
         }

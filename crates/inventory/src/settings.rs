@@ -37,6 +37,15 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Those for answers that were no success. Nothing is inferred from them: they are counted where what succeeded has an operation, and names
+    /// come first among what is kept, so fewer values do.
+    pub(crate) fn of_failures(&self) -> Self {
+        let fewer = |limits: [usize; 4], part: usize| limits.map(|limit| limit.div_ceil(part));
+        Self { words: fewer(self.words, 3), typed: fewer(self.typed, 6), ..self.clone() }
+    }
+}
+
 /// What a person said about a place; it outweighs everything that is inferred, and stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Force {

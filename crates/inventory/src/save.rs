@@ -361,7 +361,7 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 if text.len() > limits.segment_bytes.saturating_add(1) {
                     return Err(LoadInventoryError::Damaged("a segment longer than the limit"));
                 }
-                above.adopt(Kid::new(text.into(), node))
+                above.adopt(Kid { text: text.into(), node })
             }
             SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
             SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),

@@ -25,8 +25,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            words: [384, 48, 32, 24],
-            typed: [48, 12, 6, 4],
+            words: [384, 48, 24, 12],
+            typed: [48, 10, 4, 2],
             segments: 32,
             segment_bytes: 255,
             hosts: 1_000,

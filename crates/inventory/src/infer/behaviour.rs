@@ -13,7 +13,7 @@ use crate::infer::weigh::Seen;
 use crate::method::Method;
 use crate::settings::Weights;
 use crate::token::{self, Strength};
-use crate::tree::{JOINED, Kid, Node};
+use crate::tree::{JOINED, Node, Slot};
 use crate::words;
 
 /// How far below a segment its use is told apart.
@@ -126,7 +126,7 @@ fn below<'a>(node: &'a Node, step: u8, names: &mut Vec<(u8, &'a str)>) {
     }
 }
 
-fn is_name(kid: &Kid) -> bool {
+fn is_name(kid: &Slot) -> bool {
     kid.is_likely_name() || kid.text.starts_with(JOINED)
 }
 

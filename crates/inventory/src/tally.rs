@@ -22,7 +22,7 @@ const TYPE_BYTES_MAX: usize = 100;
 const DATA_MAX: usize = 64;
 
 /// Counts, times and samples. Joining two is commutative and associative.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) count: u64,
     /// Milliseconds since 1970 in UTC.
@@ -102,28 +102,6 @@ pub(crate) struct DataSeen {
 impl DataSeen {
     fn hash(&self) -> u64 {
         sketch::hash(format!("{} {} {}", self.class.name(), self.place.name(), self.field).as_bytes())
-    }
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            first: None,
-            last: None,
-            statuses: Vec::new(),
-            callers: Least::default(),
-            types: None,
-            size_least: None,
-            size_greatest: None,
-            open: 0,
-            verified: 0,
-            untold: 0,
-            slashed: 0,
-            named: 0,
-            queries: None,
-            rare: None,
-        }
     }
 }
 

@@ -87,7 +87,6 @@ pub(super) fn judge<'a>(
     take_versions(&mut typed, typed_rest, context, &settings.thresholds, judged);
     let known = known_parameter(context);
     let evident = word_rest || known != KnownParameter::No || !values.sources.is_empty();
-    let distinct = typed.len();
     let methods = typed.iter().fold(0, |methods, one| methods | one.methods);
     let ids: u64 = typed.iter().map(|one| one.count).sum();
     let parents = sources.iter().filter(|source| !source.pooled).count();
@@ -97,7 +96,7 @@ pub(super) fn judge<'a>(
     split(
         &settings.weights,
         wordlike,
-        Evident { group: evident, known, pooled: word_rest, ids, distinct, methods },
+        Evident { group: evident, known, pooled: word_rest, ids, distinct: typed.len(), methods },
         judged,
         &mut values,
     );

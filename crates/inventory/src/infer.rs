@@ -15,6 +15,7 @@ use crate::tally::Tally;
 use crate::tree::{JOINED, Node};
 
 mod apart;
+mod behaviour;
 mod emit;
 mod frame;
 mod known;
@@ -114,10 +115,14 @@ impl Place {
     }
 }
 
-/// The operations of a host.
-pub(crate) fn operations(inventory: &Inventory, name: &str, host: &Host) -> Vec<Operation> {
-    let structure = structure(inventory, name, host);
-    emit::operations(inventory, name, host, &structure)
+/// The operations of a host of this structure.
+pub(crate) fn operations(
+    inventory: &Inventory,
+    name: &str,
+    host: &Host,
+    structure: &Structure,
+) -> Vec<Operation> {
+    emit::operations(inventory, name, host, structure)
 }
 
 /// The structure of a host.

@@ -150,50 +150,38 @@ impl Inventory {
 
     /// The operations found, by host, path and method.
     pub fn operations(&self) -> Vec<Operation> {
-        self.found().into_iter().filter(|operation| !service::is_service(self, operation)).collect()
-    }
-
-    /// What answered with success, by host, path and method.
-    fn found(&self) -> Vec<Operation> {
-        let mut found: Vec<Operation> =
-            self.hosts.iter().flat_map(|(name, host)| infer::operations(self, name, host)).collect();
-        found.sort_by(|one, other| {
-            (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
-        });
-        found
+        self.found().0
     }
 
     /// What was seen and is no operation, by host and kind.
     pub fn noise(&self) -> Vec<NoiseReport> {
-        let mut found: Vec<NoiseReport> =
-            self.hosts.iter().flat_map(|(name, host)| noise::reports(self, name, host)).collect();
-        for service in self.found().into_iter().filter(|operation| service::is_service(self, operation)) {
-            let known = found
-                .iter_mut()
-                .find(|report| report.host == service.host && report.kind == NoiseKind::Service);
-            match known {
-                Some(report) => {
-                    report.count = report.count.saturating_add(service.count);
-                    report.samples.push(service.path);
-                }
-                None => found.push(NoiseReport {
-                    host: service.host,
-                    kind: NoiseKind::Service,
-                    count: service.count,
-                    samples: vec![service.path],
-                }),
-            }
+        self.found().1
+    }
+
+    /// The operations and what is none, for whoever wants both: inferring is most of the work.
+    pub fn found(&self) -> (Vec<Operation>, Vec<NoiseReport>) {
+        let (mut operations, mut noise) = (Vec::new(), Vec::new());
+        for (name, host) in self.hosts.iter() {
+            let structure = infer::structure(self, name, host);
+            operations.extend(infer::operations(self, name, host, &structure));
+            noise.extend(noise::reports(self, name, host, &structure));
         }
+        operations.sort_by(|one, other| {
+            (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
+        });
+        let is_service = |operation: &mut Operation| service::is_service(self, operation);
+        let services: Vec<Operation> = operations.extract_if(.., is_service).collect();
+        service::report(services, &mut noise);
         if self.other_hosts > 0 {
-            found.push(NoiseReport {
+            noise.push(NoiseReport {
                 host: String::new(),
                 kind: NoiseKind::TooManyHosts,
                 count: self.other_hosts,
                 samples: Vec::new(),
             });
         }
-        found.sort_by(|one, other| (&one.host, one.kind).cmp(&(&other.host, other.kind)));
-        found
+        noise.sort_by(|one, other| (&one.host, one.kind).cmp(&(&other.host, other.kind)));
+        (operations, noise)
     }
 
     /// The hosts and the time over which there is evidence of each, by host.
@@ -245,10 +233,14 @@ impl Host {
         self.total = self.total.saturating_add(1);
         self.first = least(self.first, exchange.at);
         self.last = self.last.max(exchange.at);
-        let (node, key) = match sort(exchange) {
-            Sort::Succeeded(key) if key.page => (&mut self.pages, key),
-            Sort::Succeeded(key) => (&mut self.succeeded, key),
-            Sort::Failed(key) => (&mut self.failed, key),
+        let of_failures;
+        let (node, key, limits) = match sort(exchange) {
+            Sort::Succeeded(key) if key.page => (&mut self.pages, key, limits),
+            Sort::Succeeded(key) => (&mut self.succeeded, key, limits),
+            Sort::Failed(key) => {
+                of_failures = limits.of_failures();
+                (&mut self.failed, key, &of_failures)
+            }
             Sort::Noise(kind) => {
                 self.noise.entry(kind).or_default().count(1, exchange.path);
                 return;
@@ -261,7 +253,7 @@ impl Host {
     fn merge(&mut self, other: Self, limits: &Limits) {
         self.succeeded.merge(other.succeeded, limits);
         self.pages.merge(other.pages, limits);
-        self.failed.merge(other.failed, limits);
+        self.failed.merge(other.failed, &limits.of_failures());
         for (kind, sighting) in other.noise {
             self.noise.entry(kind).or_default().merge(sighting);
         }

@@ -1,6 +1,6 @@
 //! What was seen and is no operation.
 
-use crate::infer::{self, Place};
+use crate::infer::{Place, Structure};
 use crate::inventory::{Host, Inventory};
 use crate::sketch::{self, LeastMap};
 use crate::tree::{self, Group, Node};
@@ -186,13 +186,17 @@ pub(crate) fn is_scanner(path: &str) -> bool {
 }
 
 /// The reports of one host.
-pub(crate) fn reports(inventory: &Inventory, name: &str, host: &Host) -> Vec<NoiseReport> {
+pub(crate) fn reports(
+    inventory: &Inventory,
+    name: &str,
+    host: &Host,
+    structure: &Structure,
+) -> Vec<NoiseReport> {
     let mut seen = host.noise.clone();
-    let mut place = infer::structure(inventory, name, host);
-    for (path, count) in place.soft.drain(..) {
-        seen.entry(NoiseKind::SoftNotFound).or_default().count(count, &path);
+    for (path, count) in &structure.soft {
+        seen.entry(NoiseKind::SoftNotFound).or_default().count(*count, path);
     }
-    unknown(&host.failed, &[&place.root], &mut String::new(), &mut seen);
+    unknown(&host.failed, &[&structure.root], &mut String::new(), &mut seen);
     seen.into_iter()
         .map(|(kind, sighting)| NoiseReport {
             host: name.into(),

@@ -274,15 +274,15 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
         last: tally.last,
         statuses: tally.statuses.clone(),
         callers: tally.callers.hashes().to_vec(),
-        types: tally.types.iter().map(|(_, text)| text.to_string()).collect(),
-        routes: tally.routes.iter().map(|(_, text)| text.to_string()).collect(),
+        types: tally.types().map(str::to_owned).collect(),
+        routes: tally.rare().routes.iter().map(|(_, text)| text.to_string()).collect(),
         sizes: tally.size_least.zip(tally.size_greatest),
         proofs: (tally.open, tally.verified, tally.untold),
         slashed: tally.slashed,
-        client_side: tally.client_side,
+        client_side: tally.rare().client_side,
         named: tally.named,
-        deprecated: tally.deprecated,
-        sunset: tally.sunset,
+        deprecated: tally.rare().deprecated,
+        sunset: tally.rare().sunset,
         request_types: tally.request_types(),
         queries: tally
             .queries
@@ -291,9 +291,9 @@ fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
             .map(|(_, (name, count))| (name.to_string(), *count))
             .collect(),
         data: tally
+            .rare()
             .data
             .iter()
-            .flat_map(|data| data.iter())
             .map(|(_, one)| {
                 (one.class.name().to_owned(), one.place.name().to_owned(), one.field.to_string(), one.count)
             })
@@ -305,7 +305,7 @@ fn load_host(saved: SavedHost, limits: &Limits) -> Result<Host, LoadInventoryErr
     let mut host = Host {
         succeeded: load_tree(saved.succeeded, limits)?,
         pages: load_tree(saved.pages, limits)?,
-        failed: load_tree(saved.failed, limits)?,
+        failed: load_tree(saved.failed, &limits.of_failures())?,
         first: saved.first,
         last: saved.last,
         total: saved.total,
@@ -361,7 +361,7 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 if text.len() > limits.segment_bytes.saturating_add(1) {
                     return Err(LoadInventoryError::Damaged("a segment longer than the limit"));
                 }
-                above.adopt(Kid::new(text.into(), node))
+                above.adopt(Kid { text: text.into(), node })
             }
             SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
             SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),
@@ -385,12 +385,14 @@ fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
         verified: saved.proofs.1,
         untold: saved.proofs.2,
         slashed: saved.slashed,
-        client_side: saved.client_side,
         named: saved.named,
-        deprecated: saved.deprecated,
-        sunset: saved.sunset,
         ..Tally::default()
     };
+    if saved.client_side != 0 || saved.deprecated != 0 || saved.sunset.is_some() {
+        let rare = tally.rare_mut();
+        (rare.client_side, rare.deprecated, rare.sunset) =
+            (saved.client_side, saved.deprecated, saved.sunset);
+    }
     for (status, count) in saved.statuses {
         tally.add_status(status, count);
     }

@@ -3,6 +3,7 @@
 //! They answer with success and are no operations of an API, unless a document declares them.
 
 use crate::inventory::Inventory;
+use crate::noise::{NoiseKind, NoiseReport};
 use crate::operation::Operation;
 
 /// Whole paths. Whoever has an operation of such a name has it below something, or declares it.
@@ -42,6 +43,26 @@ pub(crate) fn is_service(inventory: &Inventory, operation: &Operation) -> bool {
         })
     };
     matches!(operation.method, "GET" | "HEAD") && is_known && !is_declared()
+}
+
+/// Adds them to what is no operation.
+pub(crate) fn report(services: Vec<Operation>, noise: &mut Vec<NoiseReport>) {
+    for service in services {
+        let is_of =
+            |report: &&mut NoiseReport| report.host == service.host && report.kind == NoiseKind::Service;
+        match noise.iter_mut().find(is_of) {
+            Some(report) => {
+                report.count = report.count.saturating_add(service.count);
+                report.samples.push(service.path);
+            }
+            None => noise.push(NoiseReport {
+                host: service.host,
+                kind: NoiseKind::Service,
+                count: service.count,
+                samples: vec![service.path],
+            }),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(crate) struct LeastMap<V> {
 }
 
 impl<V> LeastMap<V> {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) const fn new(limit: usize) -> Self {
         Self { entries: Vec::new(), limit }
     }
 

@@ -22,7 +22,7 @@ const TYPE_BYTES_MAX: usize = 100;
 const DATA_MAX: usize = 64;
 
 /// Counts, times and samples. Joining two is commutative and associative.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) count: u64,
     /// Milliseconds since 1970 in UTC.
@@ -31,8 +31,8 @@ pub(crate) struct Tally {
     /// Ascending by status; zero stands for "not told".
     pub(crate) statuses: Vec<(u16, u64)>,
     pub(crate) callers: Least,
-    pub(crate) types: LeastMap<Box<str>>,
-    pub(crate) routes: LeastMap<Box<str>>,
+    /// Media types of answers. Access logs have none, so apart.
+    pub(crate) types: Option<Box<Texts>>,
     /// The least and the greatest size of an answer that had one.
     pub(crate) size_least: Option<u64>,
     pub(crate) size_greatest: Option<u64>,
@@ -42,25 +42,46 @@ pub(crate) struct Tally {
     pub(crate) verified: u64,
     /// 2xx answers of which neither is known.
     pub(crate) untold: u64,
-    /// Of requests that succeeded those that were seen from the caller's side.
-    pub(crate) client_side: u64,
     /// Requests with a trailing slash.
     pub(crate) slashed: u64,
     /// Requests whose caller the source named.
     pub(crate) named: u64,
+    /// Names of query parameters of requests that succeeded, by hash, and in how many. Often none, so apart.
+    pub(crate) queries: Option<Box<Names>>,
+    /// What few sources tell, and of few operations.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// Distinct texts by hash.
+pub(crate) type Texts = LeastMap<Box<str>>;
+
+/// What is seldom there, apart from the rest, since there are as many tallies as paths that are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rare {
+    pub(crate) routes: Texts,
+    /// Of requests that succeeded those that were seen from the caller's side.
+    pub(crate) client_side: u64,
     /// Answers that carried a `Deprecation` header.
     pub(crate) deprecated: u64,
     /// The earliest date of a `Sunset` header.
     pub(crate) sunset: Option<i64>,
-    /// Of `statuses` those that the source itself answered. Only a gateway has them, so apart.
-    pub(crate) own: Option<Box<Statuses>>,
-    /// Media types of requests that succeeded. Seldom told, so apart.
-    pub(crate) request_types: Option<Box<LeastMap<Box<str>>>>,
-    /// Names of query parameters of requests that succeeded, by hash, and in how many. Often none, so apart.
-    pub(crate) queries: Option<Box<Names>>,
-    /// Classes of data in bodies, by the hash of class, side and field. Seldom there, so apart.
-    pub(crate) data: Option<Box<LeastMap<DataSeen>>>,
+    /// Of the statuses those that the source itself answered. Only a gateway has them.
+    own: Statuses,
+    /// Media types of requests that succeeded.
+    request_types: Texts,
+    /// Classes of data in bodies, by the hash of class, side and field.
+    pub(crate) data: LeastMap<DataSeen>,
 }
+
+static NOTHING: Rare = Rare {
+    routes: LeastMap::new(TEXTS_MAX),
+    client_side: 0,
+    deprecated: 0,
+    sunset: None,
+    own: Statuses(Vec::new()),
+    request_types: LeastMap::new(TEXTS_MAX),
+    data: LeastMap::new(DATA_MAX),
+};
 
 /// How often each status was answered, ascending by status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,34 +102,6 @@ pub(crate) struct DataSeen {
 impl DataSeen {
     fn hash(&self) -> u64 {
         sketch::hash(format!("{} {} {}", self.class.name(), self.place.name(), self.field).as_bytes())
-    }
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            first: None,
-            last: None,
-            statuses: Vec::new(),
-            callers: Least::default(),
-            types: LeastMap::new(TEXTS_MAX),
-            routes: LeastMap::new(TEXTS_MAX),
-            size_least: None,
-            size_greatest: None,
-            open: 0,
-            verified: 0,
-            untold: 0,
-            client_side: 0,
-            slashed: 0,
-            named: 0,
-            deprecated: 0,
-            sunset: None,
-            own: None,
-            request_types: None,
-            queries: None,
-            data: None,
-        }
     }
 }
 
@@ -142,7 +135,7 @@ impl Tally {
             self.size_greatest = self.size_greatest.max(Some(size));
         }
         if let Some(essence) = exchange.response_type.and_then(essence) {
-            keep(&mut self.types, essence);
+            self.keep_type(essence);
         }
         if let Some(essence) = exchange.request_type.and_then(essence)
             && matches!(status, 200..=299)
@@ -150,7 +143,7 @@ impl Tally {
             self.keep_request_type(essence);
         }
         if let Some(route) = exchange.route.filter(|route| route.len() <= 500) {
-            keep(&mut self.routes, route);
+            self.keep_route(route);
         }
         if (200..300).contains(&status) {
             let counter = match exchange.credential {
@@ -161,13 +154,16 @@ impl Tally {
             *counter = counter.saturating_add(count);
         }
         let is_client = exchange.side == Side::Client && matches!(status, 200..=299 | 304);
-        self.client_side = self.client_side.saturating_add(if is_client { count } else { 0 });
+        if is_client || exchange.deprecated || exchange.sunset.is_some() {
+            let rare = self.rare_mut();
+            rare.client_side = rare.client_side.saturating_add(if is_client { count } else { 0 });
+            rare.deprecated = rare.deprecated.saturating_add(if exchange.deprecated { count } else { 0 });
+            rare.sunset = least(rare.sunset, exchange.sunset);
+        }
         let many = |is: bool| if is { count } else { 0 };
         self.slashed =
             self.slashed.saturating_add(many(exchange.path.len() > 1 && exchange.path.ends_with('/')));
         self.named = self.named.saturating_add(many(exchange.caller.is_some()));
-        self.deprecated = self.deprecated.saturating_add(many(exchange.deprecated));
-        self.sunset = least(self.sunset, exchange.sunset);
         if exchange.request_body.is_some() || exchange.response_body.is_some() {
             self.observe_bodies(exchange);
         }
@@ -232,9 +228,12 @@ impl Tally {
     }
 
     pub(crate) fn keep_data(&mut self, seen: DataSeen) {
-        let data = self.data.get_or_insert_with(|| Box::new(LeastMap::new(DATA_MAX)));
         let count = seen.count;
-        data.upsert(seen.hash(), || seen, |known| known.count = known.count.saturating_add(count));
+        self.rare_mut().data.upsert(
+            seen.hash(),
+            || seen,
+            |known| known.count = known.count.saturating_add(count),
+        );
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -245,34 +244,57 @@ impl Tally {
             self.add_status(*status, *count);
         }
         self.callers.merge(&other.callers);
-        for (_, text) in other.types.iter() {
-            keep(&mut self.types, text);
-        }
-        for (_, text) in other.routes.iter() {
-            keep(&mut self.routes, text);
+        for text in other.types() {
+            self.keep_type(text);
         }
         self.size_least = least(self.size_least, other.size_least);
         self.size_greatest = self.size_greatest.max(other.size_greatest);
         self.open = self.open.saturating_add(other.open);
         self.verified = self.verified.saturating_add(other.verified);
         self.untold = self.untold.saturating_add(other.untold);
-        self.client_side = self.client_side.saturating_add(other.client_side);
         self.slashed = self.slashed.saturating_add(other.slashed);
         self.named = self.named.saturating_add(other.named);
-        self.deprecated = self.deprecated.saturating_add(other.deprecated);
-        self.sunset = least(self.sunset, other.sunset);
-        for (status, count) in other.own.iter().flat_map(|own| &own.0) {
-            self.add_own(*status, *count);
-        }
-        for (_, text) in other.request_types.iter().flat_map(|types| types.iter()) {
-            self.keep_request_type(text);
-        }
         for (_, (name, count)) in other.queries.iter().flat_map(|queries| queries.iter()) {
             self.keep_query(name, *count);
         }
-        for (_, seen) in other.data.iter().flat_map(|data| data.iter()) {
+        if let Some(rare) = &other.rare {
+            self.merge_rare(rare);
+        }
+    }
+
+    #[cold]
+    fn merge_rare(&mut self, other: &Rare) {
+        let rare = self.rare_mut();
+        rare.client_side = rare.client_side.saturating_add(other.client_side);
+        rare.deprecated = rare.deprecated.saturating_add(other.deprecated);
+        rare.sunset = least(rare.sunset, other.sunset);
+        for (status, count) in &other.own.0 {
+            add(&mut rare.own.0, *status, *count);
+        }
+        for (own, others) in
+            [(&mut rare.routes, &other.routes), (&mut rare.request_types, &other.request_types)]
+        {
+            for (_, text) in others.iter() {
+                keep(own, text);
+            }
+        }
+        for (_, seen) in other.data.iter() {
             self.keep_data(seen.clone());
         }
+    }
+
+    /// What is seldom there.
+    pub(crate) fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(|| Box::new(NOTHING.clone()))
+    }
+
+    /// The media types of answers.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        self.types.iter().flat_map(|types| types.iter()).map(|(_, text)| &**text)
     }
 
     /// The classes of data, ascending.
@@ -283,28 +305,26 @@ impl Tally {
             field: seen.field.to_string(),
             count: seen.count,
         };
-        let mut fields: Vec<DataField> =
-            self.data.iter().flat_map(|data| data.iter()).map(|(_, seen)| field(seen)).collect();
+        let mut fields: Vec<DataField> = self.rare().data.iter().map(|(_, seen)| field(seen)).collect();
         fields.sort();
         fields
     }
 
     pub(crate) fn keep_type(&mut self, text: &str) {
-        keep(&mut self.types, text);
+        keep(self.types.get_or_insert_with(|| Box::new(LeastMap::new(TEXTS_MAX))), text);
     }
 
     pub(crate) fn keep_request_type(&mut self, text: &str) {
-        keep(self.request_types.get_or_insert_with(|| Box::new(LeastMap::new(TEXTS_MAX))), text);
+        keep(&mut self.rare_mut().request_types, text);
     }
 
     /// The media types of requests.
     pub(crate) fn request_types(&self) -> Vec<String> {
-        let types = self.request_types.iter().flat_map(|types| types.iter());
-        types.map(|(_, text)| text.to_string()).collect()
+        self.rare().request_types.iter().map(|(_, text)| text.to_string()).collect()
     }
 
     pub(crate) fn keep_route(&mut self, text: &str) {
-        keep(&mut self.routes, text);
+        keep(&mut self.rare_mut().routes, text);
     }
 
     pub(crate) fn add_status(&mut self, status: u16, count: u64) {
@@ -312,13 +332,12 @@ impl Tally {
     }
 
     fn add_own(&mut self, status: u16, count: u64) {
-        add(&mut self.own.get_or_insert_default().0, status, count);
+        add(&mut self.rare_mut().own.0, status, count);
     }
 
     /// Of the statuses those that the source itself answered.
     pub(crate) fn own_statuses(&self) -> Vec<StatusCount> {
-        let own = self.own.iter().flat_map(|own| &own.0);
-        own.map(|&(status, count)| StatusCount { status, count }).collect()
+        self.rare().own.0.iter().map(|&(status, count)| StatusCount { status, count }).collect()
     }
 }
 

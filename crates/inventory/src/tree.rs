@@ -15,7 +15,6 @@ use crate::tally::Tally;
 use crate::token::{self, Strength};
 use crate::words;
 
-use way::Reading;
 pub(crate) use way::{Readings, Way};
 
 /// A place in a path: what may follow, and what ended here.
@@ -71,14 +70,14 @@ impl std::ops::DerefMut for Slot {
 /// A value and what follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kid {
-    pub(crate) order: u64,
     pub(crate) text: Box<str>,
     pub(crate) node: Node,
 }
 
-impl Kid {
-    pub(crate) fn new(text: Box<str>, node: Node) -> Self {
-        Self { order: Reading::of(&text).order, text, node }
+impl Slot {
+    /// Whether its words are common in interfaces.
+    pub(crate) fn is_likely_name(&self) -> bool {
+        self.order >> 63 == 0
     }
 }
 
@@ -156,10 +155,11 @@ impl Node {
     /// Puts a kid in its place; false if there is one of its name.
     pub(crate) fn adopt(&mut self, kid: Kid) -> bool {
         let group = if is_typed(&kid.text) { &mut self.typed } else { &mut self.words };
-        match group.find(kid.order, &kid.text) {
+        let order = order(&kid.text);
+        match group.find(order, &kid.text) {
             Ok(_) => false,
             Err(place) => {
-                group.kids.insert(place, Slot { order: kid.order, kid: Box::new(kid) });
+                group.kids.insert(place, Slot { order, kid: Box::new(kid) });
                 true
             }
         }
@@ -223,7 +223,7 @@ impl Group {
             if full && place >= self.kids.len() {
                 return (self.rest.get_or_insert_with(Box::default), inner);
             }
-            let kid = Box::new(Kid { order, text: text.into(), node: Node::default() });
+            let kid = Box::new(Kid { text: text.into(), node: Node::default() });
             sketch::insert(&mut self.kids, place, Slot { order, kid });
         }
         let inner = level.saturating_add(usize::from(self.rest.is_some()));

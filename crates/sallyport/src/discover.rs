@@ -168,9 +168,9 @@ fn show(
     }
     let inventory = with_documents(inventory, contracts);
     let hosts = inventory.hosts();
-    let noise = inventory.noise();
+    let (operations, noise) = inventory.found();
     let end = hosts.iter().filter_map(|host| host.last_seen).max();
-    let mut stated = classify(inventory.operations(), contracts, end);
+    let mut stated = classify(operations, contracts, end);
     let said = said(&selection.exposure)?;
     stated.iter_mut().for_each(|one| one.expose(&said));
     let gaps = inventory.gaps();

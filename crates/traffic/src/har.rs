@@ -66,7 +66,7 @@ pub(crate) fn read<'a>(entry: &'a Value, scratch: &'a mut Scratch) -> Result<Exc
 fn is_web(url: &str) -> bool {
     let begins =
         |scheme: &str| url.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
-    begins("http://") || begins("https://")
+    target::SCHEMES.into_iter().any(begins)
 }
 
 /// The value of a header field; names are compared without case.
@@ -184,7 +184,8 @@ mod tests {
         for (name, value, want) in [
             ("url", "data:text/plain,x", FaultKind::NoPath),
             ("url", "chrome-extension://x/y", FaultKind::NoPath),
-            ("url", "wss://h/a", FaultKind::NoPath),
+            ("url", "wss:h/a", FaultKind::NoPath),
+            ("url", "ftp://h/a", FaultKind::NoPath),
             ("method", "CONNECT", FaultKind::NoPath),
             ("method", "G T", FaultKind::NoRequest),
             ("url", "https://h/a b", FaultKind::Target),
@@ -195,6 +196,14 @@ mod tests {
             let found = read(&entry, &mut scratch).map_err(|fault| fault.kind);
             assert_eq!(found, Err(want), "{value}");
         }
+        let mut socket = entry();
+        (socket["request"]["url"], socket["response"]["status"]) = ("WSS://h/a?b".into(), 101.into());
+        let mut scratch = Scratch::default();
+        let found = read(&socket, &mut scratch).unwrap();
+        assert_eq!(
+            (found.host, found.path, found.query, found.status),
+            (Some("h"), "/a", Some("b"), Some(101))
+        );
         let mut unanswered = entry();
         unanswered["response"]["status"] = 0.into();
         unanswered["response"]["content"]["text"] = "not base64!".into();

@@ -67,8 +67,11 @@ fn scheme_end(target: &str) -> Option<usize> {
         let found = target.get(..scheme.len())?.eq_ignore_ascii_case(scheme);
         found.then_some(scheme.len())
     };
-    scheme("http://").or_else(|| scheme("https://"))
+    SCHEMES.into_iter().find_map(scheme)
 }
+
+/// The schemes of requests of the web. A WebSocket begins as one (RFC 6455, section 4.1), and browsers write its own scheme.
+pub(crate) const SCHEMES: [&str; 4] = ["http://", "https://", "ws://", "wss://"];
 
 /// Whether `text` is a token (RFC 9110, 5.6.2) of a length that methods have.
 pub(crate) fn is_method(text: &str) -> bool {
@@ -113,6 +116,7 @@ mod tests {
             ("GET /a#b HTTP/1.1", target(None, "/a", None)),
             ("GET http://H.example/a HTTP/1.1", target(Some("H.example"), "/a", None)),
             ("GET HTTPS://u:p@h:8443?x HTTP/2.0", target(Some("h:8443"), "/", Some("x"))),
+            ("GET wss://h/a?b HTTP/1.1", target(Some("h"), "/a", Some("b"))),
             ("PURGE //x HTTP/1.1", target(None, "//x", None)),
         ] {
             assert_eq!(request_line(line).unwrap().1, want, "{line}");

@@ -43,19 +43,23 @@ pub(super) fn take_frames<'a>(
 ) {
     take_joined(seen, thresholds.endings, judged);
     let mut endings = Endings::default();
-    for text in seen.keys() {
+    for (text, one) in &*seen {
         match frame::take(text) {
-            Taken::Ending { stem, ending } => endings.add(stem, ending),
+            Taken::Ending { stem, ending } => endings.add(stem, ending, one.count),
             Taken::Whole(_) | Taken::No => {}
         }
     }
+    let files = endings.files();
     let mut groups: BTreeMap<Frame, Grouped<'a>> = BTreeMap::new();
     let all: Vec<&'a str> = seen.keys().copied().collect();
     for text in all {
         let (frame, stem) = match frame::take(text) {
-            Taken::Ending { stem, ending } => (endings.frame(stem, ending), stem),
+            Taken::Ending { stem, .. } => (endings.frame(files, stem), stem),
             Taken::Whole(frame) => (Some(frame), text),
-            Taken::No => (None, text),
+            Taken::No => match endings.unlisted(text) {
+                Some((stem, _)) => (endings.frame(files, stem), stem),
+                None => (None, text),
+            },
         };
         let Some(frame) = frame else { continue };
         let Some(one) = seen.remove(text) else { continue };

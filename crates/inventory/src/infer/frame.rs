@@ -136,33 +136,109 @@ fn pair(text: &str) -> Option<Frame> {
     (decimal && number(one) && number(other)).then(|| Frame::new(&["", ",", ""], &["latitude", "longitude"]))
 }
 
+/// Stems from which on they are values, unless most are words of interfaces.
+const STEMS_MOST: usize = 12;
+/// The longest ending that is told by its company.
+const ENDING_BYTES_MAX: usize = 5;
+
 /// How the files of a place are made up.
 #[derive(Debug, Default)]
 pub(crate) struct Endings<'a> {
-    stems: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    endings: BTreeMap<&'a str, usize>,
+    stems: BTreeMap<&'a str, Stem<'a>>,
+}
+
+#[derive(Debug, Default)]
+struct Stem<'a> {
+    endings: BTreeSet<&'a str>,
+    count: u64,
+}
+
+/// What the endings of files tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// What was asked for twice was mostly asked for with two endings: those are the caller's to choose.
+    is_choice: bool,
+    /// There are more stems than an interface names, or they are no names.
+    are_values: bool,
 }
 
 impl<'a> Endings<'a> {
-    pub(crate) fn add(&mut self, stem: &'a str, ending: &'a str) {
-        if self.stems.entry(stem).or_default().insert(ending) {
-            let count = self.endings.entry(ending).or_default();
-            *count = count.saturating_add(1);
+    pub(crate) fn add(&mut self, stem: &'a str, ending: &'a str, count: u64) {
+        let known = self.stems.entry(stem).or_default();
+        known.endings.insert(ending);
+        known.count = known.count.saturating_add(count);
+    }
+
+    /// The stem of a segment whose ending no list has, behind a stem that has several others.
+    pub(crate) fn unlisted<'b>(&self, text: &'b str) -> Option<(&'b str, &'b str)> {
+        let (stem, ending) = text.rsplit_once('.')?;
+        let short = (2..=ENDING_BYTES_MAX).contains(&ending.len());
+        let plain = ending.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let known = self.stems.get(stem).is_some_and(|known| known.endings.len() > 1);
+        (short && plain && known).then_some((stem, ending))
+    }
+
+    pub(crate) fn files(&self) -> Files {
+        let stems = self.stems.len();
+        let asked = self.stems.values().filter(|stem| stem.count > 1).count();
+        let repeated = self.stems.values().filter(|stem| stem.endings.len() > 1).count();
+        let files: usize = self.stems.values().map(|stem| stem.endings.len()).sum();
+        let strange = self.stems.keys().filter(|stem| words::likeness(stem) < 0.0).count();
+        let dense = files >= stems.saturating_mul(2);
+        Files {
+            is_choice: dense || (repeated >= 3 && repeated.saturating_mul(2) >= asked),
+            are_values: STEMS_MOST < stems
+                || (stems >= 4 && strange.saturating_mul(5) >= stems.saturating_mul(3)),
         }
     }
 
     /// What a file becomes: a frame, or nothing if it is a literal or a value as a whole. Stems that are ids were parted before.
-    pub(crate) fn frame(&self, stem: &str, ending: &str) -> Option<Frame> {
-        let of_stem = self.stems.get(stem).map_or(0, BTreeSet::len);
-        let files: usize = self.stems.values().map(BTreeSet::len).sum();
-        let dense = files >= self.stems.len().saturating_mul(2);
-        if of_stem > 1 && (dense || words::likeness(stem) > 0.0) {
-            return Some(Frame::new(&[&format!("{stem}."), ""], &["format"]));
+    pub(crate) fn frame(&self, files: Files, stem: &str) -> Option<Frame> {
+        let several = self.stems.get(stem).is_some_and(|known| known.endings.len() > 1);
+        let own = || Frame::new(&[&format!("{stem}."), ""], &["format"]);
+        match (files.is_choice, files.are_values) {
+            (true, true) => Some(Frame::new(&["", ".", ""], &["", "format"])),
+            (true, false) => several.then(own),
+            (false, true) => None,
+            (false, false) => (several && words::likeness(stem) > 0.0).then(own),
         }
-        let repeated = self.stems.values().filter(|endings| endings.len() > 1).count();
-        if dense && repeated >= 3 && self.endings.contains_key(ending) {
-            return Some(Frame::new(&["", ".", ""], &["", "format"]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments with how often each was asked for, and the frame of one of them.
+    fn frame_of(files: &[(&str, u64)], one: &str) -> Option<String> {
+        let mut endings = Endings::default();
+        for (text, count) in files {
+            if let Taken::Ending { stem, ending } = take(text) {
+                endings.add(stem, ending, *count);
+            }
         }
-        None
+        let (stem, _) = token::file_extension(one).or_else(|| endings.unlisted(one))?;
+        endings.frame(endings.files(), stem).map(|frame| frame.text())
+    }
+
+    #[test]
+    fn endings_are_a_choice_where_what_is_asked_for_again_is_asked_for_with_another() {
+        let sounds: Vec<(String, u64)> = ["zorblax", "quilp", "vantor", "mokka", "report", "dwindle"]
+            .iter()
+            .flat_map(|stem| [(format!("{stem}.mp3"), 3), (format!("{stem}.wav"), 2)])
+            .collect();
+        let sounds: Vec<(&str, u64)> = sounds.iter().map(|(text, count)| (text.as_str(), *count)).collect();
+        assert_eq!(frame_of(&sounds, "report.mp3").as_deref(), Some("{}.{}"));
+        // Names of an interface, in a format of the caller's choice.
+        let named = [("near.csv", 5), ("near.json", 5), ("search.csv", 4), ("search.json", 9)];
+        assert_eq!(frame_of(&named, "near.csv").as_deref(), Some("near.{}"));
+        assert_eq!(frame_of(&named, "near.shpz").as_deref(), Some("near.{}"));
+        assert_eq!(frame_of(&named, "far.shpz"), None);
+        assert_eq!(frame_of(&named, "near.Shpz"), None);
+        // Files, of which two have one stem by chance.
+        let mut files: Vec<(String, u64)> = (0..40).map(|n| (format!("zorb{n}.pdf"), 4)).collect();
+        files.push(("zorb7.csv".into(), 1));
+        let files: Vec<(&str, u64)> = files.iter().map(|(text, count)| (text.as_str(), *count)).collect();
+        assert_eq!(frame_of(&files, "zorb7.csv"), None);
     }
 }

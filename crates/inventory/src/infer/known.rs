@@ -80,7 +80,7 @@ impl Known {
 
 fn routes(node: &Node, known: &mut Known) {
     for (_, tally) in &node.ends {
-        for (_, route) in tally.routes.iter() {
+        for (_, route) in tally.rare().routes.iter() {
             if route.starts_with('/') && !route.contains('*') {
                 known.add(route);
             }

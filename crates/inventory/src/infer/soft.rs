@@ -86,7 +86,7 @@ impl SoftPages {
 
 /// The size that all answers of an end had, where they could be such pages: HTML, or of a type that the source does not tell.
 fn signature(key: EndKey, tally: &Tally) -> Option<(bool, u64)> {
-    if !key.page && (!tally.types.is_empty() || key.method != Method::GET || tally.named > 0) {
+    if !key.page && (tally.types().next().is_some() || key.method != Method::GET || tally.named > 0) {
         return None;
     }
     let size = tally.size_least.filter(|size| tally.size_greatest == Some(*size))?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::infer::apart::{take_frames, take_known, take_versions};
+use crate::infer::behaviour;
 use crate::infer::score::{popular, stem, to_f64, to_f64_u64, weigh};
 use crate::infer::{Context, Frame, Source};
 use crate::operation::ValueKind;
@@ -86,16 +87,16 @@ pub(super) fn judge<'a>(
     take_versions(&mut typed, typed_rest, context, &settings.thresholds, judged);
     let known = known_parameter(context);
     let evident = word_rest || known != KnownParameter::No || !values.sources.is_empty();
-    let distinct = typed.len();
     let methods = typed.iter().fold(0, |methods, one| methods | one.methods);
     let ids: u64 = typed.iter().map(|one| one.count).sum();
     let parents = sources.iter().filter(|source| !source.pooled).count();
     weigh(&settings.weights, &mut wordlike, parents, context, collection);
+    behaviour::weigh(&settings.weights, &mut wordlike, &typed, &rests);
     let ids = if typed_rest { u64::MAX } else { ids };
     split(
         &settings.weights,
         wordlike,
-        Evident { group: evident, known, pooled: word_rest, ids, distinct, methods },
+        Evident { group: evident, known, pooled: word_rest, ids, distinct: typed.len(), methods },
         judged,
         &mut values,
     );

@@ -124,10 +124,36 @@ fn tail(segment: &str) -> Option<usize> {
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
         return (plain && value.len() > 1 && value.ends_with(')')).then_some(name.len());
     }
-    let (stem, _) = token::file_extension(segment)?;
-    let form = token::read(stem);
-    let id = form.strength == Strength::Strong && !matches!(form.kind, ValueKind::Text | ValueKind::Number);
-    id.then_some(stem.len())
+    if let Some((stem, _)) = token::file_extension(segment) {
+        let form = token::read(stem);
+        let id =
+            form.strength == Strength::Strong && !matches!(form.kind, ValueKind::Text | ValueKind::Number);
+        return id.then_some(stem.len());
+    }
+    let (stem, ending) = segment.rsplit_once('.')?;
+    (is_unlisted(ending) && is_plain_id(stem) && token::read(segment).kind != ValueKind::Domain)
+        .then_some(stem.len())
+}
+
+/// Whether this may be the ending of a file that no list has: `102.shpz`.
+fn is_unlisted(ending: &str) -> bool {
+    (2..=5).contains(&ending.len())
+        && ending.starts_with(|c: char| c.is_ascii_lowercase())
+        && ending.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Ids in which a point never stands, so that what follows one is an ending.
+fn is_plain_id(text: &str) -> bool {
+    matches!(
+        token::read(text).kind,
+        ValueKind::Integer
+            | ValueKind::Uuid
+            | ValueKind::ObjectId
+            | ValueKind::Hash
+            | ValueKind::Hexadecimal
+            | ValueKind::Ulid
+            | ValueKind::Ksuid
+    )
 }
 
 fn cut(mut text: String, bytes: usize) -> String {
@@ -172,6 +198,11 @@ mod tests {
         }
         let uuid = "a81bc81b-dead-4e5d-abff-90865d1e13b1";
         assert_eq!(texts(&format!("/{uuid}.json"), &Limits::default()), [uuid, "\0.json"]);
+        // No list has the ending, but nothing else stands behind an id and a point.
+        assert_eq!(texts("/102.shpz", &Limits::default()), ["102", "\0.shpz"]);
+        for whole in ["102.Shpz", "102.a", "102.shapes", "102.5kg", "1.2.rc", "102.com", "report.shpz"] {
+            assert_eq!(texts(&format!("/{whole}"), &Limits::default()), [whole]);
+        }
     }
 
     #[test]

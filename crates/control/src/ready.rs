@@ -3,6 +3,7 @@
 //! A call that was let pass because its API is observed stands in the way as long as the policies in force would refuse it. Once
 //! a grant covers it, or the operation is declared, it is settled, without waiting for the call to come again.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -64,6 +65,27 @@ struct Gathered {
     undeclared: BTreeMap<(String, String), u64>,
 }
 
+impl Gathered {
+    /// What is known before policies are asked.
+    fn begin(self, order: ReadyOrder, now: Timestamp) -> Ready {
+        let recorded = self.first.map_or(0, |first| now.since(first).as_secs() / 86_400);
+        let undeclared = self.undeclared.into_iter().map(|((caller, reason), count)| StatusRow {
+            caller,
+            operation: String::new(),
+            reason,
+            count,
+        });
+        Ready {
+            days: order.days,
+            calls_wanted: order.calls,
+            calls: self.calls,
+            days_recorded: u32::try_from(recorded).unwrap_or(u32::MAX).min(order.days),
+            still: undeclared.collect(),
+            ..Ready::default()
+        }
+    }
+}
+
 impl Control {
     /// How far each API is that has calls, by name.
     pub(crate) fn readiness_of_apis(
@@ -94,30 +116,9 @@ impl Control {
                 observes_then: &|_| false,
             },
         );
-        let mut ready: BTreeMap<String, Ready> = gathered
-            .into_iter()
-            .map(|(api, gathered)| {
-                let recorded = gathered.first.map_or(0, |first| now.since(first).as_secs() / 86_400);
-                let ready = Ready {
-                    days,
-                    calls_wanted: order.calls,
-                    calls: gathered.calls,
-                    days_recorded: u32::try_from(recorded).unwrap_or(u32::MAX).min(days),
-                    still: gathered
-                        .undeclared
-                        .into_iter()
-                        .map(|((caller, reason), count)| StatusRow {
-                            caller,
-                            operation: String::new(),
-                            reason,
-                            count,
-                        })
-                        .collect(),
-                    ..Ready::default()
-                };
-                (api, ready)
-            })
-            .collect();
+        let order = ReadyOrder { days, ..order };
+        let mut ready: BTreeMap<String, Ready> =
+            gathered.into_iter().map(|(api, gathered)| (api, gathered.begin(order, now))).collect();
         for flip in &replayed.would_lose {
             if let Some(ready) = ready.get_mut(&flip.api) {
                 ready.still.push(row(flip));
@@ -151,10 +152,10 @@ impl Control {
         let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
         let mut known: HashMap<i64, CallFacts> = HashMap::new();
         book.store().each_usage::<ControlError>((from, i64::MAX), None, |number, day, counts| {
-            if !known.contains_key(&number) {
-                known.insert(number, book.facts(number)?);
-            }
-            let Some(facts) = known.get(&number) else { return Ok(()) };
+            let facts = match known.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(book.facts(number)?),
+            };
             let of_api = gathered.entry(facts.api.clone()).or_default();
             of_api.calls += counts.calls;
             of_api.first = Some(of_api.first.map_or(counts.first, |first| first.min(counts.first)));

@@ -4,6 +4,7 @@
 //! far it was read stands in the store with the sums, in one transaction, so that a call is counted once whenever the process
 //! before ended. The roll-ups have a connection of their own: what counts for a minute keeps nobody from being stopped.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{MutexGuard, PoisonError};
@@ -313,10 +314,10 @@ impl Control {
         let mut lines: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
         let mut coarse_calls = 0;
         book.store.each_usage::<ControlError>((from, to), order.api(), |number, day, counts| {
-            if !known.contains_key(&number) {
-                known.insert(number, book.facts(number)?);
-            }
-            let Some(facts) = known.get(&number) else { return Ok(()) };
+            let facts = match known.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(book.facts(number)?),
+            };
             if facts.incomplete || matches!(facts.network, advise::Network::Within(_)) {
                 coarse_calls += counts.calls;
             }

@@ -26,14 +26,13 @@ pub(super) async fn suggest(
         "span": arguments.span.body(), "write": arguments.write, "accept": arguments.accept,
         "reason": arguments.why.reason,
     });
-    let view = client.ask(Method::POST, "/v1/policy/suggest", Some(&body)).await?;
+    let mut view = client.ask(Method::POST, "/v1/policy/suggest", Some(&body)).await?;
     if output.format == Format::Json {
         items(&view, "proposals").iter().try_for_each(|proposal| output.json(proposal))?;
-        let mut rest = view.clone();
-        if let Some(rest) = rest.as_object_mut() {
-            rest.remove("proposals");
+        if let Some(view) = view.as_object_mut() {
+            view.remove("proposals");
         }
-        output.json(&json!({ "summary": rest }))?;
+        output.json(&json!({ "summary": view }))?;
         return Ok(Verdict::Done);
     }
     for change in items(&view, "changes") {
@@ -139,12 +138,15 @@ pub(super) async fn replay(
     arguments: &ReplayArguments,
     output: Output,
 ) -> anyhow::Result<Verdict> {
-    let mut body = json!({ "span": arguments.span.body(), "as_configured": arguments.as_configured });
-    match candidate(arguments.against.as_deref())? {
-        Against::Folder(files) => body["files"] = json!(files),
-        Against::Here => {}
-        Against::Revision(number) => body["revision"] = json!(number),
-    }
+    let (revision, files) = match candidate(arguments.against.as_deref())? {
+        Against::Folder(files) => (None, Some(files)),
+        Against::Here => (None, None),
+        Against::Revision(number) => (Some(number), None),
+    };
+    let body = json!({
+        "span": arguments.span.body(), "as_configured": arguments.as_configured, "revision": revision,
+        "files": files,
+    });
     let view = client.ask(Method::POST, "/v1/policy/replay", Some(&body)).await?;
     let sum = |name: &str| -> u64 {
         items(&view, name).iter().filter_map(|flip| flip.get("count").and_then(Value::as_u64)).sum()
@@ -189,12 +191,11 @@ fn print_json(view: &Value, output: Output) -> anyhow::Result<()> {
     for (name, kind) in [("would_lose", "lose"), ("would_gain", "gain")] {
         for flip in items(view, name) {
             let mut flip = flip.clone();
-            flip["flip"] = json!(kind);
-            flip["owner"] = view
-                .get("owners")
-                .and_then(|owners| owners.get(text(&flip, "api")))
-                .cloned()
-                .unwrap_or_default();
+            let owner = view.get("owners").and_then(|owners| owners.get(text(&flip, "api"))).cloned();
+            if let Some(flip) = flip.as_object_mut() {
+                flip.insert("flip".to_owned(), json!(kind));
+                flip.insert("owner".to_owned(), owner.unwrap_or_default());
+            }
             output.json(&flip)?;
         }
     }

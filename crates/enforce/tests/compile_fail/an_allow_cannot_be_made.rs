@@ -1,5 +1,5 @@
 use enforce::{Forward, Pending};
 
 pub fn make(forward: Forward) -> Pending {
-    Pending { forward, key: None }
+    Pending { forward, budget: None }
 }

@@ -43,6 +43,19 @@ pub(crate) fn usage(input: Input) -> Answer {
     ok(&input.control.usage(input.actor()?, &order)?)
 }
 
+pub(crate) fn matrix(input: Input) -> Answer {
+    let mut order = UsageOrder::default();
+    for (name, value) in input.parameters()? {
+        if name == "by" || !order.set(&name, &value)? {
+            let detail = format!("there is no filter `{name}`");
+            return Err(
+                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until or api.")
+            );
+        }
+    }
+    ok(&input.control.matrix(input.actor()?, &order)?)
+}
+
 pub(crate) fn advise_keys(input: Input) -> Answer {
     let mut order = UsageOrder::default();
     let mut application = None;

@@ -39,6 +39,13 @@ pub(crate) enum Growth<'a> {
     Of(&'a str),
 }
 
+/// Whether a summary says what recorded calls would get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Asked,
+    Left,
+}
+
 /// Under which action a revision is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -82,7 +89,9 @@ impl Control {
         };
         let checked = check_with(read, known).map_err(refused)?;
         self.refuse_growth(&checked.repository, bringing.growth).map_err(refused)?;
-        let summary = self.summary_of(&checked)?;
+        // A reload must not wait for weeks of calls; whoever publishes wants to know.
+        let is_asked = bringing.growth == Growth::All || bringing.way != Way::Publish;
+        let summary = self.summary_of(&checked, if is_asked { Recorded::Asked } else { Recorded::Left })?;
         let Checked { repository, catalog, policies, warnings } = checked;
         let now = self.now();
         let before = self.state().tls.clone();
@@ -126,12 +135,20 @@ impl Control {
     }
 
     /// What these files change against the revision in force; none where there is no revision.
-    pub(crate) fn summary_of(&self, checked: &Checked) -> Result<Option<Summary>, ControlError> {
+    pub(crate) fn summary_of(
+        &self,
+        checked: &Checked,
+        recorded: Recorded,
+    ) -> Result<Option<Summary>, ControlError> {
         let live = self.live.load().0;
         let Some(policies) = &live.revision.policies else { return Ok(None) };
         let callers = compared(self.known_callers(&[policies, &checked.policies])?);
         let before = Side { catalog: &live.revision.catalog, policies };
-        Ok(Some(compare(before, Side::of(checked), &callers, self.now())))
+        let mut summary = compare(before, Side::of(checked), &callers, self.now());
+        if recorded == Recorded::Asked {
+            summary.replayed = self.replayed_for_summary(checked);
+        }
+        Ok(Some(summary))
     }
 
     /// Refuses an edit that would bring in groups which grew by hand, before a file of it is written.

@@ -11,9 +11,10 @@ use crate::actor::{Actor, Needs};
 use crate::changes::Summary;
 use crate::check::check_with;
 use crate::files::{self, Files};
-use crate::force::{self, Bringing, Growth};
+use crate::force::{self, Bringing, Growth, Recorded};
 use crate::probes::{self, Probes};
 use crate::regroup::RegroupView;
+use crate::replay::ReplayProbe;
 use crate::tls::Material;
 use crate::{Control, ControlError};
 
@@ -34,6 +35,8 @@ pub struct RevisionView {
 /// What a publish did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Published {
+    /// Recorded calls, judged by what is in force now; none where there are none.
+    pub replay_probe: Option<ReplayProbe>,
     #[serde(flatten)]
     pub revision: RevisionView,
     /// The APIs whose groups changed, with who gains what.
@@ -113,9 +116,17 @@ impl Control {
             Reloaded::Unchanged | Reloaded::Waiting => None,
         };
         plan.views.retain(RegroupView::changes);
+        let check = |read: &Files, known: &mut ValidationCache| check_with(read, known).ok();
+        let replay_probe = match came {
+            Reloaded::InForce(_) => {
+                check(&read, &mut known).and_then(|checked| self.probe_by_replay(&checked))
+            }
+            Reloaded::Unchanged | Reloaded::Waiting => None,
+        };
         Ok(Published {
             revision,
             regrouped: plan.views,
+            replay_probe,
             summary: summary.and_then(|summary| serde_json::from_str(&summary).ok()),
             probes: self.probe(&read),
         })
@@ -141,7 +152,7 @@ impl Control {
             dry_run: true,
             in_force: self.live.load().names().revision.0,
             regrouped: plan.views,
-            summary: self.summary_of(&checked)?,
+            summary: self.summary_of(&checked, Recorded::Asked)?,
             probes: probes::of_candidate(&read, &checked),
         })
     }

@@ -229,7 +229,7 @@ impl Control {
 }
 
 /// The policies in force.
-fn policies_of(snapshot: &Snapshot) -> Result<&Policies, ControlError> {
+pub(crate) fn policies_of(snapshot: &Snapshot) -> Result<&Policies, ControlError> {
     snapshot
         .revision
         .policies

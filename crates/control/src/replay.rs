@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use advise::{ReplayQuestion, Replayed, Side, replay};
 use model::RevisionNumber;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::actor::{Actor, Needs};
 use crate::advice::Today;
@@ -53,6 +54,17 @@ pub struct ReplayView {
     pub replayed: Replayed,
     /// Whose API each flip is about, by API.
     pub owners: BTreeMap<String, String>,
+}
+
+/// The most flips of each kind that a summary lists.
+const LISTED_MAX: usize = 1_000;
+
+/// Recorded calls, judged by the snapshot that requests are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ReplayProbe {
+    pub calls: u64,
+    /// Calls that get something else than the published files say.
+    pub differing: u64,
 }
 
 impl Control {
@@ -105,6 +117,38 @@ impl Control {
             revision: revision.number.0,
             owners: owners.collect(),
             replayed,
+        })
+    }
+
+    /// What recorded calls of the last 30 days would get by a candidate, for the summary of a publish; none where there are none,
+    /// or where they cannot be asked, which keeps nobody from publishing.
+    pub(crate) fn replayed_for_summary(&self, candidate: &Checked) -> Option<Value> {
+        let order = ReplayOrder { mode: ReplayMode::AsConfigured, ..ReplayOrder::default() };
+        let usage = self.usage_of(&order.usage);
+        let mut view = usage.and_then(|usage| self.replay_through(&usage, candidate, &order));
+        if let Ok(view) = &mut view {
+            for flips in [&mut view.replayed.would_lose, &mut view.replayed.would_gain] {
+                flips.truncate(LISTED_MAX);
+            }
+        }
+        match view {
+            Ok(view) if view.replayed.calls != 0 => serde_json::to_value(view).ok(),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(error = %crate::chain(&error), "recorded calls could not be judged again");
+                None
+            }
+        }
+    }
+
+    /// Asks what is in force for every recorded call of the last 30 days, and compares with what was to come into force.
+    pub(crate) fn probe_by_replay(&self, published: &Checked) -> Option<ReplayProbe> {
+        let order = ReplayOrder { mode: ReplayMode::AsConfigured, ..ReplayOrder::default() };
+        let usage = self.usage_of(&order.usage).ok()?;
+        let replayed = self.replay_through(&usage, published, &order).ok()?.replayed;
+        (replayed.calls != 0).then(|| ReplayProbe {
+            calls: replayed.calls,
+            differing: replayed.lost_calls() + replayed.gained_calls(),
         })
     }
 

@@ -17,7 +17,7 @@ use crate::actor::{Actor, Needs};
 use crate::changes::Summary;
 use crate::check::{Checked, check_with};
 use crate::files::{self, Files, FilesError};
-use crate::force::{Bringing, Growth, Way, content_hash, hex};
+use crate::force::{Bringing, Growth, Recorded, Way, content_hash, hex};
 use crate::history::{FileChange, does_not_load, files_between};
 use crate::probes::{self, Probes};
 use crate::publish::{Reloaded, RevisionView};
@@ -185,7 +185,7 @@ impl Control {
         from: RevisionNumber,
         files: Vec<FileChange>,
     ) -> Result<RolledBack, ControlError> {
-        let summary: Option<Summary> = self.summary_of(checked)?;
+        let summary: Option<Summary> = self.summary_of(checked, Recorded::Asked)?;
         Ok(RolledBack {
             revision: self.in_force()?,
             dry_run: true,

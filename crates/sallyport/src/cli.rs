@@ -22,7 +22,9 @@ pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};
 pub(crate) use key::{ImportArguments, KeyCommand, PromoteArguments, SecretCommand, SecretName};
-pub(crate) use policy::{PolicyCommand, ReplayArguments, SuggestArguments, TestArguments, UsageArguments};
+pub(crate) use policy::{
+    MatrixArguments, PolicyCommand, ReplayArguments, SuggestArguments, TestArguments, UsageArguments,
+};
 pub(crate) use revision::{PublishArguments, RevisionCommand};
 
 /// Zero trust for APIs: every call identified, nothing allowed by default, everything recorded.

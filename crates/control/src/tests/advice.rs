@@ -309,6 +309,56 @@ fn recorded_calls_become_cases_that_hold_and_are_made_once() {
 }
 
 #[test]
+fn the_matrix_tells_what_is_granted_what_is_used_and_both() {
+    let fixture = Fixture::new("matrix");
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.answered(&fixture, Some(&key.key), LIST, 200);
+    open.answered(&fixture, Some(&key.key), MAKE, 403);
+    let matrix = open.control.matrix(&ann(), &UsageOrder::default()).unwrap();
+    let row = matrix.rows.iter().find(|row| row.caller == "app:shop").unwrap();
+    let cells: Vec<_> = row
+        .cells
+        .iter()
+        .map(|cell| (cell.operation.as_str(), cell.granted, cell.calls, cell.refused))
+        .collect();
+    assert_eq!(
+        cells,
+        [
+            ("orders:GET /customers/{id}", "conditional", 0, 0),
+            ("orders:GET /orders", "always", 1, 0),
+            ("orders:POST /orders", "never", 0, 1)
+        ]
+    );
+    // Scopes narrow what policy grants.
+    open.control.narrow_key(&ann(), &key.id, &["orders:POST /orders".to_owned()], "").unwrap();
+    let matrix = open.control.matrix(&ann(), &UsageOrder::default()).unwrap();
+    let row = matrix.rows.iter().find(|row| row.caller == "app:shop").unwrap();
+    assert!(row.cells.iter().all(|cell| cell.granted == "never"), "{row:?}");
+}
+
+#[test]
+fn a_publish_says_what_recorded_calls_get_and_asks_again() {
+    let fixture = Fixture::new("publish-replay");
+    fixture.write("sallyport.yaml", &super::GATEWAY.replace("on_change", "on_publish"));
+    let mut open = fixture.up();
+    let key = open.shop();
+    for _ in 0..2 {
+        open.answered(&fixture, Some(&key.key), LIST, 200);
+    }
+    fixture.write("policies/orders.cedar", "");
+    let planned = open.control.plan_publish(&ann()).unwrap().summary.unwrap().replayed.unwrap();
+    assert_eq!(planned["would_lose"][0]["count"], 2, "{planned}");
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "allowed", "nothing changed");
+    let published = open.control.publish(&ann(), "less").unwrap();
+    let replayed = published.summary.unwrap();
+    assert_eq!(replayed["replayed"]["would_lose"][0]["operation"], "orders:GET /orders");
+    let probe = published.replay_probe.unwrap();
+    assert_eq!((probe.calls, probe.differing), (3, 0));
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "denied no_grant");
+}
+
+#[test]
 fn an_answer_that_rests_on_what_was_not_recorded_says_so() {
     let fixture = observed("approximate");
     let mut open = fixture.up();

@@ -47,6 +47,7 @@ const ACTS: &[(&str, Needs, Act)] = &[
     ("write cases", Needs::Owner, |control, actor, _| {
         control.record_cases(actor, &UsageOrder::default(), true).map(drop)
     }),
+    ("matrix", Needs::Analyst, |control, actor, _| control.matrix(actor, &UsageOrder::default()).map(drop)),
     ("replay", Needs::Analyst, |control, actor, _| control.replay(actor, &ReplayOrder::default()).map(drop)),
     ("revision", Needs::Viewer, |control, actor, _| control.revision(actor, 1).map(drop)),
     ("difference", Needs::Viewer, |control, actor, _| control.difference(actor, 1, 1).map(drop)),

@@ -51,6 +51,12 @@ Examples:
 
 Exit code 1 when more calls would be lost than --max-lost (0), or gained than --max-gained.")]
     Replay(ReplayArguments),
+    /// Callers by operations: what is granted, what is used, and both
+    #[command(after_help = "\
+Examples:
+  sallyport --dir shop policy matrix --api orders
+  sallyport --dir shop policy matrix --since 7d --html matrix.html")]
+    Matrix(MatrixArguments),
     /// What one policy in force says and does, and what would be otherwise without it
     #[command(after_help = "\
 Examples:
@@ -130,6 +136,15 @@ pub(crate) struct UsageArguments {
     /// Print CSV (RFC 4180)
     #[arg(long)]
     pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    #[command(flatten)]
+    pub(crate) span: SpanArguments,
+    /// Write one page that loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod advice;
 mod junit;
+mod matrix;
 mod reading;
 mod sarif;
 
@@ -22,6 +23,9 @@ const NAMED_MAX: usize = 10;
 
 pub(super) async fn run(global: &Global, command: &PolicyCommand, output: Output) -> anyhow::Result<Verdict> {
     match command {
+        PolicyCommand::Matrix(arguments) => {
+            matrix::run(&reach::client(global).await?, arguments, output).await
+        }
         PolicyCommand::Replay(arguments) => {
             advice::replay(&reach::client(global).await?, arguments, output).await
         }

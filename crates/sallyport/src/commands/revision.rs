@@ -71,7 +71,10 @@ pub(super) async fn run(
 /// Whether the probes came out as expected.
 fn held(answer: &Value) -> Verdict {
     let probes = answer.get("probes").cloned().unwrap_or_default();
-    let is_held = items(&probes, "differing").is_empty() && items(&probes, "errors").is_empty();
+    let replayed = answer.get("replay_probe").and_then(|probe| probe.get("differing"));
+    let is_replayed = replayed.and_then(Value::as_u64).unwrap_or(0) == 0;
+    let is_held =
+        items(&probes, "differing").is_empty() && items(&probes, "errors").is_empty() && is_replayed;
     if is_held { Verdict::Done } else { Verdict::No }
 }
 
@@ -95,6 +98,12 @@ fn described_publish(published: &Value) -> String {
         let number = published.get("number").and_then(Value::as_u64).unwrap_or_default();
         let before = number.saturating_sub(1);
         lines.push(format!("`sallyport revision rollback {before} --reason TEXT` takes it back"));
+    }
+    if let Some(probe) = published.get("replay_probe").filter(|probe| !probe.is_null()) {
+        lines.push(match text(probe, "differing").as_str() {
+            "0" => format!("asked again, all {} recorded calls get what was published", text(probe, "calls")),
+            differing => format!("{differing} of {} recorded calls get something else", text(probe, "calls")),
+        });
     }
     lines.join("\n")
 }
@@ -207,6 +216,31 @@ fn described_summary(summary: &Value) -> String {
     }
     if lines.len() == 1 {
         lines.push("nothing changes for anybody".to_owned());
+    }
+    lines.extend(summary.get("replayed").filter(|replayed| !replayed.is_null()).map(replayed_text));
+    lines.join("\n")
+}
+
+/// What recorded calls would get.
+fn replayed_text(replayed: &Value) -> String {
+    let mut lines = vec![format!(
+        "of {} calls recorded since {}, {} pass before and after",
+        text(replayed, "calls"),
+        text(replayed, "from"),
+        text(replayed, "pass_both")
+    )];
+    for (field, verb) in [("would_lose", "loses"), ("would_gain", "gains")] {
+        let flips = items(replayed, field);
+        let line = |flip: &Value| {
+            format!(
+                "  {} {verb} {}: {} calls",
+                text(flip, "caller"),
+                text(flip, "operation"),
+                text(flip, "count")
+            )
+        };
+        lines.extend(flips.iter().take(ROWS_SHOWN).map(line));
+        lines.extend(more(flips.len()));
     }
     lines.join("\n")
 }

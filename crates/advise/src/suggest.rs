@@ -178,6 +178,8 @@ pub struct Suggestion {
     pub left_out: BTreeMap<String, u64>,
     /// Calls of callers and operations that policy permits already.
     pub granted_calls: u64,
+    /// Proposals that stand in the policy files and permit nothing, for instance in comments.
+    pub already_proposed: usize,
 }
 
 /// Proposes grants for what `usage` shows.
@@ -186,7 +188,9 @@ pub fn suggest(usage: &Usage, question: &SuggestQuestion<'_>) -> Suggestion {
     let gathered = evidence::gather(usage, question);
     let weighed = weigh::weigh(&gathered, question);
     let mut proposals = grants::join(weighed, &gathered.teams, question);
+    let all = proposals.len();
     proposals.retain(|proposal| !(question.known_ids)(&proposal.id));
+    let already_proposed = all - proposals.len();
     proposals.sort_by(|one, other| {
         let size = |proposal: &Proposal| {
             (!proposal.is_ready(), proposal.basis == Basis::Declared, proposal.operations.len())
@@ -198,5 +202,6 @@ pub fn suggest(usage: &Usage, question: &SuggestQuestion<'_>) -> Suggestion {
         withdrawn: gathered.withdrawn,
         left_out: gathered.left_out,
         granted_calls: gathered.granted_calls,
+        already_proposed,
     }
 }

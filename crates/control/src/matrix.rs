@@ -59,8 +59,11 @@ impl Control {
         let catalog = &snapshot.revision.catalog;
         let now = self.now();
         let is_asked = |id: &str| order.api().is_none_or(|api| id.starts_with(&format!("{api}:")));
-        let operations: Vec<_> =
+        let mut operations: Vec<_> =
             catalog.operations().iter().filter(|operation| is_asked(operation.id.as_str())).collect();
+        operations.sort_by_cached_key(|operation| {
+            (operation.id.api().to_owned(), operation.template.to_string(), operation.method)
+        });
         let known: Vec<_> = self
             .known_callers(&[policies])?
             .into_iter()

@@ -46,6 +46,8 @@ pub struct SuggestView {
     pub left_out: BTreeMap<String, u64>,
     /// Calls of what policy permits already.
     pub granted_calls: u64,
+    /// Proposals that stand in the files and permit nothing yet.
+    pub already_proposed: usize,
 }
 
 impl Control {
@@ -80,8 +82,8 @@ impl Control {
             self.write_suggestion(actor, order, &before, &changes, &suggestion)?;
             self.reload_holding(&mut known, &Bringing::quietly(actor, "grants suggested from use"))?;
         }
-        let Suggestion { proposals, withdrawn, left_out, granted_calls } = suggestion;
-        Ok(SuggestView { proposals, changes, written, withdrawn, left_out, granted_calls })
+        let Suggestion { proposals, withdrawn, left_out, granted_calls, already_proposed } = suggestion;
+        Ok(SuggestView { proposals, changes, written, withdrawn, left_out, granted_calls, already_proposed })
     }
 
     fn write_suggestion(

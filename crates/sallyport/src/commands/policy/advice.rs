@@ -69,8 +69,16 @@ fn tell_suggestion(view: &Value, arguments: &SuggestArguments, output: Output) {
     let proposals = items(view, "proposals");
     let waiting = proposals.iter().filter(|proposal| !items(proposal, "concerns").is_empty()).count();
     let ready = proposals.len() - waiting;
-    if proposals.is_empty() {
+    let already = view.get("already_proposed").and_then(Value::as_u64).unwrap_or(0);
+    if 0 < already {
+        output.note(&format!(
+            "{already} stand in policies/suggested-*.cedar already and wait for somebody's word"
+        ));
+    }
+    if proposals.is_empty() && already == 0 {
         output.note("nothing to propose: what verified callers did with success is permitted already");
+    } else if proposals.is_empty() {
+        output.note("nothing new to propose");
     } else {
         output.note(&format!(
             "{ready} ready to review, {waiting} in comments because somebody has to say a word about them"

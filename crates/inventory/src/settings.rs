@@ -25,8 +25,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            words: [384, 48, 24, 12],
-            typed: [48, 10, 4, 2],
+            words: [384, 40, 16, 8],
+            typed: [32, 6, 2, 1],
             segments: 32,
             segment_bytes: 255,
             hosts: 1_000,

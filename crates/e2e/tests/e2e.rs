@@ -35,6 +35,7 @@ mod e2e {
     mod real_upstreams;
     mod record;
     mod refusals;
+    mod revisions;
     mod same_request;
     mod servers;
     mod stop_now;

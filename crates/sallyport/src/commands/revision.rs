@@ -163,7 +163,8 @@ fn described_difference(difference: &Value) -> String {
     let (from, to) = (text(difference, "from"), text(difference, "to"));
     let mut lines = vec![format!("from revision {from} to revision {to}")];
     let files = items(difference, "files");
-    lines.push(format!("\n{} differ", counted(files.len(), "file")));
+    let verb = if files.len() == 1 { "differs" } else { "differ" };
+    lines.push(format!("\n{} {verb}", counted(files.len(), "file")));
     lines.extend(file_lines(files));
     for policy in items(difference, "policies") {
         lines.push(format!("\npolicy {} {}", text(policy, "id"), text(policy, "change")));

@@ -33,13 +33,15 @@ const SPAN_DAYS: i64 = 30;
 pub(crate) struct Book {
     store: Store,
     read: Option<Timestamp>,
+    /// The day on which what outlived the records was removed last. Apart from `read`, which moves with everybody who asks.
+    removed_on: Option<i64>,
     /// Why the log could not be read to its end.
     fault: Option<String>,
 }
 
 impl Book {
     pub(crate) fn open(path: &Path) -> Result<Self, ControlError> {
-        Ok(Self { store: Store::open(path)?.0, read: None, fault: None })
+        Ok(Self { store: Store::open(path)?.0, read: None, removed_on: None, fault: None })
     }
 
     /// Counts what the log holds behind what was counted. What lies before `oldest` is passed over.
@@ -389,16 +391,15 @@ impl Control {
     pub(crate) fn keep_usage(&self) -> Result<(), ControlError> {
         let now = self.now();
         let mut book = self.book();
+        if book.removed_on != Some(day_of(now)) {
+            let oldest = day_of(now.minus(self.record_kept()));
+            book.store.remove_usage_before(oldest)?;
+            book.removed_on = Some(day_of(now));
+        }
         if book.read.is_some_and(|read| now < read.plus(EVERY)) {
             return Ok(());
         }
-        let day = book.read.map(day_of);
-        self.read_into(&mut book)?;
-        if day != Some(day_of(now)) {
-            let oldest = day_of(now.minus(self.record_kept()));
-            book.store.remove_usage_before(oldest)?;
-        }
-        Ok(())
+        self.read_into(&mut book)
     }
 
     /// Reads the log to its end, before it is closed.

@@ -86,6 +86,30 @@ fn usage_is_counted_once_over_restarts_and_kills() {
 }
 
 #[test]
+fn usage_ends_with_the_records_however_often_somebody_asks() {
+    let fixture = observed("usage-kept");
+    fixture.write("sallyport.yaml", &format!("{}record: {{ keep: 10d }}\n", super::GATEWAY));
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.answered(&fixture, Some(&key.key), LIST, 200);
+    let days = |open: &Open| {
+        let mut order = UsageOrder::default();
+        order.set("since", "90d").unwrap();
+        open.control.usage(&ann(), &order).unwrap().rows.len()
+    };
+    for _ in 0..10 {
+        fixture.pass_days(1);
+        assert_eq!(days(&open), 1);
+        open.control.keep_up().unwrap();
+    }
+    assert_eq!(days(&open), 1, "kept for ten days");
+    fixture.pass_days(1);
+    days(&open);
+    open.control.keep_up().unwrap();
+    assert_eq!(days(&open), 0);
+}
+
+#[test]
 fn an_ending_that_comes_after_the_count_is_counted() {
     let fixture = observed("late");
     let mut open = fixture.up();

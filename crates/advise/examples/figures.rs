@@ -83,6 +83,7 @@ fn main() {
                 now: Side { catalog: &made.catalog, policies: Some(&policies) },
                 then: Side { catalog: &made.catalog, policies: Some(&granted) },
                 directory: &made,
+                at: Timestamp::from_seconds(0),
                 observes_now: &|_| true,
                 observes_then: &|_| false,
             },

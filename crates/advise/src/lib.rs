@@ -9,6 +9,7 @@
 //! on facts that were not recorded.
 
 mod caller;
+mod ended;
 mod facts;
 mod replay;
 mod right_size;

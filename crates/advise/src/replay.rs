@@ -14,6 +14,7 @@ use policy::{DecisionCache, Policies};
 use serde::Serialize;
 
 use crate::caller::{Directory, Unrecalled, recall};
+use crate::ended::Ended;
 use crate::facts::is_of_policy;
 use crate::{Usage, Used};
 
@@ -33,6 +34,8 @@ pub struct ReplayQuestion<'a> {
     pub now: Side<'a>,
     pub then: Side<'a>,
     pub directory: &'a dyn Directory,
+    /// What has expired by now permits nothing, although it did when a call was made.
+    pub at: Timestamp,
     /// Whether an API of this name observes today.
     pub observes_now: &'a dyn Fn(&str) -> bool,
     /// Whether it is to observe with the candidate; nothing is, unless asked for as configured.
@@ -143,6 +146,9 @@ const fn passes(verdict: Verdict) -> bool {
 pub fn replay(usage: &Usage, question: &ReplayQuestion<'_>) -> Replayed {
     let mut replayed = Replayed::default();
     let mut caches = [DecisionCache::new(), DecisionCache::new()];
+    let ended =
+        |side: Side<'_>| side.policies.map(|policies| Ended::of(policies, question.at)).unwrap_or_default();
+    let [now_ended, then_ended] = [ended(question.now), ended(question.then)];
     let mut flips: BTreeMap<FlipKey, Flip> = BTreeMap::new();
     for used in usage.rows() {
         let calls = used.counts.calls;
@@ -151,8 +157,10 @@ pub fn replay(usage: &Usage, question: &ReplayQuestion<'_>) -> Replayed {
             continue;
         }
         let [now_cache, then_cache] = &mut caches;
-        let answers = answer(used, question.now, question.directory, now_cache)
-            .and_then(|now| Ok((now, answer(used, question.then, question.directory, then_cache)?)));
+        let answers =
+            answer(used, question.now, question.directory, (now_cache, &now_ended)).and_then(|now| {
+                Ok((now, answer(used, question.then, question.directory, (then_cache, &then_ended))?))
+            });
         let (now, then) = match answers {
             Ok((now, then)) => (
                 now.observed((question.observes_now)(&used.facts.api)),
@@ -272,7 +280,7 @@ fn answer(
     used: &Used,
     side: Side<'_>,
     directory: &dyn Directory,
-    cache: &mut DecisionCache,
+    (cache, ended): (&mut DecisionCache, &Ended),
 ) -> Result<Answer, Unrecalled> {
     let Some(policies) = side.policies else {
         return Ok(Answer::refused(DenyReason::NoRevision));
@@ -285,6 +293,9 @@ fn answer(
     };
     let time: Timestamp = recalled.time;
     let decided = decide_policy(side.catalog, policies, cache, time, recalled.subject(), &recalled.request);
+    if decided.verdict == Verdict::Allowed && ended.all(&decided.policies) {
+        return Ok(Answer { gaps: recalled.gaps, ..Answer::refused(DenyReason::NoGrant) });
+    }
     Ok(Answer {
         verdict: decided.verdict,
         reason: decided.refusal.map(|refusal| refusal.reason()),

@@ -112,6 +112,7 @@ impl Control {
                 now: side,
                 then: side,
                 directory: &today,
+                at: now,
                 observes_now: &|_| true,
                 observes_then: &|_| false,
             },

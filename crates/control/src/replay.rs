@@ -100,6 +100,7 @@ impl Control {
                 now: Side { catalog: &revision.catalog, policies: revision.policies.as_ref() },
                 then: Side { catalog: &candidate.catalog, policies: Some(&candidate.policies) },
                 directory: &today,
+                at: now,
                 observes_now: &|api| observed.get(api).copied().unwrap_or(false),
                 observes_then: &|api| configured.get(api).copied().unwrap_or(false),
             },

@@ -8,6 +8,7 @@ use policy::DecisionCache;
 
 use super::{KeyState, SuggestQuestion, Withdrawn};
 use crate::caller::recall;
+use crate::ended::Ended;
 use crate::facts::{Network, first_of_network};
 use crate::{Usage, Used};
 
@@ -102,6 +103,7 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
     let mut gathered = Gathered { span: usage.span(), ..Gathered::default() };
     let mut lost: BTreeMap<KeyId, Lost> = BTreeMap::new();
     let mut cache = DecisionCache::new();
+    let ended = Ended::of(question.policies, question.now);
     for used in usage.rows() {
         if question.api.is_some_and(|api| api != used.facts.api) {
             continue;
@@ -112,7 +114,7 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
             *gathered.left_out.entry(why.to_owned()).or_default() += used.counts.calls;
             continue;
         }
-        let permitted = permitting(used, question, &mut cache);
+        let permitted = permitting(used, question, &mut cache, &ended);
         if let Some(key) = key
             && let Some(why) = stopped(key, question)
         {
@@ -257,6 +259,7 @@ fn permitting(
     used: &Used,
     question: &SuggestQuestion<'_>,
     cache: &mut DecisionCache,
+    ended: &Ended,
 ) -> Option<BTreeSet<String>> {
     let recalled = recall(used, question.catalog, question.policies, question.world).ok()?;
     let decided = decide_policy(
@@ -267,7 +270,7 @@ fn permitting(
         recalled.subject(),
         &recalled.request,
     );
-    (decided.verdict == Verdict::Allowed)
+    (decided.verdict == Verdict::Allowed && !ended.all(&decided.policies))
         .then(|| decided.policies.iter().map(|policy| policy.as_str().to_owned()).collect())
 }
 

@@ -19,6 +19,7 @@ const NEW_MICROS: i64 = 86_400_000_000;
 /// Of a recording that is shorter, this part at its end: one in four. Then most callers must have come in the same part at
 /// its beginning; or else callers come one after the other, and nobody is newer than the others.
 const NEW_PART: i64 = 4;
+
 /// Why somebody's word is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -427,6 +427,30 @@ fn an_observed_api_is_ready_once_policies_settle_what_would_have_been_refused() 
 }
 
 #[test]
+fn a_grant_that_has_ended_settles_nothing() {
+    let fixture = observed("ended");
+    let grant = "@id(\"short\") @owner(\"ops\") @reason(\"r\") @expires(\"2026-11-28T00:00:00Z\")\n\
+                 permit (principal == Application::\"shop\", action == Action::\"orders:GET /orders\", resource);";
+    fixture.write("policies/orders.cedar", grant);
+    let mut open = fixture.up();
+    let key = open.shop();
+    for _ in 0..3 {
+        open.answered(&fixture, Some(&key.key), LIST, 200);
+    }
+    let asked = |open: &Open| {
+        let lost = open.control.replay(&ann(), &ReplayOrder::default()).unwrap().replayed.lost_calls();
+        (open.suggest(&SuggestOrder::default()).proposals.len(), lost)
+    };
+    assert_eq!(asked(&open), (0, 0), "it is in force");
+    fixture.pass_days(2);
+    let (proposals, _) = asked(&open);
+    assert_eq!(proposals, 1, "the need goes on");
+    assert_eq!(open.call(fixture.now(), Some(&key.key), "GET", "/orders").0, "would_deny no_grant");
+    let lost = open.control.replay(&ann(), &ReplayOrder::default()).unwrap().replayed.would_lose;
+    assert_eq!((lost[0].count, lost[0].now, lost[0].then), (4, "would_deny", "denied"));
+}
+
+#[test]
 fn a_key_is_called_too_wide_only_after_the_whole_window() {
     let fixture = observed("right-size");
     let mut open = fixture.up();

@@ -30,46 +30,42 @@ impl Span {
     }
 }
 
-pub(crate) fn usage(input: Input) -> Answer {
+/// Reads a query of usage's conditions, those of `also` among them, which are given back by name.
+fn order_of(
+    input: &Input,
+    also: &[&str],
+    next: &str,
+) -> Result<(UsageOrder, BTreeMap<String, String>), Problem> {
     let mut order = UsageOrder::default();
+    let mut others = BTreeMap::new();
     for (name, value) in input.parameters()? {
-        if !order.set(&name, &value)? {
+        if also.contains(&name.as_str()) {
+            others.insert(name, value);
+        } else if name == "by" || !order.set(&name, &value)? {
             let detail = format!("there is no filter `{name}`");
-            return Err(
-                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until, api or by.")
-            );
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail).next(next));
         }
+    }
+    Ok((order, others))
+}
+
+pub(crate) fn usage(input: Input) -> Answer {
+    let (mut order, others) = order_of(&input, &["by"], "Use since, until, api or by.")?;
+    if let Some(by) = others.get("by") {
+        order.set("by", by)?;
     }
     ok(&input.control.usage(input.actor()?, &order)?)
 }
 
 pub(crate) fn matrix(input: Input) -> Answer {
-    let mut order = UsageOrder::default();
-    for (name, value) in input.parameters()? {
-        if name == "by" || !order.set(&name, &value)? {
-            let detail = format!("there is no filter `{name}`");
-            return Err(
-                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until or api.")
-            );
-        }
-    }
+    let (order, _) = order_of(&input, &[], "Use since, until or api.")?;
     ok(&input.control.matrix(input.actor()?, &order)?)
 }
 
 pub(crate) fn advise_keys(input: Input) -> Answer {
-    let mut order = UsageOrder::default();
-    let mut application = None;
-    for (name, value) in input.parameters()? {
-        if name == "app" {
-            application = Some(value);
-        } else if name == "by" || !order.set(&name, &value)? {
-            let detail = format!("there is no filter `{name}`");
-            return Err(
-                Problem::new(StatusCode::BAD_REQUEST, "query", detail).next("Use since, until, api or app.")
-            );
-        }
-    }
-    ok(&input.control.advise_keys(input.actor()?, &order, application.as_deref())?)
+    let (order, others) = order_of(&input, &["app"], "Use since, until, api or app.")?;
+    let application = others.get("app").map(String::as_str);
+    ok(&input.control.advise_keys(input.actor()?, &order, application)?)
 }
 
 pub(crate) fn narrow_key(input: Input) -> Answer {

@@ -64,6 +64,7 @@ impl Control {
         let mut all = files::read_all(&self.folder)?;
         let before = check_with(&all, &mut known).map_err(ControlError::Files)?;
         let (api, change) = change(&before, &found, &stated)?;
+        self.demand_owner_of(actor, &self.state(), &find(&before.repository.apis, &api)?.name)?;
         all.insert(change.file.clone(), change.after.clone().into_bytes());
         let view = judge(&mut known, &all, &before, &api, &found, &change)?;
         if order.dry_run {

@@ -107,6 +107,7 @@ impl Control {
                 what: "team",
                 name: new.owner.clone().unwrap_or_default(),
             })?;
+            self.demand_member_of(actor, &self.state(), &owner, format_args!("the team `{owner}`"))?;
             crate::init::api_files(&crate::init::ApiOrder {
                 name: name.clone(),
                 host: Some(new.host.clone()),
@@ -150,6 +151,7 @@ impl Control {
         let mut all = files::read_all(&self.folder)?;
         let repository = Repository::load(&all).map_err(ControlError::Files)?;
         let api = find(&repository.apis, name)?;
+        self.demand_owner_of(actor, &self.state(), &api.name)?;
         let text = all.get(&api.file).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
         let edit = |text: &str, field: &str, value: &str| {
             config::edit::set_field(text, field, value, "mode")

@@ -57,6 +57,12 @@ impl Control {
         if repository.teams.find(&team).is_none() {
             return Err(ControlError::Absent { what: "team", name: team.to_string() });
         }
+        let whose = format_args!("an application of the team `{team}`").to_string();
+        match self.demand_member_of(actor, &state, &team, &whose) {
+            // It opens nothing by itself: who owns an API registers the applications of partners.
+            Err(ControlError::NotYours { .. }) => self.demand_owner_of_any(actor, &state, &whose)?,
+            decided => decided?,
+        }
         let attributes = read_attributes(&repository.gateway.application_attributes, attributes)?;
         let new = NewApplication {
             name: name.clone(),
@@ -85,7 +91,7 @@ impl Control {
     ) -> Result<ApplicationView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let mut state = self.state();
-        let name = self.known_application(&state, name)?;
+        let name = self.application_of_theirs(actor, &state, name)?;
         let stop = Stop::Application(name.clone());
         // Stopped first: a full disk must not keep an application going.
         state.stop_application(&self.live, &name);
@@ -106,7 +112,7 @@ impl Control {
     ) -> Result<ApplicationView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let mut state = self.state();
-        let name = self.known_application(&state, name)?;
+        let name = self.application_of_theirs(actor, &state, name)?;
         // Where it was disabled and that is still owed, the log has to say so first.
         unheeded(self.settle(&mut state));
         let object = format!("application {name}");
@@ -117,12 +123,19 @@ impl Control {
         self.refresh_application(&mut state, &name)
     }
 
-    fn known_application(&self, state: &State, name: &str) -> Result<ApplicationName, ControlError> {
+    /// The application of that name, if it is one of the actor's teams.
+    fn application_of_theirs(
+        &self,
+        actor: &Actor,
+        state: &State,
+        name: &str,
+    ) -> Result<ApplicationName, ControlError> {
         let name = self.application_name(name)?;
-        match state.store.application(&name)? {
-            Some(_) => Ok(name),
-            None => Err(ControlError::Absent { what: "application", name: name.to_string() }),
-        }
+        let Some(row) = state.store.application(&name)? else {
+            return Err(ControlError::Absent { what: "application", name: name.to_string() });
+        };
+        self.demand_member_of(actor, state, &row.team, format_args!("the application `{name}`"))?;
+        Ok(name)
     }
 
     /// Brings an application's keys up to the store, and shows it.
@@ -169,6 +182,7 @@ impl Control {
         self.demand(actor, Needs::Owner)?;
         let team = TeamName::parse(name)
             .map_err(|error| ControlError::invalid(error.to_string(), "choose another name"))?;
+        self.demand_owner_of_any(actor, &self.state(), format_args!("making the team `{team}`"))?;
         let object = format!("team {team}");
         let mut known = self.files();
         let mut all = files::read_all(&self.folder)?;

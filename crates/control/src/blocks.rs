@@ -20,6 +20,7 @@ pub(crate) use signed::{BlockKey, id_of_object, object_of, of_object, stands, st
 use crate::actor::{Actor, Needs};
 use crate::keys::lifetime;
 use crate::owed::Stop;
+use crate::ownership::is_member;
 use crate::state::State;
 use crate::{Control, ControlError, unheeded};
 
@@ -210,10 +211,10 @@ fn may_change(state: &State, actor: &Actor, target: &BlockTarget) -> Result<(), 
     let Some(team) = team_of(state, target)? else {
         return Err(ControlError::Forbidden { needs: Needs::Admin, role: actor.role().as_str() });
     };
-    let team = state.repository()?.teams.find(&team);
-    let is_member =
-        team.is_some_and(|team| team.members.iter().any(|member| member.as_str() == actor.name()));
-    if is_member { Ok(()) } else { Err(ControlError::NotYours { what: target.to_string() }) }
+    match is_member(state.repository()?, actor, &team) {
+        true => Ok(()),
+        false => Err(ControlError::NotYours { what: target.to_string() }),
+    }
 }
 
 /// The team that a target belongs to; none where it belongs to nobody in particular.

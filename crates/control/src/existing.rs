@@ -13,7 +13,7 @@ use identity::key::ENTROPY_BYTES;
 use identity::{KeyedDigest, claimed_name};
 use model::{ApiName, Application, ApplicationName, Caller, Client, CredentialRef, KeyId, Strength};
 use serde::Serialize;
-use store::{ClaimedRow, Digest, KeyKind, NewKey, Role};
+use store::{ClaimedRow, Digest, KeyKind, NewKey};
 
 use crate::actor::{Actor, Needs};
 use crate::keys::{KeyView, expiry};
@@ -150,28 +150,6 @@ impl Control {
             }
         }
         Ok(())
-    }
-
-    /// Refuses who may not speak for an API: an administrator may for any, an owner for those of the teams that
-    /// `teams.yaml` lists them in.
-    pub(crate) fn demand_owner_of(
-        &self,
-        actor: &Actor,
-        state: &State,
-        api: &ApiName,
-    ) -> Result<(), ControlError> {
-        self.demand(actor, Needs::Owner)?;
-        match actor.role() {
-            Role::Admin => return Ok(()),
-            Role::Viewer | Role::Analyst | Role::Owner => {}
-        }
-        let repository = state.repository()?;
-        let owner = &crate::apis::find(&repository.apis, api.as_str())?.owner;
-        let team = repository.teams.find(owner);
-        match team.is_some_and(|team| team.members.iter().any(|member| member.as_str() == actor.name())) {
-            true => Ok(()),
-            false => Err(ControlError::NotOwner { api: api.to_string(), team: owner.to_string() }),
-        }
     }
 
     pub(crate) fn new_key_id(&self) -> Result<KeyId, ControlError> {

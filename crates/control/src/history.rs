@@ -98,6 +98,14 @@ impl Control {
         })
     }
 
+    /// The files of the revision in force; none before the first.
+    pub(crate) fn files_in_force(&self) -> Result<Files, ControlError> {
+        match self.live.load().names().revision {
+            RevisionNumber::NONE => Ok(Files::new()),
+            number => self.files_of(number),
+        }
+    }
+
     /// The files of a revision.
     pub(crate) fn files_of(&self, number: RevisionNumber) -> Result<Files, ControlError> {
         let state = self.state();

@@ -63,6 +63,7 @@ impl Control {
         let snapshot = self.live.load().0;
         let mut state = self.state();
         let old = state.key(id)?;
+        self.demand_key(actor, &state, &old)?;
         for scope in scopes {
             if !is_within(scope, &old.scopes, &snapshot.revision.catalog) {
                 return Err(ControlError::invalid(

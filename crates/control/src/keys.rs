@@ -101,9 +101,11 @@ impl Control {
             return Err(ControlError::invalid(reason, format!("make 1 to {COUNT_MAX}")));
         }
         let mut state = self.state();
-        if state.store.application(&application)?.is_none() {
+        let Some(owner) = state.store.application(&application)? else {
             return Err(ControlError::Absent { what: "application", name: application.to_string() });
-        }
+        };
+        let whose = format_args!("the application `{application}`");
+        self.demand_keys_of(actor, &state, &owner.team, &scopes, whose)?;
         let (environment, headers) = (state.environment(), state.key_headers(&scopes));
         let mut issued = Vec::new();
         let mut rows = Vec::new();
@@ -141,6 +143,7 @@ impl Control {
         let now = self.now();
         let mut state = self.state();
         let old = state.key(id)?;
+        self.demand_key(actor, &state, &old)?;
         // What follows an existing key is one of ours.
         let environment = match old.kind {
             KeyKind::Existing { .. } => state.environment(),
@@ -200,6 +203,11 @@ impl Control {
     ) -> Result<KeyView, ControlError> {
         let mut state = self.state();
         let old = state.key(id)?;
+        match change {
+            KeyChange::Release => self.demand_key(actor, &state, &old)?,
+            // Whoever watches may stop.
+            KeyChange::Quarantine | KeyChange::Revoke => {}
+        }
         let action = match change {
             KeyChange::Quarantine => "key.quarantine",
             KeyChange::Release => "key.release",
@@ -244,6 +252,14 @@ impl Control {
         let state = self.state();
         let row = state.key(id)?;
         self.view_key(&state, &row)
+    }
+
+    /// Refuses who may not change a key.
+    pub(crate) fn demand_key(&self, actor: &Actor, state: &State, key: &KeyRow) -> Result<(), ControlError> {
+        let Some(owner) = state.store.application(&key.application)? else {
+            return Err(ControlError::Absent { what: "application", name: key.application.to_string() });
+        };
+        self.demand_keys_of(actor, state, &owner.team, &key.scopes, format_args!("the key `{}`", key.id))
     }
 
     fn make_key(

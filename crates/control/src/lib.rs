@@ -38,6 +38,7 @@ mod matrix;
 mod observe;
 mod open;
 mod owed;
+mod ownership;
 mod probes;
 mod publish;
 mod reading;

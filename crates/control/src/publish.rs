@@ -107,6 +107,9 @@ impl Control {
                 self.state().refused.clone_from(errors);
             }
         })?;
+        let checked = check_with(&read, &mut known).map_err(ControlError::Files)?;
+        self.demand_owner_of_changes(actor, &self.files_in_force()?, &read, &checked)?;
+        drop(checked);
         self.write_groups(actor, &mut plan, reason)?;
         let bringing = Bringing { growth: Growth::All, ..Bringing::quietly(actor, reason) };
         let came = self.bring_into_force(&mut known, &bringing, &read)?;

@@ -54,6 +54,9 @@ impl Control {
         write: bool,
     ) -> Result<RecordedCases, ControlError> {
         self.demand(actor, if write { Needs::Owner } else { Needs::Analyst })?;
+        if write {
+            self.demand_owner_of_any(actor, &self.state(), "writing cases")?;
+        }
         let usage = self.usage_of(order)?;
         let mut known = self.files();
         let mut read = files::read_all(&self.folder)?;

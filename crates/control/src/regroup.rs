@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Changes, GroupsLock, Regrouped};
 use config::{ApiConfig, ConfigError};
+use model::ApiName;
 use policy::{PolicySummary, ValidationCache};
 use serde::Serialize;
 
@@ -94,6 +95,9 @@ impl Control {
         self.demand(actor, Needs::Owner)?;
         let mut known = self.files();
         let mut all = files::read_all(&self.folder)?;
+        if let Ok(api) = ApiName::parse(name) {
+            self.demand_owner_of(actor, &self.state(), &api)?;
+        }
         let mut plan = self.plan_groups(&mut known, &mut all, Some(name))?;
         if act == RegroupAct::Write && !plan.locks.is_empty() {
             self.refuse_unseen_growth(&all, Growth::Of(name))?;

@@ -79,6 +79,8 @@ pub struct RolledBack {
 /// What a rollback starts from.
 struct Ground {
     number: RevisionNumber,
+    /// The files in force.
+    current: Files,
     working: Files,
     target: Files,
     /// Files of the folder that are not as they are in force.
@@ -101,6 +103,7 @@ impl Control {
         if order.act == RollbackAct::DryRun {
             return self.planned(&checked, &ground, from, changes);
         }
+        self.demand_owner_of_changes(actor, &ground.current, &ground.target, &checked)?;
         let kept = self.keep_astray(&ground, from)?;
         let marker = self.state_folder().join(UNFINISHED);
         let hash = hex(&content_hash(&ground.target));
@@ -156,7 +159,7 @@ impl Control {
         let target = self.files_of(number)?;
         let working = files::read_all(&self.folder)?;
         let in_force = self.live.load().names().revision;
-        let current = if in_force == RevisionNumber::NONE { Files::new() } else { self.files_of(in_force)? };
+        let current = self.files_in_force()?;
         let astray: Vec<String> =
             files_between(&current, &working).into_iter().map(|change| change.path).collect();
         if current == target && astray.is_empty() {
@@ -175,7 +178,7 @@ impl Control {
                 "--force replaces them as well; what they are now is kept under .state/replaced",
             ));
         }
-        Ok(Ground { number, working, target, astray })
+        Ok(Ground { number, current, working, target, astray })
     }
 
     fn planned(

@@ -9,6 +9,7 @@ mod changes;
 mod existing;
 mod explanations;
 mod inventory;
+mod ownership;
 mod readings;
 mod revisions;
 mod roles;

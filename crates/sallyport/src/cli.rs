@@ -298,7 +298,7 @@ Example:
         #[command(flatten)]
         why: Why,
     },
-    /// Observe for longer; 30 days at most from today
+    /// Observe for longer, or again: every call passes until then; 30 days at most from today
     #[command(
         after_help = "Example:\n  sallyport api observe orders --until 2026-12-20 --reason \"month end not seen yet\""
     )]
@@ -377,7 +377,12 @@ pub(crate) enum AppCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminCommand {
     /// Add an administrator; the token is shown this once
-    #[command(after_help = "Example:\n  sallyport admin create ann --role analyst")]
+    #[command(after_help = "\
+A viewer looks; an analyst looks into decisions and policies, and revokes keys; an owner changes what belongs to a team that
+teams.yaml lists the name in; an admin changes everything.
+
+Example:
+  sallyport admin create ann --role analyst")]
     Create {
         name: String,
         #[arg(long, value_parser = ["viewer", "analyst", "owner", "admin"])]

@@ -70,6 +70,11 @@ impl Control {
             ));
         }
         let (mut found, _) = self.only_one(actor, order)?;
+        match model::ApiName::parse(&found.api) {
+            Ok(api) => self.demand_owner_of(actor, &self.state(), &api)?,
+            // It is on no API, so it is nobody's.
+            Err(_) => self.demand_owner_of_any(actor, &self.state(), format_args!("`{}`", order.name()))?,
+        }
         let ignored = Ignored {
             host: found.host.clone(),
             method: found.method.clone(),
@@ -138,6 +143,7 @@ impl Control {
                 "write it as /users/{}/me or HOST/users/{}",
             ));
         }
+        self.demand_owner_of_any(actor, &self.state(), format_args!("`{}`", order.path))?;
         let host = order.host.as_ref().filter(|host| !host.is_empty()).map(|host| host.to_ascii_lowercase());
         let place = format!("{}{path}", host.as_deref().unwrap_or_default());
         let looked = self.looked();

@@ -10,10 +10,10 @@ use crate::{
     UsageOrder,
 };
 
-type Act = fn(&Control, &Actor, &str) -> Result<(), ControlError>;
+pub(super) type Act = fn(&Control, &Actor, &str) -> Result<(), ControlError>;
 
 /// Every use case with the role that it needs; the text is the id of a key.
-const ACTS: &[(&str, Needs, Act)] = &[
+pub(super) const ACTS: &[(&str, Needs, Act)] = &[
     ("status", Needs::Viewer, |control, actor, _| {
         control.status(actor, crate::ReadyOrder::default()).map(drop)
     }),
@@ -103,6 +103,7 @@ const ACTS: &[(&str, Needs, Act)] = &[
 #[test]
 fn every_use_case_is_denied_to_the_role_below() {
     let fixture = Fixture::new("roles");
+    fixture.write("teams.yaml", super::ownership::OLA_EVERYWHERE);
     let open = fixture.up();
     let key = open.shop();
     open.control.create_administrator(&ann(), "root", "admin", "").unwrap();
@@ -127,7 +128,7 @@ fn every_use_case_is_denied_to_the_role_below() {
             Needs::Owner => Role::Owner,
             Needs::Admin => Role::Admin,
         };
-        let done = act(&open.control, &Actor::administrator("ann", enough), &key.id);
+        let done = act(&open.control, &Actor::administrator("ola@example.com", enough), &key.id);
         assert!(done.is_ok(), "{name}: {done:?}");
     }
 }

@@ -50,8 +50,15 @@ pub(super) async fn run(client: &Client, command: &ApiCommand, output: Output) -
         ApiCommand::Observe { name, until, reason } => {
             let body = json!({ "until": until, "reason": reason });
             let path = format!("/v1/apis/{}/observe", escape(name));
+            let before = client.ask(Method::GET, &format!("/v1/apis/{}", escape(name)), None).await?;
             let api = client.ask(Method::POST, &path, Some(&body)).await?;
             print_one(output, &api, |api| format!("api {}: {}", text(api, "name"), mode(api)))?;
+            if text(&before, "mode") == "enforce" {
+                let name = text(&api, "name");
+                output.note(&format!(
+                    "`{name}` was enforced: from now on what policy refuses passes, and is recorded"
+                ));
+            }
         }
     }
     Ok(Verdict::Done)

@@ -13,6 +13,9 @@ use crate::{Control, ControlError};
 /// Over which time keys are looked at where nobody says.
 pub const ADVISE_WINDOW: Duration = Duration::from_secs(30 * 86_400);
 
+/// The shortest window of which something is said.
+const WINDOW_MIN: Duration = Duration::from_secs(86_400);
+
 impl Control {
     /// What each key that counts may do, does, and would need; of one application where it is named.
     pub fn advise_keys(
@@ -24,6 +27,11 @@ impl Control {
         self.demand(actor, Needs::Viewer)?;
         let now = self.now();
         let begin = order.begin(now).unwrap_or_else(|| now.minus(ADVISE_WINDOW));
+        order.check_span(now)?;
+        if now.minus(WINDOW_MIN) < begin {
+            let reason = "a window of less than a day says of no scope that it is unused";
+            return Err(ControlError::invalid(reason, "ask for more: --since 30d"));
+        }
         let usage = self.usage_of(order)?;
         let recorded = self.usage_span()?.map(|(first, _)| first);
         let snapshot = self.live.load().0;

@@ -14,6 +14,7 @@ mod readings;
 mod revisions;
 mod roles;
 mod rollbacks;
+mod spans;
 mod stops;
 mod summaries;
 mod upkeep;

@@ -127,6 +127,21 @@ impl UsageOrder {
         self.api.as_ref()
     }
 
+    /// Refuses a span in which nothing can be: an answer about it would say that all is well.
+    pub(crate) fn check_span(&self, now: Timestamp) -> Result<(), ControlError> {
+        let begin = self.begin(now);
+        if begin.is_some_and(|begin| now < begin) {
+            return Err(ControlError::invalid(
+                "`since` lies ahead",
+                "give a time that has passed, or as 30d",
+            ));
+        }
+        if self.until.zip(begin).is_some_and(|(until, begin)| until < begin) {
+            return Err(ControlError::invalid("`until` lies before `since`", "exchange them"));
+        }
+        Ok(())
+    }
+
     /// When the span begins, where that was said.
     pub(crate) fn begin(&self, now: Timestamp) -> Option<Timestamp> {
         self.since.map(|since| match since {
@@ -209,6 +224,7 @@ impl Control {
     /// Who called what, how often, and what came of it.
     pub fn usage(&self, actor: &Actor, order: &UsageOrder) -> Result<UsageReport, ControlError> {
         self.demand(actor, Needs::Viewer)?;
+        order.check_span(self.now())?;
         let book = self.counted_book()?;
         let by =
             if order.by.is_empty() { vec![UsageBy::Caller, UsageBy::Operation] } else { order.by.clone() };
@@ -233,6 +249,9 @@ impl Control {
             }
             Ok(())
         })?;
+        if lines.is_empty() {
+            self.check_api(order)?;
+        }
         let mut rows: Vec<UsageLine> = lines.into_iter().map(|(key, sums)| sums.line(&by, key)).collect();
         rows.sort_by(|one, other| other.calls.cmp(&one.calls).then_with(|| one.of.cmp(&other.of)));
         let lost = book.store.usage_counted()?.map_or(0, |counted| counted.lost);
@@ -246,12 +265,27 @@ impl Control {
         if let Some(fault) = &book.fault {
             return Err(ControlError::Log { what: fault.clone() });
         }
+        order.check_span(self.now())?;
         let (from, to) = order.days(self.now());
         let mut usage = Usage::since(from);
         book.store.each_usage::<ControlError>((from, to), order.api(), |number, day, counts| {
             usage.add(number, day, counts, || book.facts(number))
         })?;
+        if usage.rows().is_empty() {
+            self.check_api(order)?;
+        }
         Ok(usage)
+    }
+
+    /// Refuses an API that is not in force. One that was, and whose calls are counted still, is asked for all the same.
+    fn check_api(&self, order: &UsageOrder) -> Result<(), ControlError> {
+        let snapshot = self.live.load().0;
+        match order.api() {
+            Some(api) if !snapshot.revision.apis.iter().any(|known| known.name == *api) => {
+                Err(ControlError::Absent { what: "api", name: api.to_string() })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// When the first and the last counted call was.

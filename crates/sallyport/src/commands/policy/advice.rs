@@ -248,6 +248,9 @@ fn print_human(view: &Value, (lost, gained): (u64, u64), output: Output) -> anyh
         text(view, "pass_both"),
         text(view, "refused_both")
     ))?;
+    if text(view, "calls") == "0" {
+        output.note("no call was recorded in this span, so this shows nothing");
+    }
     let approximate = view.get("approximate_calls").and_then(Value::as_u64).unwrap_or(0);
     if 0 < approximate {
         output.line(&format!(

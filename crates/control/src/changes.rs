@@ -25,6 +25,8 @@ const JUDGED_MAX: usize = 500_000;
 /// What a revision changes.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
+    /// APIs that begin or end to be enforced.
+    pub modes: Vec<ModeChange>,
     pub policies: Changed,
     /// Operations that are declared, by id.
     pub operations: Changed,
@@ -51,6 +53,14 @@ pub struct Changed {
     pub added: Vec<String>,
     pub changed: Vec<String>,
     pub removed: Vec<String>,
+}
+
+/// An API whose calls are from now on refused where policy refuses them, or pass all the same: `enforce` or `observe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModeChange {
+    pub api: String,
+    pub before: &'static str,
+    pub now: &'static str,
 }
 
 /// An operation that joined or left a group.
@@ -109,6 +119,7 @@ impl Summary {
         let none = |changed: &Changed| *changed == Changed::default();
         none(&self.policies)
             && none(&self.operations)
+            && self.modes.is_empty()
             && self.joined.is_empty()
             && self.left.is_empty()
             && self.counts == Counts::default()

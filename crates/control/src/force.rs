@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use store::NewRevision;
 
 use crate::actor::Actor;
-use crate::changes::{Side, Summary, compare, compared};
+use crate::apis::mode_name;
+use crate::changes::{ModeChange, Side, Summary, compare, compared};
 use crate::check::{Checked, check_with};
 use crate::declarations::lock_of;
 use crate::files::Files;
@@ -145,10 +146,26 @@ impl Control {
         let callers = compared(self.known_callers(&[policies, &checked.policies])?);
         let before = Side { catalog: &live.revision.catalog, policies };
         let mut summary = compare(before, Side::of(checked), &callers, self.now());
+        summary.modes = self.modes_changed(checked)?;
         if recorded == Recorded::Asked {
             summary.replayed = self.replayed_for_summary(checked);
         }
         Ok(Some(summary))
+    }
+
+    /// The APIs of both sides that are enforced on one of them and observed on the other.
+    fn modes_changed(&self, checked: &Checked) -> Result<Vec<ModeChange>, ControlError> {
+        let (live, now, state) = (self.live.load().0, self.now(), self.state());
+        let mut changed = Vec::new();
+        for api in &checked.repository.apis {
+            let Some(was) = live.revision.apis.iter().find(|was| was.name == api.name) else { continue };
+            let before = mode_name(was.mode, now);
+            let after = mode_name(state.effective_mode(api, now)?, now);
+            if before != after {
+                changed.push(ModeChange { api: api.name.to_string(), before, now: after });
+            }
+        }
+        Ok(changed)
     }
 
     /// Refuses an edit that would bring in groups which grew by hand, before a file of it is written.

@@ -113,11 +113,12 @@ impl Control {
         self.write_groups(actor, &mut plan, reason)?;
         let bringing = Bringing { growth: Growth::All, ..Bringing::quietly(actor, reason) };
         let came = self.bring_into_force(&mut known, &bringing, &read)?;
-        let revision = self.in_force()?;
         let summary = match came {
             Reloaded::InForce(number) => self.state().store.revision_summary(number)?,
-            Reloaded::Unchanged | Reloaded::Waiting => None,
+            Reloaded::Unchanged => self.confirm(actor, reason)?,
+            Reloaded::Waiting => None,
         };
+        let revision = self.in_force()?;
         plan.views.retain(RegroupView::changes);
         let check = |read: &Files, known: &mut ValidationCache| check_with(read, known).ok();
         let replay_probe = match came {
@@ -133,6 +134,22 @@ impl Control {
             summary: summary.and_then(|summary| serde_json::from_str(&summary).ok()),
             probes: self.probe(&read),
         })
+    }
+
+    /// Names who stands for the revision in force, where it came by an edited file alone: with `reload: on_change` the files are
+    /// mostly in force before somebody publishes them. Gives what it changed, where that was kept.
+    fn confirm(&self, actor: &Actor, reason: &str) -> Result<Option<String>, ControlError> {
+        let number = self.live.load().names().revision;
+        let mut state = self.state();
+        let by_file = Actor::gateway().label();
+        let Some(row) = state.store.revision(number)?.filter(|row| row.author == by_file) else {
+            return Ok(None);
+        };
+        let object = format!("revision {number}, in force since {}", row.time);
+        self.record(actor, "revision.publish", &object, reason)?;
+        let confirmed = state.store.confirm_revision(number, &actor.label(), reason);
+        self.carried(actor, "revision.publish", &object, confirmed)?;
+        Ok(state.store.revision_summary(number)?)
     }
 
     /// What a publish of the files as they are now would do. Nothing changes.

@@ -75,6 +75,21 @@ impl Store {
         })
     }
 
+    /// Names who stands for a revision that came into force by itself, and why.
+    pub fn confirm_revision(
+        &mut self,
+        number: RevisionNumber,
+        author: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            transaction
+                .prepare_cached("UPDATE revisions SET author = ?2, reason = ?3 WHERE number = ?1")?
+                .execute((value::integer(number.0), author, reason))?;
+            Ok(())
+        })
+    }
+
     /// One revision.
     pub fn revision(&self, number: RevisionNumber) -> Result<Option<RevisionRow>, StoreError> {
         find(&self.connection, number)

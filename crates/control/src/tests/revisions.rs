@@ -131,6 +131,31 @@ fn a_restart_with_the_same_files_keeps_the_number_and_none_is_used_twice() {
 }
 
 #[test]
+fn a_publish_of_what_an_edit_brought_in_names_who_stands_for_it() {
+    let fixture = Fixture::new("confirmed");
+    let open = fixture.up();
+    let show = || {
+        let shown = serde_json::to_value(open.control.revision(&ann(), 2).unwrap()).unwrap();
+        (shown["author"].as_str().unwrap().to_owned(), shown["reason"].as_str().unwrap().to_owned())
+    };
+    fixture.write("policies/none.cedar", "// nothing yet\n");
+    open.control.reload(&Actor::gateway(), "file changed").unwrap();
+    assert_eq!(show(), ("gateway".to_owned(), "file changed".to_owned()));
+    assert_eq!(open.control.publish(&ann(), "reviewed").unwrap().revision.number, 2);
+    assert_eq!(show(), ("ann".to_owned(), "reviewed".to_owned()));
+    let acts = fixture.changes();
+    assert!(
+        acts.iter()
+            .any(|act| act.contains("revision 2, in force since") && act.ends_with("by ann: reviewed")),
+        "{acts:?}"
+    );
+    // Somebody stands for it already.
+    open.control.publish(&Actor::administrator("bob", store::Role::Admin), "again").unwrap();
+    assert_eq!(show(), ("ann".to_owned(), "reviewed".to_owned()));
+    assert_eq!(fixture.changes(), acts);
+}
+
+#[test]
 fn on_publish_edits_wait_for_the_act() {
     let fixture = Fixture::new("on-publish");
     fixture.write("sallyport.yaml", &GATEWAY.replace("on_change", "on_publish"));

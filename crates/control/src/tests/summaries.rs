@@ -31,6 +31,29 @@ fn rows(list: &[Access]) -> Vec<String> {
 }
 
 #[test]
+fn an_api_that_begins_or_ends_to_be_enforced_is_named() {
+    let fixture = Fixture::new("modes");
+    fixture.write("sallyport.yaml", &GATEWAY.replace("on_change", "on_publish"));
+    let open = fixture.up();
+    let modes = |open: &super::Open| {
+        let planned = open.control.plan_publish(&ann()).unwrap().summary.unwrap();
+        planned.modes.into_iter().map(|one| (one.api, one.before, one.now)).collect::<Vec<_>>()
+    };
+    let enforced = fixture.read("apis/orders/api.yaml");
+    assert_eq!(modes(&open), []);
+    let observed = enforced.replace("mode: enforce", "mode: observe\nobserve_until: 2026-12-20");
+    fixture.write("apis/orders/api.yaml", &observed);
+    assert_eq!(modes(&open), [("orders".to_owned(), "enforce", "observe")]);
+    open.control.publish(&ann(), "watch").unwrap();
+    assert_eq!(modes(&open), []);
+    fixture.write("apis/orders/api.yaml", &enforced);
+    assert_eq!(modes(&open), [("orders".to_owned(), "observe", "enforce")]);
+    // Its end has passed: it is enforced already.
+    fixture.pass_days(40);
+    assert_eq!(modes(&open), []);
+}
+
+#[test]
 fn a_dry_run_says_who_gains_who_loses_and_on_which_terms_and_changes_nothing() {
     let fixture = waiting("plan-publish");
     let open = fixture.up();

@@ -191,6 +191,17 @@ fn more(count: usize) -> Option<String> {
 /// What a summary says, for people.
 fn described_summary(summary: &Value) -> String {
     let mut lines = vec![String::new()];
+    let modes = items(summary, "modes");
+    lines.extend(modes.iter().take(ROWS_SHOWN).map(|change| match text(change, "now").as_str() {
+        "enforce" => {
+            format!("{} is enforced: what policy refuses is refused, and passed before", text(change, "api"))
+        }
+        _ => format!(
+            "{} is observed: what policy refuses passes and is recorded, and was refused before",
+            text(change, "api")
+        ),
+    }));
+    lines.extend(more(modes.len()));
     for (field, what) in [("policies", "policies"), ("operations", "operations")] {
         let changed = summary.get(field).cloned().unwrap_or_default();
         for verb in ["added", "changed", "removed"] {
@@ -216,7 +227,7 @@ fn described_summary(summary: &Value) -> String {
         lines.extend(access_lines(items(summary, field), &text(&counts, field), title));
     }
     if lines.len() == 1 {
-        lines.push("nothing changes for anybody".to_owned());
+        lines.push("policy lets everybody do what it did".to_owned());
     }
     lines.extend(summary.get("replayed").filter(|replayed| !replayed.is_null()).map(replayed_text));
     lines.join("\n")

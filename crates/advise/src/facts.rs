@@ -172,6 +172,8 @@ pub(crate) fn attributes_of(
 pub(crate) const fn is_of_policy(verdict: Verdict, reason: Option<DenyReason>) -> bool {
     match verdict {
         Verdict::Allowed | Verdict::SteppedUp | Verdict::WouldStepUp => true,
+        // Passed all the same, since only the declaration does not fit; with another one, policy has the word.
+        Verdict::WouldDeny if is_of_declaration(reason) => true,
         Verdict::Denied | Verdict::WouldDeny => {
             matches!(
                 reason,
@@ -185,6 +187,11 @@ pub(crate) const fn is_of_policy(verdict: Verdict, reason: Option<DenyReason>) -
             )
         }
     }
+}
+
+/// Whether such a call passes while its API is observed as long as no guard forbids it: what is declared does not describe it.
+pub(crate) const fn is_of_declaration(reason: Option<DenyReason>) -> bool {
+    matches!(reason, Some(DenyReason::BadParameter | DenyReason::OutOfScope))
 }
 
 /// Callers that nobody vouched for are together: anybody can send what looks like a key.

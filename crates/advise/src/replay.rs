@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::Catalog;
+use catalog::{Catalog, OperationIndex, ParameterKind};
 use enforce::decide_policy;
 use model::{DenyReason, Refusal, Timestamp, Verdict};
 use policy::{DecisionCache, Policies};
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::caller::{Directory, Unrecalled, recall};
 use crate::ended::Ended;
-use crate::facts::is_of_policy;
+use crate::facts::{is_of_declaration, is_of_policy};
 use crate::{Usage, Used};
 
 /// The most decisions that a flip names.
@@ -125,9 +125,10 @@ impl Answer {
         }
     }
 
-    /// As it comes out where the API observes.
-    fn observed(self, observes: bool) -> Self {
-        let is_suspended = self.reason.is_some_and(DenyReason::is_suspended_by_observation);
+    /// As it comes out where the API observes, of a call that was recorded with a reason.
+    fn observed(self, observes: bool, recorded: Option<DenyReason>) -> Self {
+        let as_before = is_of_declaration(recorded) && self.reason == recorded;
+        let is_suspended = as_before || self.reason.is_some_and(DenyReason::is_suspended_by_observation);
         let verdict = match self.verdict {
             Verdict::Denied if observes && is_suspended => Verdict::WouldDeny,
             Verdict::SteppedUp if observes && is_suspended => Verdict::WouldStepUp,
@@ -152,6 +153,7 @@ pub fn replay(usage: &Usage, question: &ReplayQuestion<'_>) -> Replayed {
     let mut flips: BTreeMap<FlipKey, Flip> = BTreeMap::new();
     for used in usage.rows() {
         let calls = used.counts.calls;
+        let recorded = DenyReason::parse(&used.facts.reason);
         if let Some(why) = left_out(used) {
             *replayed.left_out.entry(why.to_owned()).or_default() += calls;
             continue;
@@ -163,8 +165,8 @@ pub fn replay(usage: &Usage, question: &ReplayQuestion<'_>) -> Replayed {
             });
         let (now, then) = match answers {
             Ok((now, then)) => (
-                now.observed((question.observes_now)(&used.facts.api)),
-                then.observed((question.observes_then)(&used.facts.api)),
+                now.observed((question.observes_now)(&used.facts.api), recorded),
+                then.observed((question.observes_then)(&used.facts.api), recorded),
             ),
             Err(why) => {
                 *replayed.left_out.entry(why.to_string()).or_default() += calls;
@@ -291,6 +293,9 @@ fn answer(
         Err(Unrecalled::Operation) => return Ok(Answer::refused(DenyReason::UnknownOperation)),
         Err(why) => return Err(why),
     };
+    if used.facts.reason == DenyReason::BadParameter.code() && has_types(side.catalog, recalled.operation) {
+        return Ok(Answer { gaps: recalled.gaps, ..Answer::refused(DenyReason::BadParameter) });
+    }
     let time: Timestamp = recalled.time;
     let decided = decide_policy(side.catalog, policies, cache, time, recalled.subject(), &recalled.request);
     if decided.verdict == Verdict::Allowed && ended.all(&decided.policies) {
@@ -302,4 +307,11 @@ fn answer(
         policies: decided.policies.iter().map(|policy| policy.as_str().to_owned()).collect(),
         gaps: recalled.gaps,
     })
+}
+
+/// Whether a parameter of the operation has to be of a type, so that one which did not fit does not fit still. Its text is not
+/// recorded for this: where the type was mended to another one, this errs on the side of refusing.
+fn has_types(catalog: &Catalog, operation: OperationIndex) -> bool {
+    let parameters = catalog.operation(operation).map(|operation| operation.parameters.iter());
+    parameters.into_iter().flatten().any(|parameter| parameter.kind != ParameterKind::String)
 }

@@ -33,6 +33,18 @@ pub struct BadParameter {
     pub kind: ParameterKind,
 }
 
+impl ParameterValue<'_> {
+    /// The type that it is of.
+    #[must_use]
+    pub const fn kind(self) -> ParameterKind {
+        match self {
+            Self::Bool(_) => ParameterKind::Bool,
+            Self::Long(_) => ParameterKind::Long,
+            Self::String(_) => ParameterKind::String,
+        }
+    }
+}
+
 impl ParameterKind {
     /// Its name in Cedar's schema.
     #[must_use]

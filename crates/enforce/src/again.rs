@@ -75,6 +75,7 @@ pub fn judge_again(
         caller: &identified.caller,
         scopes,
         source_ip: client.address,
+        mode: rules.mode,
         now,
     };
     let policies = snapshot.revision.policies.as_ref();

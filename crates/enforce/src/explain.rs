@@ -166,6 +166,7 @@ fn question<'a>(
             Some(scopes) => Scopes::Listed(scopes),
         },
         source_ip: subject.source_ip,
+        mode: ground.mode,
         now,
     }
 }

@@ -318,6 +318,7 @@ fn judge_call(
         caller: &identified.caller,
         scopes,
         source_ip: client.address,
+        mode: rules.mode,
         now,
     };
     let decisions = &mut worker.decisions;

@@ -7,6 +7,7 @@ mod evidence;
 mod existing;
 mod forwarding;
 mod matrix;
+mod observing;
 mod properties;
 mod stops;
 mod tokens;

@@ -33,6 +33,8 @@ pub(crate) struct Question<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) scopes: Scopes<'a>,
     pub(crate) source_ip: Option<IpAddr>,
+    /// The API's mode.
+    pub(crate) mode: Mode,
     pub(crate) now: Timestamp,
 }
 
@@ -57,6 +59,9 @@ pub(crate) enum Weight {
     /// Guards that only observe would forbid what is otherwise permitted.
     PermittedButObserved,
     Refused(Refusal),
+    /// Would be refused, and passes while observed: the declaration does not describe the request, so that it stands as before
+    /// anything was declared (RFD 0024). No guard forbids it.
+    Undescribed(Refusal),
 }
 
 /// What stands in for the reason in the answer.
@@ -122,7 +127,8 @@ pub(crate) fn apply_mode(weight: Weight, mode: Mode, now: Timestamp) -> Outcome 
         Weight::Refused(refusal) if mode.observes(now) && refusal.reason().is_suspended_by_observation() => {
             Outcome::Observed(refusal)
         }
-        Weight::Refused(refusal) => Outcome::Refused(refusal),
+        Weight::Undescribed(refusal) if mode.observes(now) => Outcome::Observed(refusal),
+        Weight::Refused(refusal) | Weight::Undescribed(refusal) => Outcome::Refused(refusal),
     }
 }
 
@@ -173,21 +179,27 @@ fn weigh_operation(
         }
     }
     let mut values: SmallVec<[ParameterValue<'_>; 4]> = SmallVec::new();
+    let mut misfit = false;
     for (parameter, text) in operation.parameters.iter().zip(&texts) {
         match parameter.kind.read(text) {
             Ok(value) => values.push(value),
-            Err(_) => return Weighed::refused(Refusal::of(DenyReason::BadParameter), disguise),
+            Err(_) => {
+                misfit = true;
+                values.push(ParameterValue::String(text));
+            }
         }
     }
-    let scopes = match question.scopes {
-        Scopes::Listed(scopes) if !cover(scopes, operation) => {
-            return Weighed::refused(Refusal::of(DenyReason::OutOfScope), disguise);
-        }
-        Scopes::Both { key, token } if !(cover(key, operation) && cover(token, operation)) => {
-            return Weighed::refused(Refusal::of(DenyReason::OutOfScope), disguise);
-        }
-        Scopes::Both { key: scopes, .. } | Scopes::Facts(scopes) | Scopes::Listed(scopes) => scopes,
-        Scopes::Unlimited => &[],
+    let (scopes, covered) = match question.scopes {
+        Scopes::Listed(scopes) => (scopes, cover(scopes, operation)),
+        Scopes::Both { key, token } => (key, cover(key, operation) && cover(token, operation)),
+        Scopes::Facts(scopes) => (scopes, true),
+        Scopes::Unlimited => (&[][..], true),
+    };
+    let lack = match (misfit, covered) {
+        (false, true) => None,
+        (true, true) => Some(Lack { reason: DenyReason::BadParameter, scope: false }),
+        (true, false) => Some(Lack { reason: DenyReason::BadParameter, scope: true }),
+        (false, false) => Some(Lack { reason: DenyReason::OutOfScope, scope: true }),
     };
     let facts = Facts {
         operation: found.operation,
@@ -197,7 +209,58 @@ fn weigh_operation(
         source_ip: question.source_ip,
         now: question.now,
     };
-    ruled(rule(&facts), disguise, anonymous)
+    match lack {
+        None => ruled(rule(&facts), disguise, anonymous),
+        Some(lack) => lack.weigh(question, operation, disguise, || rule(&facts)),
+    }
+}
+
+/// What a request of a declared operation lacks, whatever policy says.
+#[derive(Clone, Copy, Debug)]
+struct Lack {
+    reason: DenyReason,
+    /// The credential's scopes do not cover the operation.
+    scope: bool,
+}
+
+impl Lack {
+    /// Refuses, but for what only the declaration has wrong while the API is observed. Guards hold there too, so policy is
+    /// asked, and only then: what is refused in any case costs no evaluation.
+    fn weigh(
+        self,
+        question: &Question<'_>,
+        operation: &Operation,
+        disguise: Disguise,
+        rule: impl FnOnce() -> Ruling,
+    ) -> Weighed {
+        let refusal = Refusal::of(self.reason);
+        let refused = Weighed::refused(refusal, disguise);
+        let is_narrow = self.scope && !(operation.groups.is_empty() && names_groups(question));
+        if is_narrow || !question.mode.observes(question.now) {
+            return refused;
+        }
+        match rule().kind {
+            RulingKind::Permit { .. } | RulingKind::NoGrant => {
+                Weighed { weight: Weight::Undescribed(refusal), ..refused }
+            }
+            RulingKind::Forbid { .. } | RulingKind::Fault { .. } => refused,
+        }
+    }
+}
+
+/// Whether the credential was made for groups of the API, so that it may be meant for an operation that is in none as yet: one is
+/// declared before somebody lets it into a group. What was made for single operations is not meant for any other.
+fn names_groups(question: &Question<'_>) -> bool {
+    let Some(api) = question.found.api() else { return false };
+    let names = |scopes: &[String]| {
+        let mut groups = question.catalog.operations_of(api).flat_map(|(_, operation)| &operation.groups);
+        groups.any(|group| scopes.iter().any(|scope| *scope == group.as_str()))
+    };
+    match question.scopes {
+        Scopes::Listed(scopes) => names(scopes),
+        Scopes::Both { key, token } => names(key) && names(token),
+        Scopes::Facts(_) | Scopes::Unlimited => false,
+    }
 }
 
 /// Turns the answer of policy into a weight. Permit is written out; all else refuses.

@@ -40,6 +40,23 @@ enum Keep {
     Once,
 }
 
+/// Whether a rule looks at a path parameter whose value is not of its declared type, as it can be while an API is observed.
+pub(crate) fn reads_misfit(operation: &OperationEntry, rule: &Rule, facts: &Facts<'_>) -> bool {
+    let mut values = operation.parameters.iter().zip(facts.params);
+    values.any(|(parameter, value)| {
+        value.kind() != parameter.kind && rule.reads.params.contains(&parameter.name)
+    })
+}
+
+/// What such a rule says. Of one spelling it could say what does not hold for the others of the same object (security case 18), so a
+/// grant grants nothing and a guard counts as broken.
+pub(crate) const fn of_misfit(rule: &Rule) -> Judged {
+    match rule.effect {
+        Effect::Forbid => Judged::Error,
+        Effect::Permit => Judged::Miss,
+    }
+}
+
 impl Policies {
     /// Decides one request. Whatever goes wrong is a [`RulingKind::Fault`], which denies.
     #[must_use]
@@ -107,6 +124,7 @@ impl Policies {
             }
             let judged = match self.condition(number) {
                 None => Judged::Hit,
+                Some(_) if reads_misfit(operation, rule, facts) => of_misfit(rule),
                 Some(condition) => {
                     let ask = || self.question(operation, slice, rule.force(facts.now), facts);
                     match questions.of(rule.force(facts.now)).get_or_insert_with(ask) {

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use model::{Client, PolicyId, Strength};
 
 use crate::compile::Policies;
-use crate::decide::{Judged, Tally, judge, reaches, settle};
+use crate::decide::{Judged, Tally, judge, of_misfit, reaches, reads_misfit, settle};
 use crate::facts::{Facts, Question};
 use crate::rule::{APPLICATION, Effect, Force, Rule, WORKLOAD};
 use crate::ruling::{Ruling, RulingKind};
@@ -147,7 +147,11 @@ impl Policies {
                 Force::Enforced => enforced.as_ref(),
                 Force::Observed => observed.as_ref(),
             };
-            let judged = settle(rule, self.judge_rule(number, question), facts);
+            let judged = match reads_misfit(operation, rule, facts) {
+                true => of_misfit(rule),
+                false => self.judge_rule(number, question),
+            };
+            let judged = settle(rule, judged, facts);
             if !rule.expired(facts.now) {
                 tally.count(rule, judged, facts);
             }

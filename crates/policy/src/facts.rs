@@ -219,8 +219,14 @@ fn user_record(policies: &Policies, user: &User, read: &Names) -> Option<Restric
     RestrictedExpression::new_record(fields).ok()
 }
 
+/// The parameters that are read and of their declared type. Who reads another is not asked (see [`reads_misfit`]), and would fail.
+///
+/// [`reads_misfit`]: crate::decide::reads_misfit
 fn params(parameters: &[PathParameter], read: &Names, facts: &Facts<'_>) -> Option<RestrictedExpression> {
-    let wanted = parameters.iter().zip(facts.params).filter(|(parameter, _)| read.contains(&parameter.name));
+    let wanted = parameters
+        .iter()
+        .zip(facts.params)
+        .filter(|(parameter, value)| value.kind() == parameter.kind && read.contains(&parameter.name));
     let fields = wanted
         .map(|(parameter, value)| Some((parameter.name.clone(), param(*value, parameter.kind)?)))
         .collect::<Option<Vec<_>>>()?;

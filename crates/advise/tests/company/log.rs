@@ -34,6 +34,8 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
         }
     };
     let (verdict, reason) = match (call.in_scope, call.operation, call.who) {
+        // Which is let pass while observed, where the operation is in no group as yet.
+        (false, _, _) if call.status == 200 => (Verdict::WouldDeny, DenyReason::OutOfScope),
         (false, _, _) => (Verdict::Denied, DenyReason::OutOfScope),
         (true, None, _) => (Verdict::WouldDeny, DenyReason::UnknownOperation),
         (true, Some(_), Who::Anonymous) => (Verdict::WouldDeny, DenyReason::NoCredential),

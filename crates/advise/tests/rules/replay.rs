@@ -119,3 +119,30 @@ fn what_was_refused_before_policy_is_not_judged_again() {
     assert_eq!((replayed.calls, replayed.gained_calls()), (0, 0));
     assert_eq!(replayed.left_out.values().sum::<u64>(), 2);
 }
+
+#[test]
+fn what_passes_since_only_its_declaration_does_not_fit_is_lost_when_enforced() {
+    let mut company = company();
+    company.keys[SHOP].scopes = ["orders:GET /orders".to_owned()].into();
+    let made = Made::of(&company);
+    let read = grant(&company, READ, "");
+    let policies = made.compile(&read);
+    let side = Side { catalog: &made.catalog, policies: Some(&policies) };
+    let judge = |company: &Company, observes_then: bool| {
+        replay(
+            &usage(company, &[Call { in_scope: false, ..call(SHOP, READ, 0) }]),
+            &ReplayQuestion {
+                now: side,
+                then: side,
+                directory: &made,
+                at: model::Timestamp::from_seconds(0),
+                observes_now: &|_| true,
+                observes_then: &|_| observes_then,
+            },
+        )
+    };
+    let replayed = judge(&company, false);
+    assert_eq!(shown(&replayed.would_lose), [("orders:GET /orders/{id}", "would_deny", "denied", 1)]);
+    assert_eq!(replayed.would_lose[0].reason, Some("out_of_scope"));
+    assert_eq!(judge(&company, true).pass_both, 1);
+}

@@ -304,7 +304,7 @@ fn observation_lets_pass_only_what_it_suspends() {
     check(
         &setup,
         "GET orders.example/orders/x\nX-Api-Key: $whole",
-        expect!["denied 400 bad_parameter | bad_parameter | app:shop orders:GET /orders/{id}"],
+        expect!["would_deny observed | bad_parameter | app:shop orders:GET /orders/{id}"],
     );
     check(&setup, "GET other.example/", expect!["denied 404 unknown_host | unknown_host | anonymous "]);
     let mut over = observed();

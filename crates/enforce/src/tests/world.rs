@@ -46,6 +46,11 @@ const POLICIES: &str = r#"
     permit (principal is Application, action == Action::"orders:GET /customers/{customer}/{id}", resource)
     when { principal has customer && context.params.customer == principal.customer }
     when { context.params.id < 100 && !context.mfa && context.scopes.contains("orders") };
+    @id("guard.thirteen") @owner("tests") @reason("a test")
+    forbid (principal, action == Action::"orders:GET /customers/{customer}/{id}", resource) when { context.params.id == 1313 };
+    @id("numbered") @owner("tests") @reason("a test")
+    permit (principal == Application::"shop", action == Action::"orders:GET /tickets/{id}", resource)
+    when { context.params.id < 100 };
     @id("factors") @owner("tests") @reason("a test")
     permit (principal, action == Action::"orders:GET /factors", resource) when { context.mfa };
     @id("fresh") @owner("tests") @reason("a test")
@@ -173,6 +178,7 @@ fn catalog() -> Catalog {
         operation(Method::Get, "/strong", &[], Visibility::Shown),
         operation(Method::Get, "/team", &[], Visibility::Shown),
         operation(Method::Get, "/customers/{customer}/{id}", read, Visibility::Shown),
+        operation(Method::Get, "/tickets/{id}", read, Visibility::Shown),
     ];
     let api = |name: &str, operations, cors| ApiDeclaration {
         name: ApiName::parse(name).unwrap(),

@@ -280,6 +280,15 @@ pub fn claimed_name(api: &ApiName, fingerprint: Fingerprint) -> Option<Applicati
     ApplicationName::external(api.as_str(), &format!("key-{digits}")).ok()
 }
 
+/// Whether a client's name, behind its API's, is one that [`claimed_name`] gives.
+#[must_use]
+pub fn is_claimed_name(client: &str) -> bool {
+    let digits = client.strip_prefix("key-").map(str::as_bytes);
+    digits.is_some_and(|digits| {
+        digits.len() == NAME_DIGITS && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 /// Adds what an existing key says to what the other credentials said.
 ///
 /// A key that its owner vouched for and that has expired, was revoked or quarantined, or belongs to a disabled

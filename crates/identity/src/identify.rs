@@ -197,11 +197,12 @@ fn find_credentials<'a>(request: &'a CanonicalRequest, key_header: &[u8]) -> Res
         looks_like_own_key(field.value).then_some(field.value)
     });
     let bearer_key = in_authorization.and_then(bearer_token).filter(|token| looks_like_own_key(token));
-    if key::holds_key(request.target()) {
+    if key::holds_key(request.target()) || key::holds_escaped_key(request.target()) {
         return Err(KEY_IN_TARGET);
     }
     let odd_header = header_key.is_none() && in_header.is_some_and(|field| holds_own_key(field.value));
-    let odd_authorization = bearer_key.is_none() && in_authorization.is_some_and(holds_own_key);
+    let is_odd = |value: &[u8]| holds_own_key(value) || key::holds_basic_key(value);
+    let odd_authorization = bearer_key.is_none() && in_authorization.is_some_and(is_odd);
     if odd_header || odd_authorization {
         return Err(KEY_ODDLY_WRITTEN);
     }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use model::{KeyId, Secret};
 use zeroize::Zeroizing;
 
@@ -149,14 +151,14 @@ pub fn parse(text: &[u8]) -> Result<PresentedKey<'_>, KeyFault> {
 /// The fewest bytes of a key.
 const KEY_BYTES_MIN: usize = PREFIX.len() + 1 + 1 + ID_BYTES + 1 + SECRET_BYTES + CHECKSUM_BYTES;
 
-/// Whether what every key begins with stands anywhere in these bytes: without it there is no key in them, well-formed
-/// or claimed. Cheap enough to be asked of a whole head.
+/// Whether what every key begins with stands anywhere in these bytes, in either case: without it there is no key in them,
+/// well-formed or claimed. Cheap enough to be asked of a whole head.
 #[must_use]
 pub fn may_hold_key(bytes: &[u8]) -> bool {
     const BLOCK: usize = 32;
     // Few blocks have a `_`, and of those nearly none has the letters before it.
     let marked = |block: &[u8; BLOCK]| block.iter().fold(false, |found, byte| found | (*byte == b'_'));
-    let holds = |bytes: &[u8]| bytes.windows(PREFIX.len()).any(|window| window == PREFIX);
+    let holds = |bytes: &[u8]| bytes.windows(PREFIX.len()).any(|window| window.eq_ignore_ascii_case(PREFIX));
     let mut end = 0;
     for block in bytes.as_chunks::<BLOCK>().0 {
         end += BLOCK;
@@ -180,11 +182,12 @@ fn ends_in<const N: usize>(bytes: &[u8], end: usize, block: &[u8; N]) -> Option<
     let one_before = bytes.get(start + 1..)?.first_chunk::<N>()?;
     let letters = two_before.iter().zip(one_before).zip(block);
     Some(letters.fold(false, |found, ((one, two), three)| {
-        found | ((*one == b's') & (*two == b'p') & (*three == b'_'))
+        found | ((*one | 0x20 == b's') & (*two | 0x20 == b'p') & (*three == b'_'))
     }))
 }
 
-/// Whether a well-formed key stands anywhere in a value, whatever is around it. Total over all bytes.
+/// Whether a well-formed key stands anywhere in a value, whatever is around it and in whichever case what it begins with is
+/// written. Total over all bytes.
 ///
 /// Asked of every field that is forwarded, so what cannot hold a key is told from its length and one search.
 #[must_use]
@@ -195,18 +198,63 @@ pub fn holds_key(value: &[u8]) -> bool {
     let mut at = 0;
     for part in value.split(|&byte| byte == b'_') {
         at += part.len() + 1;
-        if part.ends_with(b"sp") && value.get(at - PREFIX.len()..).is_some_and(begins_with_key) {
+        let is_marked = part.last_chunk::<2>().is_some_and(|letters| letters.eq_ignore_ascii_case(b"sp"));
+        if is_marked && value.get(at - PREFIX.len()..).is_some_and(begins_with_key) {
             return true;
         }
     }
     false
 }
 
-/// Whether a value that begins with `sp_` begins with a well-formed key.
+/// Whether a value that begins with `sp_` begins with a well-formed key, but for the case of prefix and environment.
 fn begins_with_key(value: &[u8]) -> bool {
     let environment = value.iter().skip(PREFIX.len()).take(ENVIRONMENT_BYTES_MAX + 1);
     let Some(environment) = environment.clone().position(|&byte| byte == b'_') else { return false };
-    value.get(..KEY_BYTES_MIN - 1 + environment).is_some_and(|text| parse(text).is_ok())
+    let Some(text) = value.get(..KEY_BYTES_MIN - 1 + environment) else { return false };
+    if text.starts_with(PREFIX) && parse(text).is_ok() {
+        return true;
+    }
+    let mut text = Zeroizing::new(text.to_vec());
+    if let Some(head) = text.get_mut(..PREFIX.len() + environment) {
+        head.make_ascii_lowercase();
+    }
+    parse(&text).is_ok()
+}
+
+/// Whether a well-formed key stands in a value that escapes characters as a URI does (RFC 3986 section 2.1), once decoded.
+#[must_use]
+pub fn holds_escaped_key(value: &[u8]) -> bool {
+    if value.len() < KEY_BYTES_MIN || !value.contains(&b'%') {
+        return false;
+    }
+    let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
+    let mut rest = value;
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = after.split_first_chunk::<2>().filter(|_| first == b'%');
+        let byte = escaped.and_then(|(digits, after)| Some((unescaped(*digits)?, after)));
+        let (byte, after) = byte.unwrap_or((first, after));
+        plain.push(byte);
+        rest = after;
+    }
+    holds_key(&plain)
+}
+
+fn unescaped(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] =
+        digits.map(|digit| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()));
+    Some(high? << 4 | low?)
+}
+
+/// Whether the user or the password of a `Basic` value (RFC 7617) holds a well-formed key: many clients send a key so.
+#[must_use]
+pub fn holds_basic_key(value: &[u8]) -> bool {
+    let Some((scheme, rest)) = value.split_first_chunk::<6>() else { return false };
+    if !scheme.eq_ignore_ascii_case(b"basic ") || rest.len() < KEY_BYTES_MIN {
+        return false;
+    }
+    let text = rest.trim_ascii();
+    let text = text.iter().rposition(|&byte| byte != b'=').and_then(|last| text.get(..=last)).unwrap_or(text);
+    STANDARD_NO_PAD.decode(text).map(Zeroizing::new).is_ok_and(|plain| holds_key(&plain))
 }
 
 /// Whether keys can be made for this environment: 1 to 16 characters of a-z and 0-9.

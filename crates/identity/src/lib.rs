@@ -26,7 +26,9 @@ pub use assertion::cache::{AssertionCache, AssertionSubject};
 pub use assertion::{Claims, PublicSigningKey, Signer, SignerError, generate_signing_key, jwks};
 pub use blocks::{BLOCKS_MAX, Blocks, Soundness, TooManyBlocks};
 pub use digest::SecretDigest;
-pub use existing::{ExistingKeys, FingerprintKey, KeyedDigest, WholeDigest, claimed_name, with_existing};
+pub use existing::{
+    ExistingKeys, FingerprintKey, KeyedDigest, WholeDigest, claimed_name, is_claimed_name, with_existing,
+};
 pub use guesses::{Guesses, Origin, TooMany};
 pub use identify::{
     Foreign, Identified, NotIdentified, OwnCredential, foreign_bearer, holds_own_key, identify, own_key_in,

@@ -6,6 +6,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use expect_test::{Expect, expect};
 use model::request::{BodyShape, Scheme};
 use model::{Admission, Application, ApplicationName, Head, TeamName};
@@ -332,16 +334,41 @@ fn an_own_key_oddly_written_is_no_anonymous_call() {
         ("Authorization", format!("Bearer{text}")),
         ("Authorization", format!("Token {text}")),
         ("Authorization", format!("Basic {text}")),
+        ("Authorization", format!("Basic {}", STANDARD.encode(format!("u:{text}")))),
+        ("Authorization", format!("bASIC  {}", STANDARD_NO_PAD.encode(format!("{text}:")))),
         ("X-Api-Key", format!("\"{text}\"")),
         ("X-Api-Key", format!("key={text}")),
+        ("X-Api-Key", text.replace("sp_", "SP_")),
+        ("Authorization", format!("Bearer {}", text.replace("sp_live", "Sp_Live"))),
     ] {
         let request = request_to("/", &[(name, &value)]);
         let refused = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW).unwrap_err();
         assert_eq!(refused.refusal.code(), "key_form", "{name}: {}", value.replace(&text, "KEY"));
     }
-    let request = request_to(&format!("/?api_key={text}"), &[]);
-    let refused = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW).unwrap_err();
-    assert_eq!(refused.refusal.code(), "key_in_target");
+    let all = text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    for written in [text.clone(), text.replacen('s', "%73", 1), text.replacen('_', "%5F", 2), all] {
+        for target in
+            [format!("/?api_key={written}"), format!("/?a=%20&k={written}"), format!("/%41/{written}")]
+        {
+            let request = request_to(&target, &[]);
+            let refused = identify(&request, b"x-api-key", &keys, &Stops::none(), NOW).unwrap_err();
+            assert_eq!(refused.refusal.code(), "key_in_target", "{}", target.replace(&written, "KEY"));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_key_once_decoded_is_foreign() {
+    let text = text(1);
+    let cut = text.get(..text.len() - 1).unwrap();
+    for value in [cut.to_owned(), text.replace("sp_", "s_p"), "u:p".repeat(40)] {
+        let value = format!("Basic {}", STANDARD.encode(format!("u:{value}")));
+        assert!(!key::holds_basic_key(value.as_bytes()));
+        assert!(identified(&[("Authorization", &value)]).unwrap().key.is_none());
+    }
+    let target = format!("/?k=%73{}&%zz=%", cut.get(1..).unwrap());
+    assert!(!key::holds_escaped_key(target.as_bytes()));
+    assert!(!key::holds_escaped_key(b"%"));
 }
 
 #[test]

@@ -123,10 +123,10 @@ fn the_beginning_of_a_key_is_found_wherever_it_stands() {
                 let Some(slots) = bytes.get_mut(place..place + PREFIX.len()) else { continue };
                 slots.copy_from_slice(PREFIX);
                 assert!(may_hold_key(&bytes), "{place} of {length}");
-                for (offset, byte) in [(0, b'S'), (1, b'P'), (2, b'-')] {
+                for (offset, byte) in [(0, b'S'), (1, b'P'), (0, b'3'), (1, b'0'), (2, b'-'), (2, 0x7f)] {
                     let mut near = bytes.clone();
                     near[place + offset] = byte;
-                    let holds = near.windows(PREFIX.len()).any(|window| window == PREFIX);
+                    let holds = near.windows(PREFIX.len()).any(|window| window.eq_ignore_ascii_case(PREFIX));
                     assert_eq!(may_hold_key(&near), holds, "{place} of {length}");
                 }
             }

@@ -10,6 +10,7 @@ mod signed;
 
 use std::time::Duration;
 
+use enforce::Snapshot;
 use model::{Block, BlockId, BlockTarget, TeamName, Timestamp};
 use serde::Serialize;
 use store::{Act, StoreError};
@@ -74,8 +75,8 @@ impl Control {
         let mut random = [0_u8; 8];
         self.fill_random(&mut random)?;
         let mut state = self.state();
-        self.check_target(&state, &target)?;
         may_change(&state, actor, &target)?;
+        self.check_target(&state, &target)?;
         let id = BlockId::new(u64::from_le_bytes(random));
         // To the millisecond, as it is written: what is read back is the same block.
         let until = Timestamp::from_millis(now.plus(lasts).as_millis());
@@ -178,6 +179,8 @@ impl Control {
         let snapshot = self.live.load();
         let catalog = snapshot.catalog();
         let absent = |what, name: String| Err(ControlError::Absent { what, name });
+        let is_issuer =
+            |name: &str| snapshot.revision.issuers.iter().any(|issuer| issuer.name.as_str() == name);
         match target {
             BlockTarget::Api(name) if !catalog.apis().iter().any(|api| api.name == *name) => {
                 absent("api", name.to_string())
@@ -185,15 +188,18 @@ impl Control {
             BlockTarget::Operation(id) if catalog.by_id(id.as_str()).is_none() => {
                 absent("operation", id.to_string())
             }
-            // What others issue credentials for is not in our store.
-            BlockTarget::Application(name)
-                if !name.is_external() && state.store.application(name)?.is_none() =>
-            {
-                absent("application", name.to_string())
+            // What others issue credentials for is not in our store, but who issues them is in the files.
+            BlockTarget::Application(name) => match name.external_parts() {
+                None if state.store.application(name)?.is_none() => absent("application", name.to_string()),
+                None => Ok(()),
+                Some((of, client)) if is_issuer(of) || is_claimed_of(&snapshot, of, client) => Ok(()),
+                Some((of, _)) => absent("issuer, or API with existing keys,", of.to_owned()),
+            },
+            BlockTarget::User { issuer, .. } if !is_issuer(issuer.as_str()) => {
+                absent("issuer", issuer.to_string())
             }
             BlockTarget::Key(id) => state.key(id.as_str()).map(|_| ()),
             BlockTarget::Api(_)
-            | BlockTarget::Application(_)
             | BlockTarget::Network(_)
             | BlockTarget::Operation(_)
             | BlockTarget::Token(_)
@@ -201,6 +207,13 @@ impl Control {
             | BlockTarget::Workload(_) => Ok(()),
         }
     }
+}
+
+/// Whether a client is what a key of this API is called that nobody has vouched for.
+fn is_claimed_of(snapshot: &Snapshot, api: &str, client: &str) -> bool {
+    let mut rules = snapshot.revision.apis.iter();
+    rules.any(|rules| rules.name.as_str() == api && rules.existing_keys.is_some())
+        && identity::is_claimed_name(client)
 }
 
 /// An administrator may block anything; an owner what belongs to a team that it is a member of.

@@ -64,7 +64,9 @@ pub fn judge_again(
     let Known { identified, token } =
         caller::find_again(snapshot, worker, (rules, &found), request, now).map_err(NoLonger::plainly)?;
     let catalog = &snapshot.revision.catalog;
-    if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found) {
+    if let Some(stopped) =
+        stopped::of_call(blocks, now, &identified.caller, token.as_deref(), (catalog, &found))
+    {
         return Err(no_longer(stopped));
     }
     let scopes = caller::scopes_of(&identified, token.as_deref());

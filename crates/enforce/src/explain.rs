@@ -49,7 +49,7 @@ pub fn explain(
     let Some(api) = &explained.api else { return explained };
     let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
     let at_the_door = stopped::at_the_door(blocks, now, api, || subject.source_ip);
-    let of_call = || stopped::of_call(blocks, now, subject.caller, catalog, &catalog.find(request));
+    let of_call = || stopped::of_call(blocks, now, subject.caller, None, (catalog, &catalog.find(request)));
     match at_the_door.or_else(of_call) {
         None => explained,
         Some(stopped) => Explained {

@@ -307,7 +307,9 @@ fn judge_call(
         evidence.captures = Some(found.captures);
     }
     let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
-    if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, found) {
+    if let Some(stopped) =
+        stopped::of_call(blocks, now, &identified.caller, token.as_deref(), (catalog, found))
+    {
         return Ok(Outcome::Refuse(refuse_stopped(evidence, stopped, request)));
     }
     let scopes = caller::scopes_of(&identified, token.as_deref());

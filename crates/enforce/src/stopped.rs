@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use catalog::{Catalog, Match, Visibility};
+use identity::token::{TokenClient, VerifiedToken};
 use identity::{Blocks, Soundness};
 use model::{BlockId, Caller, Client, CredentialRef, DenyReason, Refusal, Timestamp};
 
@@ -68,19 +69,30 @@ pub(crate) fn at_the_door(
     network().or_else(api)
 }
 
-/// Whether a request of this caller for what was found is stopped.
+/// Whether a request of this caller for what was found is stopped. `token` is the access token that was verified: its client
+/// is stopped also where another credential shows the caller, since what the token says of the user counts.
 #[inline]
 pub(crate) fn of_call(
     blocks: &Blocks,
     now: Timestamp,
     caller: &Caller,
-    catalog: &Catalog,
-    found: &Match,
+    token: Option<&VerifiedToken>,
+    (catalog, found): (&Catalog, &Match),
 ) -> Option<Stopped> {
     if blocks.is_empty() {
         return None;
     }
-    of_caller(blocks, now, caller).or_else(|| of_operation(blocks, now, caller, catalog, found))
+    of_caller(blocks, now, caller)
+        .or_else(|| of_token_client(blocks, now, token?))
+        .or_else(|| of_operation(blocks, now, caller, catalog, found))
+}
+
+fn of_token_client(blocks: &Blocks, now: Timestamp, token: &VerifiedToken) -> Option<Stopped> {
+    let name = match &token.client {
+        TokenClient::External(application) => &application.name,
+        TokenClient::Listed(name) => name,
+    };
+    Some(Stopped::by(BY_APPLICATION, blocks.of_application(name.as_str(), now)?))
 }
 
 fn of_caller(blocks: &Blocks, now: Timestamp, caller: &Caller) -> Option<Stopped> {

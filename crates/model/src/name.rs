@@ -191,6 +191,12 @@ impl ApplicationName {
         }
     }
 
+    /// Who else gave the name, and what they call it; none of a name of ours.
+    #[must_use]
+    pub fn external_parts(&self) -> Option<(&str, &str)> {
+        self.0.split_once(EXTERNAL_SEPARATOR)
+    }
+
     /// Whether somebody else gave the name.
     #[must_use]
     pub fn is_external(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::{Access, BlockRow, Role};
 
-use super::{Fixture, Open, ann, error};
+use super::{API, Fixture, GATEWAY, Open, ann, error};
 use crate::{Actor, BlockOrder, ControlError, IssuedKey};
 
 pub(super) fn order(kind: &str, name: &str, lasts: &str) -> BlockOrder {
@@ -179,9 +179,44 @@ fn whatever_is_done_to_the_list_without_the_key_stops_everything_until_it_is_rep
     }
 }
 
+fn with_issuer() -> String {
+    let issuer = "  corp:\n    issuer: https://id.example.com\n    audience: [https://orders.example.com]\n";
+    format!("{GATEWAY}issuers:\n{issuer}    team: partners\n")
+}
+
+#[test]
+fn what_can_stop_nothing_is_refused() {
+    let fixture = Fixture::new("block-nothing");
+    fixture.write("sallyport.yaml", &with_issuer());
+    let forms = "existing_keys: { header: X-Old-Key, prefix: ak_, length: 20-64, alphabet: alphanumeric }\n";
+    fixture.write("apis/orders/api.yaml", &format!("{API}{forms}"));
+    let open = fixture.up();
+    for (kind, name, said) in [
+        ("user", "corp/ann", ""),
+        ("user", "crop/ann", "issuer `crop`"),
+        ("app", "corp:web", ""),
+        ("app", "crop:web", "`crop`"),
+        ("app", "orders:key-0123456789abcdef", ""),
+        ("app", "orders:key-0123456789abcde", "`orders`"),
+        ("app", "orders:key-0123456789ABCDEF", "`orders`"),
+        ("app", "orders:web", "`orders`"),
+        ("app", "order:key-0123456789abcdef", "`order`"),
+        ("app", "nobody", "application `nobody`"),
+    ] {
+        match open.control.add_block(&ann(), &order(kind, name, "2h")) {
+            Ok(_) => assert_eq!(said, "", "{kind} {name}"),
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!said.is_empty() && told.contains(said), "{kind} {name}: {told}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_owner_may_block_and_release_what_belongs_to_its_team() {
     let fixture = Fixture::new("block-owner");
+    fixture.write("sallyport.yaml", &with_issuer());
     let open = fixture.up();
     let key = open.shop();
     open.control.create_application(&ann(), "till", "ops", &[], "").unwrap();

@@ -346,4 +346,38 @@ fn forged_tokens_end_the_looking_at_signatures_and_lock_nobody_out_who_is_known(
     assert!(send(&known).starts_with("allowed"));
     let by_key = shown(&snapshot, &mut worker, "GET orders.example/orders\nX-Api-Key: $whole");
     assert!(by_key.starts_with("allowed"), "{by_key}");
+    // Nor does it hold up whoever shows a key beside a token; a forged one there opens nothing.
+    let mut beside = |token: String| {
+        let text = format!("GET orders.example/orders\nX-Api-Key: $whole\nAuthorization: Bearer {token}");
+        shown(&snapshot, &mut worker, &text)
+    };
+    let good = beside(token(&world.key, "beside"));
+    assert!(good.starts_with("allowed"), "{good}");
+    let forged = beside(token(&forger, "beside"));
+    assert!(forged.starts_with("denied 429"), "{forged}");
+}
+
+/// What a token says of the user counts beside a key, so whoever stops the token's client stops that too.
+#[test]
+fn a_blocked_client_is_stopped_though_a_key_stands_beside_its_token() {
+    let block = |name: &str| model::Block {
+        id: model::BlockId::new(7),
+        target: model::BlockTarget::parse("app", name).unwrap(),
+        until: Timestamp::from_micros(NOW.as_micros() + 1),
+    };
+    for (blocked, client, refused) in [
+        ("corp:web", "web", true),
+        ("corp:webs", "web", false),
+        ("corp:shop-web", SHOP, false),
+        // One that the files list is known by its name there.
+        ("shop", SHOP, true),
+    ] {
+        let mut world = World::new(enforced(), |_| {});
+        world.setup.blocks = vec![block(blocked)];
+        for key in ["", "\nX-Api-Key: $whole"] {
+            let shown =
+                world.shown(&format!("GET orders.example/public{key}"), json!({ "client_id": client }));
+            assert_eq!(shown.contains("blocked_app"), refused, "{blocked} {client} {key}: {shown}");
+        }
+    }
 }

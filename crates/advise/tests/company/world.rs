@@ -102,6 +102,7 @@ fn declaration(api: &Api) -> ApiDeclaration {
             visibility: Visibility::Shown,
             operation_id: None,
             summary: None,
+            scopes: catalog::AskedScopes::none(),
         }
     });
     ApiDeclaration {

@@ -8,6 +8,7 @@
 //! answered without an error. It never learns from failures, from callers that are only claimed or anonymous, from keys
 //! that were revoked or quarantined, or from imported logs, which are not in the roll-ups.
 
+mod asked;
 mod evidence;
 mod grants;
 mod habits;
@@ -111,6 +112,8 @@ pub enum Reach {
 pub enum Basis {
     /// A person gave a key the scope of just this operation; it was hardly used, or not at all.
     Declared,
+    /// The API's document asks for a scope, an issuer granted it to the caller, and it was not used.
+    Scoped,
     Used,
 }
 
@@ -155,6 +158,8 @@ pub struct Evidence {
     /// The least strength by which the caller was known.
     pub strength: &'static str,
     pub samples: Vec<String>,
+    /// The scopes of the caller's tokens that the API's document asks for, where they declare a need.
+    pub scopes: Vec<String>,
 }
 
 /// Evidence that does not count any more.
@@ -193,7 +198,7 @@ pub fn suggest(usage: &Usage, question: &SuggestQuestion<'_>) -> Suggestion {
     let already_proposed = all - proposals.len();
     proposals.sort_by(|one, other| {
         let size = |proposal: &Proposal| {
-            (!proposal.is_ready(), proposal.basis == Basis::Declared, proposal.operations.len())
+            (!proposal.is_ready(), proposal.basis != Basis::Used, proposal.operations.len())
         };
         size(one).cmp(&size(other)).then_with(|| one.id.cmp(&other.id))
     });

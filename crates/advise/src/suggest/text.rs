@@ -24,6 +24,7 @@ pub(super) fn id(grantee: &Grantee, api: &str, basis: Basis, operations: &[Strin
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let basis = match basis {
         Basis::Declared => "declared",
+        Basis::Scoped => "scoped",
         Basis::Used => "used",
     };
     let parts = [kind, name, api, basis].into_iter().chain(operations.iter().map(String::as_str));
@@ -56,6 +57,9 @@ pub(super) fn policy(proposal: &Proposal, strength: Strength) -> String {
         annotate("strength", evidence.strength);
         annotate("samples", &evidence.samples.join(" "));
     }
+    if !evidence.scopes.is_empty() {
+        annotate("scopes", &evidence.scopes.join(" "));
+    }
     annotate("confidence", &format!("{:.2}", proposal.confidence));
     let principal = match &proposal.grantee {
         Grantee::Application(name) => format!("principal == Application::{}", quoted(name)),
@@ -86,6 +90,9 @@ fn reason(proposal: &Proposal) -> String {
         (Basis::Declared, 0) => {
             format!("a key of {name} has the scope of just this; it has not been called yet")
         }
+        (Basis::Scoped, _) => format!(
+            "tokens of {name} have the scope that the API's document asks for; it has not been called yet"
+        ),
         (Basis::Declared | Basis::Used, calls) => {
             let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
             let days =

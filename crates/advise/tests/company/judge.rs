@@ -186,11 +186,15 @@ fn was_called_for_itself(company: &Company, client: usize, place: Place) -> bool
 }
 
 /// By the rules that are promised: a client that has just appeared, one of whose evidence a part was withdrawn with a key
-/// that leaked, and a write of restricted data.
+/// that leaked, a write of restricted data, and what is hardly ever called and asks for a scope that others ask for, too.
 fn needs_a_word(company: &Company, client: usize, (api, place): Place) -> bool {
+    let known = &company.clients[client];
+    let is_shared = known.standing == Standing::Token
+        && known.rare.contains(&(api, place))
+        && !company.asks_for_its_own((api, place));
     let api = &company.apis[api];
     let has_lost_a_key = company.keys.iter().any(|key| key.client == client && key.stopped.is_some());
-    company.clients[client].is_late || has_lost_a_key || (api.is_restricted && !api.operations[place].reads())
+    known.is_late || is_shared || has_lost_a_key || (api.is_restricted && !api.operations[place].reads())
 }
 
 impl Judged {

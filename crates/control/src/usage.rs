@@ -328,7 +328,7 @@ impl Control {
         let mut book = self.book();
         if book.removed_on != Some(day_of(now)) {
             let oldest = day_of(now.minus(self.record_kept()));
-            book.store.remove_usage_before(oldest)?;
+            book.remove_before(oldest)?;
             book.removed_on = Some(day_of(now));
         }
         if book.read.is_some_and(|read| now < read.plus(EVERY)) {
@@ -345,7 +345,7 @@ impl Control {
     /// Takes away what names a subject; sums stay. What is recorded already is counted first, or it would come back.
     pub(crate) fn erase_usage(&self, subject: &recorder::Subject) -> Result<(), ControlError> {
         let mut book = self.counted_book()?;
-        book.store.replace_usage_facts(|text| {
+        book.replace_facts(|text| {
             let facts: CallFacts = serde_json::from_str(text).ok()?;
             serde_json::to_string(&erased(&facts, subject)?).ok()
         })?;

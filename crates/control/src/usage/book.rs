@@ -23,11 +23,13 @@ pub(crate) struct Book {
     pub(super) removed_on: Option<i64>,
     /// Why the log could not be read to its end.
     pub(super) fault: Option<String>,
+    /// How many rows there are; counted in the store once, which takes as long as there are many, and kept from then on.
+    spread: Option<Spread>,
 }
 
 impl Book {
     pub(crate) fn open(path: &Path) -> Result<Self, ControlError> {
-        Ok(Self { store: Store::open(path)?.0, read: None, removed_on: None, fault: None })
+        Ok(Self { store: Store::open(path)?.0, read: None, removed_on: None, fault: None, spread: None })
     }
 
     /// Counts what the log holds behind what was counted. What lies before `oldest` is passed over.
@@ -42,7 +44,7 @@ impl Book {
             // Another log has been begun since.
             Some(_) | None => 0,
         };
-        let mut tally = Tally::new(self.spread(oldest)?);
+        let mut tally = Tally::new(self.spread()?);
         let (mut taken, mut next) = (0_u64, from);
         let read = reader.each_stored(from, |index, stored| {
             let Ok(leaf) = Leaf::decode(stored.leaf) else {
@@ -59,7 +61,7 @@ impl Book {
             taken = 0;
             let batch = std::mem::replace(&mut tally, Tally::new(Spread::new())).finish();
             self.write(&batch, origin, next)?;
-            tally = Tally::new(self.spread(oldest)?);
+            tally = Tally::new(self.spread()?);
             Ok(())
         });
         if from < next && 0 < taken {
@@ -72,16 +74,36 @@ impl Book {
         .map(|_| ())
     }
 
-    fn spread(&self, oldest: i64) -> Result<Spread, StoreError> {
-        let rows = self.store.usage_spread(oldest)?;
-        Ok(rows.into_iter().map(|(day, api, rows)| ((day, api), rows)).collect())
+    fn spread(&mut self) -> Result<Spread, StoreError> {
+        if let Some(spread) = &self.spread {
+            return Ok(spread.clone());
+        }
+        let rows = self.store.usage_spread(i64::MIN)?;
+        let spread: Spread = rows.into_iter().map(|(day, api, rows)| ((day, api), rows)).collect();
+        self.spread = Some(spread.clone());
+        Ok(spread)
+    }
+
+    /// Removes rows of days before `oldest`.
+    pub(super) fn remove_before(&mut self, oldest: i64) -> Result<(), StoreError> {
+        self.spread = None;
+        self.store.remove_usage_before(oldest)
+    }
+
+    /// Gives facts another text; rows that become equal are added up.
+    pub(super) fn replace_facts(
+        &mut self,
+        replace: impl Fn(&str) -> Option<String>,
+    ) -> Result<u64, StoreError> {
+        self.spread = None;
+        self.store.replace_usage_facts(replace)
     }
 
     fn write(&mut self, batch: &Batch, origin: &str, next: u64) -> Result<(), ControlError> {
         let texts: Vec<String> =
             batch.rows.iter().map(|row| written(&row.facts)).collect::<Result<_, _>>()?;
         let rows = batch.rows.iter().zip(&texts);
-        self.store.add_usage(&UsageBatch {
+        let added = self.store.add_usage(&UsageBatch {
             rows: rows
                 .map(|(Row { day, facts, counts }, text)| UsageRow {
                     day: *day,
@@ -94,7 +116,20 @@ impl Book {
             late: batch.late.iter().map(|late| (late.id, late.ending)).collect(),
             lost: batch.lost,
             counted: Counted { origin: origin.to_owned(), next },
-        })?;
+        });
+        let made = match added {
+            Ok(made) => made,
+            Err(error) => {
+                // Whether it was written is not known.
+                self.spread = None;
+                return Err(error.into());
+            }
+        };
+        if let Some(spread) = &mut self.spread {
+            for row in made.into_iter().filter_map(|place| batch.rows.get(place)) {
+                *spread.entry((row.day, row.facts.api.clone())).or_default() += 1;
+            }
+        }
         Ok(())
     }
 

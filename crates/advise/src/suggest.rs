@@ -14,6 +14,7 @@ mod grants;
 mod habits;
 mod text;
 mod weigh;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::{Directory, Usage};
 use evidence::Need;
 pub use text::{append, proposal_text};
 pub use weigh::{Concern, confidence};
+pub use withdrawn::{Withdrawn, WithdrawnUse};
 
 /// How a key stands today.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,17 +162,6 @@ pub struct Evidence {
     pub samples: Vec<String>,
     /// The scopes of the caller's tokens that the API's document asks for, where they declare a need.
     pub scopes: Vec<String>,
-}
-
-/// Evidence that does not count any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Withdrawn {
-    pub key: String,
-    pub caller: String,
-    pub why: String,
-    pub calls: u64,
-    /// What that key alone called and policy permits nevertheless: the policies to look at.
-    pub granted_by: Vec<String>,
 }
 
 /// What came of it.

@@ -45,6 +45,7 @@ pub struct Shape {
     /// Whether some APIs hold restricted data.
     pub sensitive: bool,
     pub documents: Documents,
+    pub stolen: StolenKey,
 }
 
 impl Shape {
@@ -69,6 +70,7 @@ impl Shape {
             spray_from: 40,
             sensitive: false,
             documents: Documents::Silent,
+            stolen: StolenKey::OneOfTwo,
         }
     }
 }
@@ -118,6 +120,15 @@ pub enum Documents {
     /// one of its own or one that it shares with another. Each client has the scopes of what it needs.
     AskScopes,
     Silent,
+}
+
+/// Which key of a client is stolen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StolenKey {
+    /// The client calls with another one beside it.
+    OneOfTwo,
+    /// The client has no other until it is revoked.
+    Only,
 }
 
 /// Whose need it is.

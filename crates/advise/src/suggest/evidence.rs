@@ -7,7 +7,8 @@ use model::{DenyReason, KeyId, Strength, Timestamp, Verdict};
 use policy::DecisionCache;
 
 use super::asked::{Asked, Scoped, ScopedNeeds, add};
-use super::{KeyState, SuggestQuestion, Withdrawn};
+use super::withdrawn::{Lost, Withdrawn};
+use super::{KeyState, SuggestQuestion};
 use crate::caller::recall;
 use crate::ended::Ended;
 use crate::facts::{Network, first_of_network};
@@ -99,16 +100,6 @@ pub(super) struct Gathered {
     pub(super) teams: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What was withdrawn of one key.
-#[derive(Default)]
-struct Lost {
-    why: String,
-    caller: String,
-    calls: u64,
-    /// Operations and the policies that permit them.
-    granted: BTreeMap<String, BTreeSet<String>>,
-}
-
 pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered {
     let mut gathered = Gathered { span: usage.span(), ..Gathered::default() };
     let mut lost: BTreeMap<KeyId, Lost> = BTreeMap::new();
@@ -130,13 +121,7 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
         if let Some(key) = key
             && let Some(why) = stopped(key, question)
         {
-            let lost = lost.entry(key).or_default();
-            lost.why = why;
-            lost.caller.clone_from(&used.facts.caller);
-            lost.calls += used.counts.ok;
-            if let Some(policies) = permitted {
-                lost.granted.entry(used.facts.operation.clone()).or_default().extend(policies);
-            }
+            lost.entry(key).or_default().take(used, why, permitted);
             continue;
         }
         gathered.take(used, permitted.is_some());
@@ -147,7 +132,11 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
             gathered.declare(&used.facts.caller, said);
         }
     }
-    gathered.withdrawn = lost.into_iter().map(|(key, lost)| gathered.withdrawal(key, lost)).collect();
+    let withdrawn = lost.into_iter().map(|(key, lost)| {
+        let still = gathered.callers.get(lost.caller());
+        lost.withdrawn(key, still)
+    });
+    gathered.withdrawn = withdrawn.collect();
     gathered
 }
 
@@ -218,20 +207,6 @@ impl Gathered {
         need.strength = need.strength.min(strength);
         let missing = SAMPLES_MAX.saturating_sub(need.samples.len());
         need.samples.extend(used.samples().take(missing).map(|id| id.to_string()));
-    }
-
-    fn withdrawal(&self, key: KeyId, lost: Lost) -> Withdrawn {
-        let still = self.callers.get(&lost.caller);
-        let is_still_used = |operation: &String| still.is_some_and(|caller| caller.shows(operation));
-        let unfounded = lost.granted.into_iter().filter(|(operation, _)| !is_still_used(operation));
-        let granted_by: BTreeSet<String> = unfounded.flat_map(|(_, policies)| policies).collect();
-        Withdrawn {
-            key: key.to_string(),
-            caller: lost.caller,
-            why: lost.why,
-            calls: lost.calls,
-            granted_by: granted_by.into_iter().collect(),
-        }
     }
 }
 

@@ -7,6 +7,8 @@ use super::{Basis, Grantee, Proposal, Reach};
 
 /// What the ids of proposals begin with.
 const ID_PREFIX: &str = "suggested";
+/// And those of comments on what stopped keys did.
+pub(super) const STOPPED_PREFIX: &str = "withdrawn";
 /// As much of a grantee's name as is taken into an id.
 const NAME_BYTES_MAX: usize = 48;
 /// The words of a file that was made here.
@@ -135,15 +137,26 @@ pub fn proposal_text(proposal: &Proposal) -> String {
     text
 }
 
-/// A file with these proposals behind what it holds; `before` is `None` where there is none yet.
+/// How a policy is for one client, by its label.
+pub(super) fn principal(label: &str) -> Option<String> {
+    let (kind, name) = label.split_once(':')?;
+    let kind = match kind {
+        "app" => "Application",
+        "workload" => "Workload",
+        _ => return None,
+    };
+    Some(format!("principal == {kind}::{}", quoted(name)))
+}
+
+/// A file with these parts behind what it holds; `before` is `None` where there is none yet.
 #[must_use]
-pub fn append<'a>(before: Option<&str>, proposals: impl Iterator<Item = &'a Proposal>) -> String {
+pub fn append(before: Option<&str>, parts: impl Iterator<Item = String>) -> String {
     let mut text = before.unwrap_or(HEADER).to_owned();
-    for proposal in proposals {
+    for part in parts {
         if !text.is_empty() && !text.ends_with("\n\n") {
             text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
         }
-        text.push_str(&proposal_text(proposal));
+        text.push_str(&part);
     }
     text
 }

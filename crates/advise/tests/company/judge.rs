@@ -59,7 +59,8 @@ pub(crate) fn judge(shape: Shape) -> Judged {
     let ready = text(suggestion.proposals.iter().filter(|proposal| proposal.is_ready()));
     let ready = made.compile(&ready);
     let agreed = |proposal: &&Proposal| proposal.is_ready() || is_needed(&company, proposal);
-    let said = made.compile(&text(suggestion.proposals.iter().filter(agreed)));
+    let by_hand = by_hand(&company, &suggestion);
+    let said = made.compile(&format!("{}\n{by_hand}", text(suggestion.proposals.iter().filter(agreed))));
     let mut judged = Judged {
         words: suggestion.proposals.iter().filter(|one| !one.is_ready() && is_needed(&company, one)).count(),
         ..Judged::default()
@@ -91,6 +92,23 @@ fn ask(made: &Made, usage: &Usage, policies: &Policies, company: &Company) -> Su
 
 fn text<'a>(proposals: impl Iterator<Item = &'a Proposal>) -> String {
     proposals.map(|proposal| proposal.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// What an owner writes who knows what is needed, and reads what a stopped key called.
+fn by_hand(company: &Company, suggestion: &Suggestion) -> String {
+    let mut text = String::new();
+    for withdrawn in &suggestion.withdrawn {
+        let name = withdrawn.caller.strip_prefix("app:").unwrap();
+        let client = company.clients.iter().find(|client| client.name == name).unwrap();
+        let needed: BTreeSet<String> = client.needs.iter().map(|place| company.id(*place)).collect();
+        for lost in withdrawn.operations.iter().filter(|lost| needed.contains(&lost.operation)) {
+            text.push_str(&format!(
+                "permit (principal == Application::\"{name}\", action == Action::\"{}\", resource);\n",
+                lost.operation
+            ));
+        }
+    }
+    text
 }
 
 /// What an owner says who knows what is needed.

@@ -256,6 +256,32 @@ fn a_scope_of_just_one_operation_is_a_declared_need() {
     let open = fixture.up();
     open.shop();
     open.key("shop", &["orders:POST /orders"]);
+#[test]
+fn what_the_only_key_called_that_leaked_is_told_once_and_permits_nothing() {
+    let fixture = observed("only-key");
+    let mut open = fixture.up();
+    let key = open.shop();
+    for _ in 0..3 {
+        open.answered(&fixture, Some(&key.key), LIST, 200);
+    }
+    open.control.revoke_key(&ann(), &key.id, "leaked in a repository").unwrap();
+    let new = open.key("shop", &["orders"]);
+    let view = open.suggest(&write());
+    assert!(view.proposals.is_empty() && view.written, "{view:?}");
+    let text = fixture.read("policies/suggested-orders.cedar");
+    assert!(text.contains("action == Action::\"orders:GET /orders\": 3 calls"), "{text}");
+    assert_eq!(open.call(fixture.now(), Some(&new.key), "GET", "/orders").0, "would_deny no_grant");
+    assert!(!open.suggest(&write()).written);
+    assert_eq!(fixture.read("policies/suggested-orders.cedar"), text);
+    let accept = |word: &str| SuggestOrder { accept: vec![word.to_owned()], ..write() };
+    let id = format!("withdrawn.{}.orders", key.id);
+    assert!(error(open.control.suggest(&ann(), &accept(&id))).contains("is no proposal"));
+    // Whose API it is not may not write there.
+    fixture.write("policies/suggested-orders.cedar", "");
+    let stranger = Actor::administrator("eve@example.com", store::Role::Owner);
+    assert!(error(open.control.suggest(&stranger, &write())).contains("`ops`"));
+}
+
     let view = open.suggest(&write());
     let [proposal] = &view.proposals[..] else { panic!("{view:?}") };
     assert_eq!((proposal.evidence.calls, proposal.is_ready()), (0, true));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    Addresses, Call, Client, Company, Dice, Documents, Pace, Place, Purpose, Scopes, Standing, Who, made,
+    Addresses, Call, Client, Company, Dice, Documents, Pace, Place, Purpose, Scopes, Standing, StolenKey,
+    Who, made,
 };
 
 /// 2026-05-31T00:00:00Z, the end of a month; the held-out day is thirty days later.
@@ -264,9 +265,12 @@ fn stolen(company: &mut Company, plans: &[Plan], dice: &mut Dice) {
     let other = plans[client].keys[1];
     let length = company.shape.day_seconds * 1_000_000;
     let revoked = BEGIN * 1_000_000 + end * length;
+    let is_only = company.shape.stolen == StolenKey::Only;
     for call in &mut company.learning {
-        if call.key == Some(key) && revoked <= call.time {
-            call.key = Some(other);
+        match (call.key == Some(key), call.key == Some(other), call.time < revoked) {
+            (true, _, false) => call.key = Some(other),
+            (_, true, true) if is_only => call.key = Some(key),
+            (_, _, _) => {}
         }
     }
     for call in company.held_out.iter_mut().filter(|call| call.key == Some(key)) {

@@ -76,8 +76,7 @@ impl Control {
         let lock = DirectoryLock::acquire(&state_folder).map_err(refused_lock)?;
         let (mut store, _) = Store::open(&state_folder.join("store.db"))?;
         let now = (outside.clock)();
-        let random = outside.random;
-        let secrets = secrets::open(&mut store, &outside.master, &random, now)?;
+        let secrets = secrets::open(&mut store, &outside.master, &outside.random, now)?;
         let seed = seed_of(&secrets)?;
         let read = files::read_all(&folder)?;
         let log_folder = state_folder.join("log");
@@ -132,6 +131,7 @@ impl Control {
             claimed: Arc::default(),
             tls: Pointers::default(),
             usage: Mutex::new(Book::open(&state_folder.join("store.db"))?),
+            readiness: Mutex::new(None),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };

@@ -5,10 +5,12 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use advise::{CallFacts, Flip, ReplayQuestion, Side, Usage, replay};
-use model::{DenyReason, Timestamp, Verdict};
+use enforce::Snapshot;
+use model::{DenyReason, Snapshots, Timestamp, Verdict};
 use serde::Serialize;
 
 use crate::advice::Today;
@@ -21,6 +23,10 @@ pub const READY_DAYS: u32 = 7;
 pub const READY_CALLS: u64 = 100;
 /// The longest time that is asked about, in days.
 const READY_DAYS_MAX: u32 = 366;
+/// An answer for which more rows had to be read is kept for a while: who asks each minute must not keep the roll-ups busy.
+const ROWS_FRESH: u64 = 20_000;
+/// For how long; a change of revision, keys or stops ends it.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// What it takes to be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +60,17 @@ pub struct Ready {
     pub settled_calls: u64,
     /// Calls of which it is not known exactly, since policies look at facts that were not recorded.
     pub approximate_calls: u64,
+    /// When this was found out; up to a minute ago where many rows had to be read.
+    pub as_of: String,
+}
+
+/// An answer that took long.
+#[derive(Debug)]
+pub(crate) struct KeptReadiness {
+    order: ReadyOrder,
+    names: Snapshots,
+    made: Timestamp,
+    apis: BTreeMap<String, Ready>,
 }
 
 /// What is gathered of one API.
@@ -63,6 +80,15 @@ struct Gathered {
     first: Option<Timestamp>,
     /// Calls of no declared operation, by caller and reason.
     undeclared: BTreeMap<(String, String), u64>,
+}
+
+/// What was read of the roll-ups.
+struct Observed {
+    /// Calls that passed only because their API was observed.
+    usage: Usage,
+    apis: BTreeMap<String, Gathered>,
+    /// How many rows it took.
+    rows: u64,
 }
 
 impl Gathered {
@@ -81,6 +107,7 @@ impl Gathered {
             calls: self.calls,
             days_recorded: u32::try_from(recorded).unwrap_or(u32::MAX).min(order.days),
             still: undeclared.collect(),
+            as_of: now.to_string(),
             ..Ready::default()
         }
     }
@@ -94,9 +121,35 @@ impl Control {
     ) -> Result<BTreeMap<String, Ready>, ControlError> {
         let now = self.now();
         let days = order.days.clamp(1, READY_DAYS_MAX);
-        let from = day_of(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
-        let (usage, gathered) = self.observed_usage(from)?;
+        let order = ReadyOrder { days, ..order };
         let snapshot = self.live.load().0;
+        let names = snapshot.names();
+        let mut kept = self.readiness.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = &*kept
+            && (kept.order, kept.names) == (order, names)
+            && (kept.made..kept.made.plus(KEPT)).contains(&now)
+        {
+            return Ok(kept.apis.clone());
+        }
+        *kept = None;
+        let from = day_of(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
+        let Observed { usage, apis: gathered, rows } = self.observed_usage(from)?;
+        let apis = self.judged(order, now, &snapshot, &usage, gathered)?;
+        if ROWS_FRESH < rows {
+            *kept = Some(KeptReadiness { order, names, made: now, apis: apis.clone() });
+        }
+        Ok(apis)
+    }
+
+    /// What the policies in force say of observed calls today.
+    fn judged(
+        &self,
+        order: ReadyOrder,
+        now: Timestamp,
+        snapshot: &Snapshot,
+        usage: &Usage,
+        gathered: BTreeMap<String, Gathered>,
+    ) -> Result<BTreeMap<String, Ready>, ControlError> {
         let revision = &snapshot.revision;
         let today = {
             let state = self.state();
@@ -107,7 +160,7 @@ impl Control {
         };
         let side = Side { catalog: &revision.catalog, policies: revision.policies.as_ref() };
         let replayed = replay(
-            &usage,
+            usage,
             &ReplayQuestion {
                 now: side,
                 then: side,
@@ -117,7 +170,6 @@ impl Control {
                 observes_then: &|_| false,
             },
         );
-        let order = ReadyOrder { days, ..order };
         let mut ready: BTreeMap<String, Ready> =
             gathered.into_iter().map(|(api, gathered)| (api, gathered.begin(order, now))).collect();
         for flip in &replayed.would_lose {
@@ -147,16 +199,18 @@ impl Control {
     }
 
     /// Calls since day `from` that passed only because their API was observed, and what of each API there is.
-    fn observed_usage(&self, from: i64) -> Result<(Usage, BTreeMap<String, Gathered>), ControlError> {
+    fn observed_usage(&self, from: i64) -> Result<Observed, ControlError> {
         let book = self.counted_book()?;
         let mut usage = Usage::since(from);
         let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
         let mut known: HashMap<i64, CallFacts> = HashMap::new();
+        let mut rows = 0;
         book.store().each_usage::<ControlError>((from, i64::MAX), None, |number, day, counts| {
             let facts = match known.entry(number) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => new.insert(book.facts(number)?),
             };
+            rows += 1;
             let of_api = gathered.entry(facts.api.clone()).or_default();
             of_api.calls += counts.calls;
             of_api.first = Some(of_api.first.map_or(counts.first, |first| first.min(counts.first)));
@@ -172,7 +226,7 @@ impl Control {
             }
             usage.add(number, day, counts, || Ok(facts.clone()))
         })?;
-        Ok((usage, gathered))
+        Ok(Observed { usage, apis: gathered, rows })
     }
 }
 

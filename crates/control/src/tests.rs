@@ -14,6 +14,7 @@ mod readings;
 mod revisions;
 mod roles;
 mod rollbacks;
+mod rollups;
 mod spans;
 mod stops;
 mod summaries;

@@ -13,7 +13,7 @@ use crate::{Actor, Candidate, ReadyOrder, ReplayOrder, SuggestOrder, SuggestView
 /// Read alone is granted, to the partners; everything else is observed.
 const OBSERVED: &str = "mode: observe\nobserve_until: 2026-12-09";
 
-fn observed(name: &str) -> Fixture {
+pub(super) fn observed(name: &str) -> Fixture {
     let fixture = Fixture::new(name);
     fixture.write("apis/orders/api.yaml", &API.replace("mode: enforce", OBSERVED));
     fixture.write("policies/orders.cedar", "");
@@ -22,7 +22,13 @@ fn observed(name: &str) -> Fixture {
 
 impl Open {
     /// A call that the upstream answers with `status`.
-    fn answered(&mut self, fixture: &Fixture, key: Option<&str>, (method, path): (&str, &str), status: u16) {
+    pub(super) fn answered(
+        &mut self,
+        fixture: &Fixture,
+        key: Option<&str>,
+        (method, path): (&str, &str),
+        status: u16,
+    ) {
         fixture.pass(Duration::from_millis(10));
         let (_, id) = self.call(fixture.now(), key, method, path);
         let completed = record::Completed {
@@ -39,7 +45,7 @@ impl Open {
         self.log.completed(&completed);
     }
 
-    fn usage(&self, by: &str) -> BTreeMap<String, (u64, u64)> {
+    pub(super) fn usage(&self, by: &str) -> BTreeMap<String, (u64, u64)> {
         let mut order = UsageOrder::default();
         order.set("by", by).unwrap();
         let report = self.control.usage(&ann(), &order).unwrap();
@@ -57,7 +63,7 @@ fn write() -> SuggestOrder {
     SuggestOrder { write: true, reason: "learned".to_owned(), ..SuggestOrder::default() }
 }
 
-const LIST: (&str, &str) = ("GET", "/orders");
+pub(super) const LIST: (&str, &str) = ("GET", "/orders");
 const MAKE: (&str, &str) = ("POST", "/orders");
 
 #[test]
@@ -251,12 +257,6 @@ fn evidence_of_a_key_that_leaked_is_withdrawn() {
 }
 
 #[test]
-fn a_scope_of_just_one_operation_is_a_declared_need() {
-    let fixture = observed("declared");
-    let open = fixture.up();
-    open.shop();
-    open.key("shop", &["orders:POST /orders"]);
-#[test]
 fn what_the_only_key_called_that_leaked_is_told_once_and_permits_nothing() {
     let fixture = observed("only-key");
     let mut open = fixture.up();
@@ -282,6 +282,12 @@ fn what_the_only_key_called_that_leaked_is_told_once_and_permits_nothing() {
     assert!(error(open.control.suggest(&stranger, &write())).contains("`ops`"));
 }
 
+#[test]
+fn a_scope_of_just_one_operation_is_a_declared_need() {
+    let fixture = observed("declared");
+    let open = fixture.up();
+    open.shop();
+    open.key("shop", &["orders:POST /orders"]);
     let view = open.suggest(&write());
     let [proposal] = &view.proposals[..] else { panic!("{view:?}") };
     assert_eq!((proposal.evidence.calls, proposal.is_ready()), (0, true));

@@ -127,6 +127,26 @@ fn case_93_a_verified_token_is_kept_and_the_decision_made_anew() {
     }
 }
 
+/// By the fingerprint that the record of a call shows; not the client, whose other tokens go on.
+#[test]
+fn one_token_is_stopped_by_the_fingerprint_in_the_record() {
+    let corp = Corp::start();
+    let (token, other) = (corp.token(json!({ "jti": "a" })), corp.token(json!({ "jti": "b" })));
+    let decided = corp.world.decided(&corp.call("GET /orders", &token).send());
+    let shown = decided["attributes"]["token"].as_str().unwrap();
+    let asked = ["block", "add", "--token", shown, "--for", "2h", "--reason", "seen elsewhere", "--json"];
+    let added = corp.world.cli().run(&asked).line();
+    // The token was verified before and is kept; it is stopped all the same.
+    let answer = corp.call("GET /orders", &token).send();
+    assert_eq!(answer.summary(), "403 blocked");
+    assert_eq!(corp.world.decided(&answer)["attributes"]["token"], shown);
+    assert_eq!(corp.call("GET /orders", &other).send().status, 200);
+    assert_eq!(corp.world.call("GET /orders").key(&corp.world.keys.reader).send().status, 200);
+    let id = added["id"].as_str().unwrap();
+    corp.world.cli().run(&["block", "remove", id, "--reason", "it was ours"]);
+    assert_eq!(corp.call("GET /orders", &token).send().status, 200);
+}
+
 /// What the document asks for and the issuer granted is a need that nobody has seen yet; a grant of it is proposed and no
 /// more than proposed.
 #[test]

@@ -13,6 +13,7 @@ mod evidence;
 mod grants;
 mod habits;
 mod text;
+mod waiting;
 mod weigh;
 mod withdrawn;
 
@@ -28,6 +29,7 @@ use crate::{Directory, Usage};
 
 use evidence::Need;
 pub use text::{append, proposal_text};
+pub use waiting::Waiting;
 pub use weigh::{Concern, confidence};
 pub use withdrawn::{Withdrawn, WithdrawnUse};
 
@@ -142,6 +144,16 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// Whether it is for this caller, by its label, or for its team.
+    #[must_use]
+    pub fn is_for(&self, caller: &str, team: Option<&str>) -> bool {
+        match &self.grantee {
+            Grantee::Application(name) => caller.strip_prefix("app:") == Some(name),
+            Grantee::Workload(name) => caller.strip_prefix("workload:") == Some(name),
+            Grantee::Team(name) => team == Some(name),
+        }
+    }
+
     /// Whether nobody's word is needed.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
 use crate::blocks::BlockView;
-use crate::ready::{self, Ready, ReadyOrder};
+use crate::ready::{Ready, ReadyOrder};
 use crate::{Control, ControlError, IssuerView, chain};
 
 /// One API's state.
@@ -163,7 +163,7 @@ impl ApiStatus {
             self.in_the_way.push(text);
         }
         if let Some(ready) = &self.ready {
-            self.in_the_way.extend(ready::steps(&self.api, &ready.still));
+            self.in_the_way.extend_from_slice(&ready.steps);
         }
     }
 }

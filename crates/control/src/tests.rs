@@ -16,6 +16,7 @@ mod roles;
 mod rollbacks;
 mod rollups;
 mod spans;
+mod status;
 mod stops;
 mod summaries;
 mod upkeep;

@@ -6,7 +6,7 @@ use policy::quoted;
 use super::{Basis, Grantee, Proposal, Reach};
 
 /// What the ids of proposals begin with.
-const ID_PREFIX: &str = "suggested";
+pub(super) const ID_PREFIX: &str = "suggested";
 /// And those of comments on what stopped keys did.
 pub(super) const STOPPED_PREFIX: &str = "withdrawn";
 /// As much of a grantee's name as is taken into an id.

@@ -54,7 +54,7 @@ impl Open {
         report.rows.iter().map(|row| (name(row), (row.calls, row.ok))).collect()
     }
 
-    fn suggest(&self, order: &SuggestOrder) -> SuggestView {
+    pub(super) fn suggest(&self, order: &SuggestOrder) -> SuggestView {
         self.control.suggest(&ann(), order).unwrap()
     }
 }

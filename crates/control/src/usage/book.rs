@@ -84,6 +84,12 @@ impl Book {
         Ok(spread)
     }
 
+    /// The first day of an API's roll-ups.
+    pub(crate) fn begins(&self, api: &str) -> Option<i64> {
+        let days = self.spread.iter().flatten().filter(|((_, known), _)| known == api);
+        days.map(|((day, _), _)| *day).min()
+    }
+
     /// Removes rows of days before `oldest`.
     pub(super) fn remove_before(&mut self, oldest: i64) -> Result<(), StoreError> {
         self.spread = None;

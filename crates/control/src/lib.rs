@@ -21,6 +21,7 @@ pub mod cases;
 mod changes;
 pub mod check;
 mod declarations;
+mod endings;
 mod error;
 mod existing;
 mod explain;

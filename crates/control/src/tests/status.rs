@@ -151,3 +151,48 @@ fn what_was_declared_since_is_waited_for_and_nothing_has_to_be_done() {
     open.answered(&fixture, Some(&key.key), ("GET", "/third"), 200);
     assert_eq!((open.ready().0.declared_since_calls, open.ready().1.len()), (0, 1));
 }
+
+fn alerts(open: &Open) -> String {
+    open.status_of(1).alerts.join("\n")
+}
+
+fn ends_in_metrics(open: &Open) -> Option<String> {
+    let metrics = open.control.metrics();
+    let line = metrics.lines().find(|line| line.starts_with("sallyport_observe_ends_seconds{"))?;
+    Some(line.to_owned())
+}
+
+#[test]
+fn the_end_of_an_observation_is_told_before_it_comes() {
+    // Until 2026-12-09, from 2026-11-26T12:00 on.
+    let fixture = observed("status-ends");
+    let guard = "@id(\"night\") @owner(\"ops\") @reason(\"r\") @expires(\"2099-01-01\") @observe_until(\"2026-12-04\")\n\
+                 forbid (principal, action == Action::\"orders:POST /orders\", resource);";
+    fixture.write("policies/night.cedar", guard);
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.control.keep_up().unwrap();
+    assert_eq!((alerts(&open).as_str(), open.reasons().contains("observation")), ("", false));
+    fixture.pass(Duration::from_secs(86_400));
+    assert!(open.reasons().contains("the observation of guard `night` ends in 6 days"), "{}", open.reasons());
+    fixture.pass(Duration::from_secs(4 * 86_400 + 43_199));
+    assert_eq!(alerts(&open), "", "a second early");
+    open.answered(&fixture, Some(&key.key), LIST, 200);
+    fixture.pass(Duration::from_secs(1));
+    let told = alerts(&open);
+    assert!(
+        told.starts_with("the observation of api `orders` ends in 6 days, at 2026-12-09T00:00:00")
+            && told.contains("1 of 1 calls of the last 7 days would be refused from then on")
+            && told.contains("`sallyport api observe orders --until DATE --reason WHY`"),
+        "{told}"
+    );
+    assert!(open.reasons().contains("observation of api `orders`"));
+    assert_eq!(ends_in_metrics(&open).unwrap(), "sallyport_observe_ends_seconds{api=\"orders\"} 1796774400");
+    // Moved, it is told no more; past its end it is no warning either.
+    open.control.observe(&ann(), "orders", "2026-12-20", "month end").unwrap();
+    assert_eq!(alerts(&open), "");
+    fixture.pass_days(18);
+    assert_eq!((alerts(&open).as_str(), open.status_of(1).mode), ("", "enforce"));
+    assert!(!open.reasons().contains("observation"), "{}", open.reasons());
+    open.control.keep_up().unwrap();
+}

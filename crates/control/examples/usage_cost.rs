@@ -1,4 +1,5 @@
-//! What recorded use costs through the log and the store: `cargo run --release -p control --example usage_cost [RECORDS]`.
+//! What recorded use costs through the log and the store: `cargo run --release -p control --example usage_cost [RECORDS
+//! [FOLDER]]`.
 //!
 //! Makes a company of 200 callers and 500 operations in a folder of its own, writes so many calls of thirty days into its
 //! log, each from an address that no other has, and prints the CPU time of counting them into the store and of what is
@@ -39,8 +40,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 fn main() {
     let records = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000_000_u64);
-    let folder = std::env::temp_dir().join(format!("sallyport-usage-cost-{}", std::process::id()));
-    write_company(&folder);
+    // What a folder that is named holds already is asked again.
+    let named = std::env::args().nth(2).map(std::path::PathBuf::from);
+    let made = std::env::temp_dir().join(format!("sallyport-usage-cost-{}", std::process::id()));
+    let folder = named.clone().unwrap_or(made);
+    let is_new = !folder.exists();
+    if is_new {
+        write_company(&folder);
+    }
     let clock = Timestamp::from_seconds(BEGIN + DAYS * 86_400);
     let outside = Outside {
         clock: Arc::new(move || clock),
@@ -55,17 +62,21 @@ fn main() {
     let options =
         OpenOptions { folder: folder.clone(), state: folder.join(".state"), workers: NonZeroUsize::MIN };
     let Opened { control, mut logs, .. } = Control::open(options, outside).unwrap();
-    let keys = callers(&control);
     let mut log = logs.pop().unwrap();
-    for number in 0..records {
-        call(&mut log, number, records, &keys);
-        if number % FLUSH == FLUSH - 1 {
-            std::thread::sleep(PAUSE);
+    if is_new {
+        let keys = callers(&control);
+        for number in 0..records {
+            call(&mut log, number, records, &keys);
+            if number % FLUSH == FLUSH - 1 {
+                std::thread::sleep(PAUSE);
+            }
         }
     }
     ask(&control, &folder);
     drop(control);
-    std::fs::remove_dir_all(&folder).unwrap();
+    if named.is_none() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
 
 fn ask(control: &Control, folder: &Path) {

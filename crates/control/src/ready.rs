@@ -7,18 +7,18 @@
 
 mod steps;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use advise::{CallFacts, Flip, ReplayQuestion, Side, SuggestQuestion, Usage, replay, suggest};
+use advise::{Flip, ReplayQuestion, Side, SuggestQuestion, Usage, replay, suggest};
 use enforce::Snapshot;
 use model::{DenyReason, Snapshots, Timestamp, Verdict};
 use serde::Serialize;
 
 use crate::advice::Today;
 use crate::status::{StatusRow, day_of};
+use crate::usage::KnownFacts;
 use crate::{Control, ControlError};
 use steps::{Cause, Causes, Remedies, Remedy};
 
@@ -32,6 +32,8 @@ const READY_DAYS_MAX: u32 = 366;
 const ROWS_FRESH: u64 = 20_000;
 /// For how long; a change of revision, keys or stops ends it.
 const KEPT: Duration = Duration::from_secs(60);
+/// Of how many rows it is found out whether `policy suggest` proposes grants for them; of more it is said that it may.
+const ROWS_SUGGESTED: usize = 5_000;
 
 /// What it takes to be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,7 +255,7 @@ impl Control {
         Ok(declared)
     }
 
-    /// What can be done about calls that lack grants; looked for only where there are any.
+    /// What can be done about calls that lack grants; looked for only where there are any, and where there are not too many.
     fn remedies(&self, usage: &Usage, snapshot: &Snapshot, today: &Today, lost: &[Flip]) -> Remedies {
         let lacks = |flip: &Flip| flip.reason == Some(DenyReason::NoGrant.code());
         let Some(policies) = snapshot.revision.policies.as_ref().filter(|_| lost.iter().any(lacks)) else {
@@ -267,7 +269,8 @@ impl Control {
             api: None,
             known_ids: &|_| false,
         };
-        let proposals = suggest(usage, &question).proposals;
+        let is_quick = usage.rows().len() <= ROWS_SUGGESTED;
+        let proposals = is_quick.then(|| suggest(usage, &question).proposals);
         let state = self.state();
         let texts = state.repository().map(|repository| repository.policies.as_slice()).unwrap_or_default();
         Remedies::new(proposals, texts)
@@ -278,13 +281,10 @@ impl Control {
         let book = self.counted_book()?;
         let mut usage = Usage::since(from);
         let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
-        let mut known: HashMap<i64, CallFacts> = HashMap::new();
+        let mut known = KnownFacts::default();
         let mut rows = 0;
         book.store().each_usage::<ControlError>((from, i64::MAX), None, |number, day, counts| {
-            let facts = match known.entry(number) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(book.facts(number)?),
-            };
+            let facts = known.of(&book, number)?;
             rows += 1;
             let of_api = gathered.entry(facts.api.clone()).or_default();
             of_api.calls += counts.calls;

@@ -35,7 +35,8 @@ pub(super) struct Causes(BTreeMap<Cause, (u64, u64)>);
 /// What is known of grants that are not there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remedies {
-    proposals: Vec<Proposal>,
+    /// None where that was not found out.
+    proposals: Option<Vec<Proposal>>,
     /// The comments of policy files, by path.
     waiting: Vec<(String, Waiting)>,
 }
@@ -61,7 +62,7 @@ impl Causes {
 
 impl Remedies {
     /// What is proposed of recorded use, and what stands in these files.
-    pub(super) fn new(proposals: Vec<Proposal>, files: &[PolicyText]) -> Self {
+    pub(super) fn new(proposals: Option<Vec<Proposal>>, files: &[PolicyText]) -> Self {
         let waiting = files.iter().map(|file| (file.path.clone(), Waiting::of(&file.text)));
         Self { proposals, waiting: waiting.collect() }
     }
@@ -81,7 +82,10 @@ impl Remedies {
         }
         let is_proposed =
             |one: &Proposal| one.is_for(&flip.caller, team) && one.operations.contains(&flip.operation);
-        if self.proposals.iter().any(is_proposed) { Remedy::OfReason } else { Remedy::Unshown }
+        match &self.proposals {
+            Some(proposals) if !proposals.iter().any(is_proposed) => Remedy::Unshown,
+            Some(_) | None => Remedy::OfReason,
+        }
     }
 }
 

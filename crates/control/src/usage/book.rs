@@ -1,5 +1,7 @@
 //! The roll-ups in the store, and reading the log into them, a batch at a time.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use advise::{Batch, CallFacts, Row, Spread, Tally};
@@ -13,6 +15,8 @@ use crate::{ControlError, chain};
 
 /// Entries of one transaction.
 const BATCH: u64 = 20_000;
+/// The most facts that are kept in memory while rows are read one by one.
+const FACTS_KNOWN_MAX: usize = 100_000;
 
 /// The roll-ups and when the log was read for them last.
 #[derive(Debug)]
@@ -25,6 +29,23 @@ pub(crate) struct Book {
     pub(super) fault: Option<String>,
     /// How many rows there are; counted in the store once, which takes as long as there are many, and kept from then on.
     spread: Option<Spread>,
+}
+
+/// Facts that were read, so that those of several days are read once: some, since there may be millions.
+#[derive(Debug, Default)]
+pub(crate) struct KnownFacts(HashMap<i64, CallFacts>);
+
+impl KnownFacts {
+    /// The facts of a number.
+    pub(crate) fn of(&mut self, book: &Book, number: i64) -> Result<&CallFacts, ControlError> {
+        if FACTS_KNOWN_MAX <= self.0.len() {
+            self.0.clear();
+        }
+        match self.0.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => Ok(new.insert(book.facts(number)?)),
+        }
+    }
 }
 
 impl Book {

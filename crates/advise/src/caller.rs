@@ -204,6 +204,7 @@ impl Recalling<'_> {
                 | KeptFact::Mfa
                 | KeptFact::Param { .. }
                 | KeptFact::Scopes
+                | KeptFact::TokenScopes
                 | KeptFact::UserAttribute(_)
                 | KeptFact::UserTeams => {}
             }

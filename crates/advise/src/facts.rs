@@ -138,6 +138,16 @@ impl CallFacts {
         }
     }
 
+    /// The scopes of the token that showed the caller, of those that the API's document asks for.
+    pub(crate) fn token_scopes(&self) -> &[String] {
+        match self.attributes.get(KeptFact::TOKEN_SCOPES) {
+            Some(FactValue::Texts(scopes)) if Strength::VerifiedSignature.as_long() <= self.strength => {
+                scopes
+            }
+            Some(_) | None => &[],
+        }
+    }
+
     /// Whether calls of this row came through and were answered by the upstream without an error, as a proof of need asks:
     /// whoever was let pass, by a grant or because the API is observed.
     #[must_use]
@@ -238,7 +248,8 @@ fn kept(name: &str, detail: Detail) -> Kept {
     if of_many.iter().any(|prefix| name.starts_with(prefix)) {
         return if detail == Detail::Exact { Kept::Whole } else { Kept::LeftOut };
     }
-    let is_fact = name.starts_with(KeptFact::ATTRIBUTE_PREFIX) || [AUTH_AGE, "mfa", "scopes"].contains(&name);
+    let is_fact = name.starts_with(KeptFact::ATTRIBUTE_PREFIX)
+        || [AUTH_AGE, "mfa", "scopes", KeptFact::TOKEN_SCOPES].contains(&name);
     if is_fact { Kept::Whole } else { Kept::NoFact }
 }
 

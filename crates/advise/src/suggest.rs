@@ -8,11 +8,14 @@
 //! answered without an error. It never learns from failures, from callers that are only claimed or anonymous, from keys
 //! that were revoked or quarantined, or from imported logs, which are not in the roll-ups.
 
+mod asked;
 mod evidence;
 mod grants;
 mod habits;
 mod text;
+mod waiting;
 mod weigh;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +29,9 @@ use crate::{Directory, Usage};
 
 use evidence::Need;
 pub use text::{append, proposal_text};
+pub use waiting::Waiting;
 pub use weigh::{Concern, confidence};
+pub use withdrawn::{Withdrawn, WithdrawnUse};
 
 /// How a key stands today.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +116,8 @@ pub enum Reach {
 pub enum Basis {
     /// A person gave a key the scope of just this operation; it was hardly used, or not at all.
     Declared,
+    /// The API's document asks for a scope, an issuer granted it to the caller, and it was not used.
+    Scoped,
     Used,
 }
 
@@ -137,6 +144,16 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// Whether it is for this caller, by its label, or for its team.
+    #[must_use]
+    pub fn is_for(&self, caller: &str, team: Option<&str>) -> bool {
+        match &self.grantee {
+            Grantee::Application(name) => caller.strip_prefix("app:") == Some(name),
+            Grantee::Workload(name) => caller.strip_prefix("workload:") == Some(name),
+            Grantee::Team(name) => team == Some(name),
+        }
+    }
+
     /// Whether nobody's word is needed.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -155,17 +172,8 @@ pub struct Evidence {
     /// The least strength by which the caller was known.
     pub strength: &'static str,
     pub samples: Vec<String>,
-}
-
-/// Evidence that does not count any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Withdrawn {
-    pub key: String,
-    pub caller: String,
-    pub why: String,
-    pub calls: u64,
-    /// What that key alone called and policy permits nevertheless: the policies to look at.
-    pub granted_by: Vec<String>,
+    /// The scopes of the caller's tokens that the API's document asks for, where they declare a need.
+    pub scopes: Vec<String>,
 }
 
 /// What came of it.
@@ -193,7 +201,7 @@ pub fn suggest(usage: &Usage, question: &SuggestQuestion<'_>) -> Suggestion {
     let already_proposed = all - proposals.len();
     proposals.sort_by(|one, other| {
         let size = |proposal: &Proposal| {
-            (!proposal.is_ready(), proposal.basis == Basis::Declared, proposal.operations.len())
+            (!proposal.is_ready(), proposal.basis != Basis::Used, proposal.operations.len())
         };
         size(one).cmp(&size(other)).then_with(|| one.id.cmp(&other.id))
     });

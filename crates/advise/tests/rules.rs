@@ -7,6 +7,9 @@ mod log;
 #[path = "rules/replay.rs"]
 mod replay;
 #[cfg(test)]
+#[path = "rules/scopes.rs"]
+mod scopes;
+#[cfg(test)]
 #[path = "rules/small.rs"]
 mod small;
 #[cfg(test)]

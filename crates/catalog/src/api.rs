@@ -2,7 +2,7 @@
 
 use model::{ApiName, GroupName, HostName, Method};
 
-use crate::{BasePath, Cors, PathParameter, Template};
+use crate::{AskedScopes, BasePath, Cors, PathParameter, Template};
 
 /// One API as declared: from `api.yaml`, its document and its `groups.lock`.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct OperationDeclaration {
     pub operation_id: Option<String>,
     /// Shown to people.
     pub summary: Option<String>,
+    /// The word of the document about who is meant to call; nothing is judged by it.
+    pub scopes: AskedScopes,
 }
 
 impl OperationDeclaration {

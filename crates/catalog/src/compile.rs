@@ -8,13 +8,16 @@ mod check;
 mod draft;
 mod overlap;
 
+use std::collections::BTreeSet;
+
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use model::{ApiName, GroupName, Method, OperationId};
 
 use crate::find::{Sites, Trie, fixed_captures};
 use crate::{
-    ApiDeclaration, BasePath, Captures, Cors, Hosts, Lifecycle, Lint, PathParameter, Template, Visibility,
+    ApiDeclaration, AskedScopes, BasePath, Captures, Cors, Hosts, Lifecycle, Lint, PathParameter, Template,
+    Visibility,
 };
 
 /// The most APIs of a catalogue.
@@ -41,6 +44,8 @@ pub struct Api {
     /// Its operations: from the first place in [`Catalog::operations`] to before the second.
     pub operations: std::ops::Range<u32>,
     pub cors: Option<Cors>,
+    /// Every scope that its document asks for somewhere, in order.
+    pub scopes: Box<[Box<str>]>,
 }
 
 /// One operation of a catalogue.
@@ -58,6 +63,8 @@ pub struct Operation {
     pub visibility: Visibility,
     pub operation_id: Option<Box<str>>,
     pub summary: Option<Box<str>>,
+    /// What its document asks of access tokens; nothing is judged by it.
+    pub scopes: AskedScopes,
     /// Where the parameters stand, where that is the same in every request that fits.
     pub(crate) captures: Option<Captures>,
 }
@@ -187,6 +194,8 @@ fn number(declarations: Vec<ApiDeclaration>) -> Result<(Vec<Api>, Vec<Operation>
             u32::try_from(operations.len()).map_err(|_| CompileCatalogError::TooMany)
         };
         let first = count(&operations)?;
+        let scopes: BTreeSet<Box<str>> =
+            declaration.operations.iter().flat_map(|one| one.scopes.sets()).flatten().cloned().collect();
         for operation in declaration.operations {
             operations.push(Operation {
                 captures: fixed_captures(&operation.template),
@@ -200,6 +209,7 @@ fn number(declarations: Vec<ApiDeclaration>) -> Result<(Vec<Api>, Vec<Operation>
                 visibility: operation.visibility,
                 operation_id: operation.operation_id.map(Into::into),
                 summary: operation.summary.map(Into::into),
+                scopes: operation.scopes,
             });
         }
         apis.push(Api {
@@ -208,6 +218,7 @@ fn number(declarations: Vec<ApiDeclaration>) -> Result<(Vec<Api>, Vec<Operation>
             base_path: declaration.base_path,
             operations: first..count(&operations)?,
             cors: declaration.cors,
+            scopes: scopes.into_iter().collect(),
         });
     }
     Ok((apis, operations))

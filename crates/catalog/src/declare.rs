@@ -119,6 +119,7 @@ fn operation(
         visibility,
         operation_id: declared.operation_id.clone(),
         summary: declared.summary.clone(),
+        scopes: declared.scopes.clone(),
     })
 }
 

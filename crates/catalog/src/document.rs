@@ -7,11 +7,12 @@
 mod media;
 mod read;
 mod reference;
+mod security;
 
 use model::Method;
 
 pub use crate::tree::SyntaxError;
-use crate::{Lifecycle, PathParameter, tree};
+use crate::{AskedScopes, Lifecycle, PathParameter, tree};
 
 /// The longest document, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -52,6 +53,8 @@ pub struct DeclaredOperation {
     pub request_types: Vec<String>,
     /// The same of answers that are no errors.
     pub answer_types: Vec<String>,
+    /// The scopes that its `security`, or that of the document, asks of access tokens.
+    pub scopes: AskedScopes,
     /// Where in the document it stands.
     pub pointer: String,
 }

@@ -21,6 +21,7 @@ pub mod groups;
 pub mod lint;
 pub mod methods;
 pub mod parameter;
+mod scopes;
 pub mod template;
 mod tree;
 
@@ -39,4 +40,5 @@ pub use groups::{Changes, GroupsLock, GroupsLockError, Regrouped, built_in_group
 pub use lint::Lint;
 pub use methods::MethodSet;
 pub use parameter::{BadParameter, ParameterKind, ParameterValue, PathParameter};
+pub use scopes::AskedScopes;
 pub use template::{PARAMETERS_MAX, Spanning, Template, TemplateError};

@@ -184,6 +184,9 @@ impl Place {
             (Self::Messages, _) | (Self::Operation, "requestBody") => Self::Message,
             (Self::Message, "content") => Self::Keys,
             (Self::Document, "swagger" | "openapi" | "info" | "host" | "basePath" | "servers")
+            | (Self::Document | Self::Operation, "security")
+            | (Self::Document, "securityDefinitions")
+            | (Self::Components, "securitySchemes")
             | (Self::Document | Self::Components | Self::PathItem | Self::Operation, "parameters")
             | (Self::PathItem, "$ref" | "servers")
             | (Self::Operation, "operationId" | "summary" | "deprecated" | "servers")

@@ -6,7 +6,7 @@
 use catalog::{ReadDocumentError, Spanning, Template, read_document};
 use config::edit::{NewOperation, add_operation};
 use inventory::openapi::{self, Style};
-use inventory::{State, Stated};
+use inventory::{Parameter, State, Stated, ValueKind, canonical};
 use model::Method;
 use policy::{PolicySummary, ValidationCache};
 use serde::Serialize;
@@ -45,6 +45,9 @@ pub struct AdoptView {
     pub added: Vec<String>,
     /// Permits that reach it at once, by their ids.
     pub gains: Vec<String>,
+    /// Places of its path whose values read like names, as paths with `{}` for what stands before: each of these values is this
+    /// one operation, whoever called it and whatever it does.
+    pub names: Vec<String>,
     pub written: bool,
 }
 
@@ -66,7 +69,8 @@ impl Control {
         let (api, change) = change(&before, &found, &stated)?;
         self.demand_owner_of(actor, &self.state(), &find(&before.repository.apis, &api)?.name)?;
         all.insert(change.file.clone(), change.after.clone().into_bytes());
-        let view = judge(&mut known, &all, &before, &api, &found, &change)?;
+        let names = names(&stated);
+        let view = AdoptView { names, ..judge(&mut known, &all, &before, &api, &found, &change)? };
         if order.dry_run {
             return Ok(view);
         }
@@ -199,8 +203,22 @@ fn judge(
         file: change.file.clone(),
         added: added(&change.before, &change.after),
         gains,
+        names: Vec::new(),
         written: false,
     })
+}
+
+/// The places of its path that names were read as values of. An operation that only some may call can be among them.
+fn names(stated: &Stated) -> Vec<String> {
+    let parameters = stated.seen.iter().flat_map(|seen| &seen.parameters);
+    let named =
+        |one: &&Parameter| matches!(one.kind, ValueKind::Code | ValueKind::FileName | ValueKind::Text);
+    let place = |one: &Parameter| {
+        let hole = format!("{{{}}}", one.name);
+        let before = stated.path.split_once(&hole).map_or("", |(before, _)| before);
+        format!("{}{{}}", canonical(before))
+    };
+    parameters.filter(named).map(place).collect()
 }
 
 /// The lines of `after` that an insertion put there.

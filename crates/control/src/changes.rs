@@ -20,7 +20,7 @@ use crate::check::Checked;
 /// The most rows of each kind that a summary lists.
 pub(crate) const LISTED_MAX: usize = 1_000;
 /// The most questions that a comparison asks policy; what is beyond it is counted and not judged.
-const JUDGED_MAX: usize = 500_000;
+pub(crate) const JUDGED_MAX: usize = 500_000;
 
 /// What a revision changes.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -212,6 +212,20 @@ impl Control {
         Ok(views.filter(|(view, _)| order.wants(view)).collect())
     }
 
+    /// The APIs of which the inventory lists what is not declared; what somebody ignores is not among it.
+    pub(crate) fn apis_with_shadows(&self) -> BTreeSet<String> {
+        let looked = self.looked();
+        let stated = self.stated(&looked);
+        let watched = self.watched();
+        let listed = stated.iter().filter(|one| {
+            let is_this = |known: &Ignored| known.is(&one.host, &one.method, &one.path);
+            one.state == State::Shadow && !watched.ignored.iter().any(is_this)
+        });
+        listed
+            .filter_map(|one| Some(api_of(looked.catalog(), &one.host, &one.path)?.name.to_string()))
+            .collect()
+    }
+
     /// What is in force now, as the inventory needs it. Takes `state` for a moment, so it comes before `watched`.
     fn looked(&self) -> Looked {
         let snapshot = self.live().load();

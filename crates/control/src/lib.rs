@@ -21,6 +21,7 @@ pub mod cases;
 mod changes;
 pub mod check;
 mod declarations;
+mod endings;
 mod error;
 mod existing;
 mod explain;
@@ -139,6 +140,8 @@ pub struct Control {
     tls: tls::Pointers,
     /// The roll-ups of recorded requests; never taken while `state` is held.
     usage: Mutex<usage::Book>,
+    /// How far APIs are, where it took long to find out; taken before `usage` and `state`.
+    readiness: Mutex<Option<ready::KeptReadiness>>,
     fingerprint: Secret,
     /// Held as long as the value lives: one process per folder.
     _lock: DirectoryLock,

@@ -3,7 +3,7 @@
 use model::RevisionNumber;
 use serde::Serialize;
 
-use crate::Control;
+use crate::{Control, endings};
 
 /// What `/readyz` says.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +35,8 @@ impl Control {
         reasons.extend(health.fault.map(|fault| format!("the log takes no entries: {fault}")));
         reasons.extend(state.owed.reasons());
         reasons.extend(state.blocks.fault());
+        let endings = self.endings(&state, self.now()).unwrap_or_default();
+        reasons.extend(endings.iter().filter_map(|ending| ending.warning(self.now())));
         reasons.extend(state.tls.warnings(self.now()).iter().map(ToString::to_string));
         if let Some(loaded) = &state.loaded {
             reasons.extend(self.tls.waiting(&loaded.repository).iter().map(ToString::to_string));
@@ -73,6 +75,8 @@ impl Control {
                 text.push_str(&format!("{name}{{file=\"{file}\"}} {ends}\n"));
             }
         }
+        let endings = self.endings(&self.state(), self.now()).unwrap_or_default();
+        text.push_str(&endings::metric(&endings));
         let counts = self.inventory_counts();
         for (name, help, value) in [
             ("sallyport_inventory_exchanges_total", "Requests that the inventory has counted", counts.seen),

@@ -70,14 +70,11 @@ impl Control {
     /// one, everything is denied.
     pub fn open(options: OpenOptions, outside: Outside) -> Result<Opened, ControlError> {
         let OpenOptions { folder, state: state_folder, workers } = options;
-        let folder_error =
-            |cause| ControlError::Folder(files::FilesError::Write { path: state_folder.clone(), cause });
-        store::private_folder(&state_folder).map_err(folder_error)?;
+        store::private_folder(&state_folder).map_err(|cause| refused_folder(&state_folder, cause))?;
         let lock = DirectoryLock::acquire(&state_folder).map_err(refused_lock)?;
         let (mut store, _) = Store::open(&state_folder.join("store.db"))?;
         let now = (outside.clock)();
-        let random = outside.random;
-        let secrets = secrets::open(&mut store, &outside.master, &random, now)?;
+        let secrets = secrets::open(&mut store, &outside.master, &outside.random, now)?;
         let seed = seed_of(&secrets)?;
         let read = files::read_all(&folder)?;
         let log_folder = state_folder.join("log");
@@ -106,6 +103,7 @@ impl Control {
             usage_flushed: Timestamp::MIN,
             signing_due: secrets.signing.due,
             removed_on: None,
+            endings: BTreeMap::new(),
             fingerprint: secrets.fingerprint.clone(),
             flushed: BTreeMap::new(),
             owed,
@@ -132,6 +130,7 @@ impl Control {
             claimed: Arc::default(),
             tls: Pointers::default(),
             usage: Mutex::new(Book::open(&state_folder.join("store.db"))?),
+            readiness: Mutex::new(None),
             fingerprint: secrets.fingerprint,
             _lock: lock,
         };
@@ -144,6 +143,10 @@ impl Control {
 fn seed_of(secrets: &secrets::Secrets) -> Result<[u8; 32], ControlError> {
     let wrong = |_| ControlError::Secret { what: "`log-checkpoint` is not 32 bytes long".to_owned() };
     secrets.log_seed.expose().try_into().map_err(wrong)
+}
+
+fn refused_folder(path: &Path, cause: std::io::Error) -> ControlError {
+    ControlError::Folder(files::FilesError::Write { path: path.to_owned(), cause })
 }
 
 fn refused_lock(error: LockError) -> ControlError {

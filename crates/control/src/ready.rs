@@ -1,19 +1,26 @@
 //! Whether an API can be enforced without a surprise: recorded calls of the last days, judged by the policies of today.
 //!
 //! A call that was let pass because its API is observed stands in the way as long as the policies in force would refuse it. Once
-//! a grant covers it, or the operation is declared, it is settled, without waiting for the call to come again.
+//! a grant covers it, it is settled, without waiting for the call to come again. Of a call of what was not declared nobody knows
+//! what it would be called today: once the document has changed and nothing undeclared is left, it is waited for, and nothing
+//! has to be done.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+mod steps;
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use advise::{CallFacts, Flip, ReplayQuestion, Side, Usage, replay};
-use model::{DenyReason, Timestamp, Verdict};
+use advise::{Flip, ReplayQuestion, Side, SuggestQuestion, Usage, replay, suggest};
+use enforce::Snapshot;
+use model::{DenyReason, Snapshots, Timestamp, Verdict};
 use serde::Serialize;
 
 use crate::advice::Today;
 use crate::status::{StatusRow, day_of};
+use crate::usage::KnownFacts;
 use crate::{Control, ControlError};
+use steps::{Cause, Causes, Remedies, Remedy};
 
 /// For how many days nothing may have been in the way, where nobody says.
 pub const READY_DAYS: u32 = 7;
@@ -21,6 +28,12 @@ pub const READY_DAYS: u32 = 7;
 pub const READY_CALLS: u64 = 100;
 /// The longest time that is asked about, in days.
 const READY_DAYS_MAX: u32 = 366;
+/// An answer for which more rows had to be read is kept for a while: who asks each minute must not keep the roll-ups busy.
+const ROWS_FRESH: u64 = 20_000;
+/// For how long; a change of revision, keys or stops ends it.
+const KEPT: Duration = Duration::from_secs(60);
+/// Of how many rows it is found out whether `policy suggest` proposes grants for them; of more it is said that it may.
+const ROWS_SUGGESTED: usize = 5_000;
 
 /// What it takes to be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +59,7 @@ pub struct Ready {
     pub calls_wanted: u64,
     /// The calls of these days.
     pub calls: u64,
-    /// Whole days since the first recorded call, at most those that were asked about.
+    /// Whole days since the first recorded call of the API, at most those that were asked about.
     pub days_recorded: u32,
     /// What the policies in force would refuse of them, most calls first.
     pub still: Vec<StatusRow>,
@@ -54,6 +67,23 @@ pub struct Ready {
     pub settled_calls: u64,
     /// Calls of which it is not known exactly, since policies look at facts that were not recorded.
     pub approximate_calls: u64,
+    /// Calls of what was not declared when they came and seems to be by now. Whether policies permit them shows as they come
+    /// again.
+    pub declared_since_calls: u64,
+    /// When this was found out; up to a minute ago where many rows had to be read.
+    pub as_of: String,
+    /// What somebody has to do about what is in the way.
+    #[serde(skip)]
+    pub(crate) steps: Vec<String>,
+}
+
+/// An answer that took long.
+#[derive(Debug)]
+pub(crate) struct KeptReadiness {
+    order: ReadyOrder,
+    names: Snapshots,
+    made: Timestamp,
+    apis: BTreeMap<String, Ready>,
 }
 
 /// What is gathered of one API.
@@ -61,28 +91,58 @@ pub struct Ready {
 struct Gathered {
     calls: u64,
     first: Option<Timestamp>,
-    /// Calls of no declared operation, by caller and reason.
-    undeclared: BTreeMap<(String, String), u64>,
+    /// Whether it was called before the days that are asked about.
+    is_older: bool,
+    /// Calls of no declared operation, by caller, reason and day, with the last of them.
+    undeclared: BTreeMap<(String, String, i64), (u64, Timestamp)>,
+}
+
+/// What was read of the roll-ups.
+struct Observed {
+    /// Calls that passed only because their API was observed.
+    usage: Usage,
+    apis: BTreeMap<String, Gathered>,
+    /// How many rows it took.
+    rows: u64,
+}
+
+/// What is known of an API's undeclared calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Declared {
+    /// Since when its document is as it is.
+    since: Option<Timestamp>,
+    /// Whether the inventory lists what is not declared.
+    has_shadows: bool,
 }
 
 impl Gathered {
     /// What is known before policies are asked.
-    fn begin(self, order: ReadyOrder, now: Timestamp) -> Ready {
+    fn begin(self, order: ReadyOrder, now: Timestamp, declared: Declared) -> (Ready, Causes) {
         let recorded = self.first.map_or(0, |first| now.since(first).as_secs() / 86_400);
-        let undeclared = self.undeclared.into_iter().map(|((caller, reason), count)| StatusRow {
-            caller,
-            operation: String::new(),
-            reason,
-            count,
-        });
-        Ready {
+        let recorded = u32::try_from(recorded).unwrap_or(u32::MAX);
+        let mut ready = Ready {
             days: order.days,
             calls_wanted: order.calls,
             calls: self.calls,
-            days_recorded: u32::try_from(recorded).unwrap_or(u32::MAX).min(order.days),
-            still: undeclared.collect(),
+            days_recorded: if self.is_older { order.days } else { recorded.min(order.days) },
+            as_of: now.to_string(),
             ..Ready::default()
+        };
+        let mut causes = Causes::default();
+        let mut still: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for ((caller, reason, _), (count, last)) in self.undeclared {
+            if !declared.has_shadows && declared.since.is_some_and(|since| last < since) {
+                ready.declared_since_calls += count;
+            } else {
+                *still.entry((caller, reason)).or_default() += count;
+            }
         }
+        for ((caller, reason), count) in still {
+            let remedy = if declared.has_shadows { Remedy::OfReason } else { Remedy::Unlisted };
+            causes.add(Cause { caller: caller.clone(), reason: reason.clone(), remedy }, count);
+            ready.still.push(StatusRow { caller, operation: String::new(), reason, count });
+        }
+        (ready, causes)
     }
 }
 
@@ -94,9 +154,35 @@ impl Control {
     ) -> Result<BTreeMap<String, Ready>, ControlError> {
         let now = self.now();
         let days = order.days.clamp(1, READY_DAYS_MAX);
-        let from = day_of(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
-        let (usage, gathered) = self.observed_usage(from)?;
+        let order = ReadyOrder { days, ..order };
         let snapshot = self.live.load().0;
+        let names = snapshot.names();
+        let mut kept = self.readiness.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = &*kept
+            && (kept.order, kept.names) == (order, names)
+            && (kept.made..kept.made.plus(KEPT)).contains(&now)
+        {
+            return Ok(kept.apis.clone());
+        }
+        *kept = None;
+        let from = day_of(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
+        let Observed { usage, apis: gathered, rows } = self.observed_usage(from)?;
+        let apis = self.judged(order, now, &snapshot, &usage, gathered)?;
+        if ROWS_FRESH < rows {
+            *kept = Some(KeptReadiness { order, names, made: now, apis: apis.clone() });
+        }
+        Ok(apis)
+    }
+
+    /// What the policies in force say of observed calls today.
+    fn judged(
+        &self,
+        order: ReadyOrder,
+        now: Timestamp,
+        snapshot: &Snapshot,
+        usage: &Usage,
+        gathered: BTreeMap<String, Gathered>,
+    ) -> Result<BTreeMap<String, Ready>, ControlError> {
         let revision = &snapshot.revision;
         let today = {
             let state = self.state();
@@ -107,7 +193,7 @@ impl Control {
         };
         let side = Side { catalog: &revision.catalog, policies: revision.policies.as_ref() };
         let replayed = replay(
-            &usage,
+            usage,
             &ReplayQuestion {
                 now: side,
                 then: side,
@@ -117,46 +203,89 @@ impl Control {
                 observes_then: &|_| false,
             },
         );
-        let order = ReadyOrder { days, ..order };
-        let mut ready: BTreeMap<String, Ready> =
-            gathered.into_iter().map(|(api, gathered)| (api, gathered.begin(order, now))).collect();
+        let declared = self.declared(&gathered)?;
+        let remedies = self.remedies(usage, snapshot, &today, &replayed.would_lose);
+        let mut ready: BTreeMap<String, (Ready, Causes)> = BTreeMap::new();
+        for (api, gathered) in gathered {
+            let declared = declared.get(&api).copied().unwrap_or_default();
+            ready.insert(api, gathered.begin(order, now, declared));
+        }
         for flip in &replayed.would_lose {
-            if let Some(ready) = ready.get_mut(&flip.api) {
+            if let Some((ready, causes)) = ready.get_mut(&flip.api) {
                 ready.still.push(row(flip));
+                ready.approximate_calls += if flip.approximate.is_empty() { 0 } else { flip.count };
+                causes.add(Cause::of(flip, remedies.of(flip, &revision.catalog)), flip.count);
             }
         }
         for used in usage.rows() {
-            if let Some(ready) = ready.get_mut(&used.facts.api) {
+            if let Some((ready, _)) = ready.get_mut(&used.facts.api) {
                 ready.settled_calls += used.counts.calls;
             }
         }
-        for (api, ready) in &mut ready {
-            let lost = replayed.would_lose.iter().filter(|flip| flip.api == *api);
-            let (mut count, mut approximate) = (0, 0);
-            for flip in lost {
-                count += flip.count;
-                approximate += if flip.approximate.is_empty() { 0 } else { flip.count };
-            }
-            ready.settled_calls = ready.settled_calls.saturating_sub(count);
-            ready.approximate_calls = approximate;
-            ready.still.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
-            ready.ready =
-                ready.still.is_empty() && order.calls <= ready.calls && ready.days <= ready.days_recorded;
+        let finished = ready.into_iter().map(|(api, (mut ready, causes))| {
+            let lost = replayed.would_lose.iter().filter(|flip| flip.api == api);
+            ready.settled_calls = ready.settled_calls.saturating_sub(lost.map(|flip| flip.count).sum());
+            ready.steps = causes.steps(&api);
+            ready.finish();
+            (api, ready)
+        });
+        Ok(finished.collect())
+    }
+
+    /// What is known of the undeclared calls of those APIs that have any.
+    fn declared(
+        &self,
+        gathered: &BTreeMap<String, Gathered>,
+    ) -> Result<BTreeMap<String, Declared>, ControlError> {
+        let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
+        if gathered.values().all(|gathered| gathered.undeclared.is_empty()) {
+            return Ok(declared);
         }
-        Ok(ready)
+        let shadows = self.apis_with_shadows();
+        let state = self.state();
+        let apis = state.repository().map(|repository| repository.apis.as_slice()).unwrap_or_default();
+        for api in apis {
+            let since = match &api.document {
+                Some(document) => state.store.file_since(&document.path)?,
+                None => None,
+            };
+            let name = api.name.to_string();
+            declared.insert(name.clone(), Declared { since, has_shadows: shadows.contains(&name) });
+        }
+        Ok(declared)
+    }
+
+    /// What can be done about calls that lack grants; looked for only where there are any, and where there are not too many.
+    fn remedies(&self, usage: &Usage, snapshot: &Snapshot, today: &Today, lost: &[Flip]) -> Remedies {
+        let lacks = |flip: &Flip| flip.reason == Some(DenyReason::NoGrant.code());
+        let Some(policies) = snapshot.revision.policies.as_ref().filter(|_| lost.iter().any(lacks)) else {
+            return Remedies::default();
+        };
+        let question = SuggestQuestion {
+            catalog: &snapshot.revision.catalog,
+            policies,
+            world: today,
+            now: self.now(),
+            api: None,
+            known_ids: &|_| false,
+        };
+        let is_quick = usage.rows().len() <= ROWS_SUGGESTED;
+        let proposals = is_quick.then(|| suggest(usage, &question).proposals);
+        let state = self.state();
+        let texts = state.repository().map(|repository| repository.policies.as_slice()).unwrap_or_default();
+        Remedies::new(proposals, texts)
     }
 
     /// Calls since day `from` that passed only because their API was observed, and what of each API there is.
-    fn observed_usage(&self, from: i64) -> Result<(Usage, BTreeMap<String, Gathered>), ControlError> {
+    fn observed_usage(&self, from: i64) -> Result<Observed, ControlError> {
         let book = self.counted_book()?;
         let mut usage = Usage::since(from);
         let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
-        let mut known: HashMap<i64, CallFacts> = HashMap::new();
+        let mut known = KnownFacts::default();
+        let mut rows = 0;
         book.store().each_usage::<ControlError>((from, i64::MAX), None, |number, day, counts| {
-            let facts = match known.entry(number) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(book.facts(number)?),
-            };
+            let facts = known.of(&book, number)?;
+            rows += 1;
             let of_api = gathered.entry(facts.api.clone()).or_default();
             of_api.calls += counts.calls;
             of_api.first = Some(of_api.first.map_or(counts.first, |first| first.min(counts.first)));
@@ -166,13 +295,28 @@ impl Control {
                 return Ok(());
             }
             if facts.operation.is_empty() {
-                let place = (facts.caller.clone(), facts.reason.clone());
-                *of_api.undeclared.entry(place).or_default() += counts.calls;
+                let place = (facts.caller.clone(), facts.reason.clone(), day);
+                let (calls, last) = of_api.undeclared.entry(place).or_insert((0, counts.last));
+                *calls += counts.calls;
+                *last = counts.last.max(*last);
                 return Ok(());
             }
             usage.add(number, day, counts, || Ok(facts.clone()))
         })?;
-        Ok((usage, gathered))
+        for (api, gathered) in &mut gathered {
+            gathered.is_older = book.begins(api).is_some_and(|day| day < from);
+        }
+        Ok(Observed { usage, apis: gathered, rows })
+    }
+}
+
+impl Ready {
+    fn finish(&mut self) {
+        self.still.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
+        self.ready = self.still.is_empty()
+            && self.declared_since_calls == 0
+            && self.calls_wanted <= self.calls
+            && self.days <= self.days_recorded;
     }
 }
 
@@ -182,73 +326,5 @@ fn row(flip: &Flip) -> StatusRow {
         operation: flip.operation.clone(),
         reason: flip.reason.unwrap_or_default().to_owned(),
         count: flip.count,
-    }
-}
-
-/// What somebody has to do about what is still in the way, each with the command that settles it.
-pub(crate) fn steps(api: &str, still: &[StatusRow]) -> Vec<String> {
-    let mut causes: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-    for row in still {
-        let cause = causes.entry((row.caller.as_str(), row.reason.as_str())).or_default();
-        cause.0 += row.count;
-        cause.1 += 1;
-    }
-    causes.into_iter().map(|((caller, reason), counts)| step(api, caller, reason, counts)).collect()
-}
-
-fn step(api: &str, caller: &str, reason: &str, (calls, operations): (u64, u64)) -> String {
-    let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
-    if caller.ends_with(":key-*") {
-        return format!(
-            "{calls} came with existing keys that nobody has vouched for ({reason}): `sallyport key seen --api {api}` lists them, `key promote` and `key import` say whose they are"
-        );
-    }
-    match DenyReason::parse(reason) {
-        Some(DenyReason::NoGrant) => {
-            let operations =
-                if operations == 1 { "1 operation".to_owned() } else { format!("{operations} operations") };
-            format!(
-                "{caller} lacks grants for {calls} of {operations}: `sallyport policy suggest --api {api}` proposes them"
-            )
-        }
-        Some(DenyReason::NoCredential) => format!(
-            "{calls} came without a credential: `sallyport audit search --api {api} --caller anonymous` shows from where; give their clients a key, or grant Anonymous"
-        ),
-        Some(DenyReason::UnknownOperation | DenyReason::MethodNotDeclared) => format!(
-            "{caller} called what is not declared, {calls}: `sallyport inventory list --api {api} --state shadow` shows it, `inventory adopt` declares it"
-        ),
-        Some(DenyReason::StepUp) => format!(
-            "{caller} would have to sign in again or with several factors for {calls}: see docs/tokens.md for how its users do"
-        ),
-        Some(_) | None => format!(
-            "{caller}: {reason}, {calls}; `sallyport audit search --api {api} --reason {reason}` shows them"
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_step_names_a_command() {
-        let row = |caller: &str, reason: &str| StatusRow {
-            caller: caller.to_owned(),
-            operation: "shop:GET /".to_owned(),
-            reason: reason.to_owned(),
-            count: 2,
-        };
-        let still = [
-            row("app:web", "no_grant"),
-            row("app:web", "unknown_operation"),
-            row("anonymous", "no_credential"),
-            row("app:shop:key-*", "no_grant"),
-            row("app:web", "guard"),
-        ];
-        let steps = steps("shop", &still);
-        assert_eq!(steps.len(), still.len());
-        for step in steps {
-            assert!(step.contains("`sallyport ") && step.contains("2 calls"), "{step}");
-        }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) removed_on: Option<i64>,
     /// What of the recorder's counts has been added to the store.
     pub(crate) flushed: BTreeMap<crate::rollups::Place, u64>,
+    /// What was said of observations that end.
+    pub(crate) endings: crate::endings::Told,
     /// Stops in force that log or store lack.
     pub(crate) owed: Owed,
     /// Every block that is in force, stored or not.

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::apis::{mode_name, observe_until};
 use crate::blocks::BlockView;
-use crate::ready::{self, Ready, ReadyOrder};
+use crate::endings::Ending;
+use crate::ready::{Ready, ReadyOrder};
 use crate::{Control, ControlError, IssuerView, chain};
 
 /// One API's state.
@@ -103,6 +104,8 @@ impl Control {
                         .collect(),
                     alerts: Vec::new(),
                 };
+                let warning = Ending::of_api(&api.name, mode).and_then(|ending| ending.warning(now));
+                status.alerts.extend(warning.map(|warning| status.at_the_end(&warning)));
                 for rollup in rollups.iter().filter(|rollup| rollup.api == api.name) {
                     status.add(rollup);
                 }
@@ -150,6 +153,21 @@ impl ApiStatus {
         }
     }
 
+    /// What the end of the observation, of which `warning` tells, means for those that call.
+    fn at_the_end(&self, warning: &str) -> String {
+        let still = self.ready.as_ref().map(|ready| ready.still.iter().map(|row| row.count).sum::<u64>());
+        let then = match (&self.ready, still) {
+            (Some(ready), Some(still)) => {
+                format!(
+                    "{still} of {} calls of the last {} days would be refused from then on",
+                    ready.calls, ready.days
+                )
+            }
+            (_, _) => "what policies do not permit is refused from then on".to_owned(),
+        };
+        format!("{warning}; {then}; `sallyport api observe {} --until DATE --reason WHY` moves it", self.api)
+    }
+
     fn finish(&mut self, has_document: bool) {
         self.would_deny = merge(std::mem::take(&mut self.would_deny));
         self.denials = merge(std::mem::take(&mut self.denials));
@@ -163,7 +181,7 @@ impl ApiStatus {
             self.in_the_way.push(text);
         }
         if let Some(ready) = &self.ready {
-            self.in_the_way.extend(ready::steps(&self.api, &ready.still));
+            self.in_the_way.extend_from_slice(&ready.steps);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use advise::{Proposal, SuggestQuestion, Suggestion, Withdrawn, append, suggest};
+use advise::{Proposal, SuggestQuestion, Suggestion, Withdrawn, append, proposal_text, suggest};
 use model::ApiName;
 use serde::Serialize;
 
@@ -71,7 +71,7 @@ impl Control {
         };
         let mut suggestion = suggest(&usage, &question);
         accept(&mut suggestion, &order.accept)?;
-        let changes = changes(&read, &suggestion);
+        let changes = changes(&read, &suggestion, &known_ids);
         let mut after = read;
         for change in &changes {
             after.insert(change.file.clone(), change.after.clone().into_bytes());
@@ -79,7 +79,7 @@ impl Control {
         check_with(&after, &mut known).map_err(ControlError::Files)?;
         let written = order.write && !changes.is_empty();
         if written {
-            self.write_suggestion(actor, order, &before, &changes, &suggestion)?;
+            self.write_suggestion(actor, order, &before, &changes)?;
             self.reload_holding(&mut known, &Bringing::quietly(actor, "grants suggested from use"))?;
         }
         let Suggestion { proposals, withdrawn, left_out, granted_calls, already_proposed } = suggestion;
@@ -92,12 +92,11 @@ impl Control {
         order: &SuggestOrder,
         checked: &Checked,
         changes: &[WrittenFile],
-        suggestion: &Suggestion,
     ) -> Result<(), ControlError> {
         {
             let state = self.state();
             for api in &checked.repository.apis {
-                if suggestion.proposals.iter().any(|proposal| proposal.api == api.name.as_str()) {
+                if changes.iter().any(|change| change.file == file_of(api.name.as_str())) {
                     self.demand_owner_of(actor, &state, &api.name)?;
                 }
             }
@@ -133,17 +132,26 @@ fn accept(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), Contro
     Ok(())
 }
 
-/// The files with the proposals: one for each API.
-fn changes(read: &Files, suggestion: &Suggestion) -> Vec<WrittenFile> {
-    let mut by_api: BTreeMap<&str, Vec<&Proposal>> = BTreeMap::new();
+/// The files with the proposals, and with comments on what stopped keys did: one for each API.
+fn changes(read: &Files, suggestion: &Suggestion, is_known: &dyn Fn(&str) -> bool) -> Vec<WrittenFile> {
+    let mut by_api: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for proposal in &suggestion.proposals {
-        by_api.entry(&proposal.api).or_default().push(proposal);
+        by_api.entry(&proposal.api).or_default().push(proposal_text(proposal));
     }
-    let change = |(api, proposals): (&str, Vec<&Proposal>)| {
-        let file = format!("policies/suggested-{api}.cedar");
+    for withdrawn in &suggestion.withdrawn {
+        for (api, _) in withdrawn.apis().into_iter().filter(|(_, id)| !is_known(id)) {
+            by_api.entry(api).or_default().push(withdrawn.comment(api));
+        }
+    }
+    let change = |(api, parts): (&str, Vec<String>)| {
+        let file = file_of(api);
         let before = read.get(&file).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let after = append(before.as_deref(), proposals.into_iter());
+        let after = append(before.as_deref(), parts.into_iter());
         WrittenFile { file, before, after }
     };
     by_api.into_iter().map(change).collect()
+}
+
+fn file_of(api: &str) -> String {
+    format!("policies/suggested-{api}.cedar")
 }

@@ -27,6 +27,7 @@ impl Control {
             self.remove_old(),
             self.keep_inventory(),
             self.keep_usage(),
+            self.tell_endings(),
         ];
         kept.into_iter().chain(more).collect()
     }

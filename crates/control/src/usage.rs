@@ -6,8 +6,7 @@
 
 mod book;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::status::day_of;
 use crate::{Control, ControlError, chain};
-pub(crate) use book::Book;
+pub(crate) use book::{Book, KnownFacts};
 
 /// How often the log is read when nobody asks.
 const EVERY: Duration = Duration::from_secs(300);
@@ -229,14 +228,11 @@ impl Control {
         let by =
             if order.by.is_empty() { vec![UsageBy::Caller, UsageBy::Operation] } else { order.by.clone() };
         let (from, to) = order.days(self.now());
-        let mut known: HashMap<i64, CallFacts> = HashMap::new();
+        let mut known = KnownFacts::default();
         let mut lines: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
         let mut coarse_calls = 0;
         book.store.each_usage::<ControlError>((from, to), order.api(), |number, day, counts| {
-            let facts = match known.entry(number) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(book.facts(number)?),
-            };
+            let facts = known.of(&book, number)?;
             if facts.incomplete || matches!(facts.network, advise::Network::Within(_)) {
                 coarse_calls += counts.calls;
             }
@@ -328,7 +324,7 @@ impl Control {
         let mut book = self.book();
         if book.removed_on != Some(day_of(now)) {
             let oldest = day_of(now.minus(self.record_kept()));
-            book.store.remove_usage_before(oldest)?;
+            book.remove_before(oldest)?;
             book.removed_on = Some(day_of(now));
         }
         if book.read.is_some_and(|read| now < read.plus(EVERY)) {
@@ -345,7 +341,7 @@ impl Control {
     /// Takes away what names a subject; sums stay. What is recorded already is counted first, or it would come back.
     pub(crate) fn erase_usage(&self, subject: &recorder::Subject) -> Result<(), ControlError> {
         let mut book = self.counted_book()?;
-        book.store.replace_usage_facts(|text| {
+        book.replace_facts(|text| {
             let facts: CallFacts = serde_json::from_str(text).ok()?;
             serde_json::to_string(&erased(&facts, subject)?).ok()
         })?;

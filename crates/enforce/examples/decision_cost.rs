@@ -80,6 +80,7 @@ fn operation(path: &str) -> Outcome<OperationDeclaration> {
         visibility: Visibility::Shown,
         operation_id: None,
         summary: None,
+        scopes: catalog::AskedScopes::none(),
     })
 }
 

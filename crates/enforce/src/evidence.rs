@@ -13,6 +13,7 @@ use model::{
     Method, Mfa, Mode, Refusal, Snapshots, Timestamp, Verdict,
 };
 use policy::{KeptFact, PolicyRefs};
+use smallvec::SmallVec;
 
 use crate::{ApiRules, Challenge, Snapshot, Trace};
 
@@ -67,6 +68,8 @@ pub enum FactValue<'a> {
     Text(Cow<'a, str>),
     /// A set of texts.
     Texts(&'a BTreeSet<String>),
+    /// Some texts of several.
+    Words(SmallVec<[&'a str; 4]>),
 }
 
 impl Evidence {
@@ -154,7 +157,8 @@ impl Evidence {
     }
 
     /// The facts that the policies of the operation read, by the names that a record keeps them under: with them, and
-    /// with what every record has, the decision can be made again. A fact that the request has not is left out.
+    /// with what every record has, the decision can be made again. Beside them the scopes of a token that the API's document
+    /// asks for. A fact that the request has not is left out.
     /// `request` is the one that was judged.
     pub fn facts<'a>(
         &'a self,
@@ -194,11 +198,29 @@ impl Evidence {
                     self.snapshot.keys.find(id).map(|key| FactValue::Scopes(&key.scopes))
                 }
             },
+            KeptFact::TokenScopes => self.asked_scopes().map(FactValue::Words),
             KeptFact::UserAttribute(name) => {
                 self.caller.user.as_ref()?.attributes.get(name.name()).map(value_of)
             }
             KeptFact::UserTeams => self.caller.user.as_ref().map(|user| FactValue::Texts(&user.teams)),
         }
+    }
+
+    /// The scopes of the token by which the caller is known, of those that the API's document asks for. Of a key beside a
+    /// token the caller is the key's, of whom the token says nothing.
+    fn asked_scopes(&self) -> Option<SmallVec<[&str; 4]>> {
+        match self.caller.credential {
+            CredentialRef::Key(_) => return None,
+            CredentialRef::Absent
+            | CredentialRef::Certificate(_)
+            | CredentialRef::Foreign(_)
+            | CredentialRef::Token(_) => {}
+        }
+        let asked = &self.snapshot.revision.catalog.api(self.api?)?.scopes;
+        let is_asked = |scope: &&str| asked.binary_search_by(|one| (**one).cmp(scope)).is_ok();
+        let scopes: SmallVec<_> =
+            self.token.as_ref()?.scopes.iter().map(String::as_str).filter(is_asked).collect();
+        (!scopes.is_empty()).then_some(scopes)
     }
 }
 

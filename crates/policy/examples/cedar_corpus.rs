@@ -209,6 +209,7 @@ impl World {
                 visibility: Visibility::Shown,
                 operation_id: None,
                 summary: None,
+                scopes: catalog::AskedScopes::none(),
             })
         };
         let api = |name: &str| -> Outcome<ApiDeclaration> {

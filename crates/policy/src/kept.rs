@@ -1,5 +1,6 @@
 //! Which facts of a request its record keeps: those that the policies of its operation read and that a record has no
-//! field of its own for. The address, the strength, the user and the time have one.
+//! field of its own for. The address, the strength, the user and the time have one. Beside them the scopes of a token that
+//! the API's document asks for: no policy reads them there, but they tell who is meant to call.
 //!
 //! The list is made once per operation when the policies are compiled, so that recording looks nothing up.
 
@@ -23,6 +24,8 @@ pub enum KeptFact {
     Param { name: KeptName, place: usize },
     /// The scopes of the credential.
     Scopes,
+    /// The scopes of an access token, of those that the API's document asks for: what was declared about who calls.
+    TokenScopes,
     /// A declared attribute of the user.
     UserAttribute(KeptName),
     /// The user's teams, as its issuer names them.
@@ -55,6 +58,8 @@ impl KeptFact {
     pub const USER_PREFIX: &'static str = "user.";
     /// The key of the user's teams.
     pub const USER_TEAMS: &'static str = "user.teams";
+    /// The key of the scopes that a document asks for.
+    pub const TOKEN_SCOPES: &'static str = "token.scopes";
     /// What the key of a path parameter begins with.
     pub const PARAM_PREFIX: &'static str = "params.";
 
@@ -67,13 +72,15 @@ impl KeptFact {
             Self::UserTeams => Self::USER_TEAMS,
             Self::Mfa => ContextFact::Mfa.as_str(),
             Self::Scopes => ContextFact::Scopes.as_str(),
+            Self::TokenScopes => Self::TOKEN_SCOPES,
         }
     }
 
-    /// The facts to keep of an operation with these parameters, sorted by kind and name.
+    /// The facts to keep of an operation, sorted by kind and name. `asked` are the scopes that its API's document asks for.
     pub(crate) fn of<'a>(
         reads: &'a Reads,
         parameters: &[PathParameter],
+        asked: &[Box<str>],
         declared: impl Iterator<Item = &'a String>,
         of_user: impl Iterator<Item = &'a String>,
     ) -> Box<[Self]> {
@@ -94,6 +101,9 @@ impl KeptFact {
         }
         if reads.context.contains(&ContextFact::Scopes) {
             kept.push(Self::Scopes);
+        }
+        if !asked.is_empty() {
+            kept.push(Self::TokenScopes);
         }
         if reads.context.contains(&ContextFact::User) {
             let of_user = named(&reads.user, of_user).into_iter();

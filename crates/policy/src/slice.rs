@@ -216,6 +216,7 @@ pub(crate) fn build(rules: &[Rule], reach: &[Vec<u32>], catalog: &Catalog, direc
                 kept: KeptFact::of(
                     reads,
                     &operation.parameters,
+                    catalog.api(operation.api).map_or(&[], |api| &*api.scopes),
                     directory.attributes.keys(),
                     directory.user_attributes.keys(),
                 ),

@@ -143,12 +143,15 @@ fn kept_facts<'a>(evidence: &'a Evidence, request: &'a CanonicalRequest) -> Smal
             FactValue::Bool(_) | FactValue::Long(_) | FactValue::Text(_) => SmallVec::new(),
             FactValue::Scopes(scopes) => scopes.iter().map(String::as_str).collect(),
             FactValue::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            FactValue::Words(words) => words.clone(),
         };
         let length = match &value {
             FactValue::Text(text) => text.len(),
-            FactValue::Bool(_) | FactValue::Long(_) | FactValue::Scopes(_) | FactValue::Texts(_) => {
-                texts.iter().map(|text| text.len() + 4).sum()
-            }
+            FactValue::Bool(_)
+            | FactValue::Long(_)
+            | FactValue::Scopes(_)
+            | FactValue::Texts(_)
+            | FactValue::Words(_) => texts.iter().map(|text| text.len() + 4).sum(),
         };
         if FACT_BYTES_MAX < length {
             left_out = true;
@@ -166,7 +169,7 @@ fn attribute<'a>(value: &'a FactValue<'_>, texts: &'a [&'a str]) -> AttributeRef
     match value {
         FactValue::Bool(value) => AttributeRef::Bool(*value),
         FactValue::Long(value) => AttributeRef::Long(*value),
-        FactValue::Scopes(_) | FactValue::Texts(_) => AttributeRef::TextSet(texts),
+        FactValue::Scopes(_) | FactValue::Texts(_) | FactValue::Words(_) => AttributeRef::TextSet(texts),
         FactValue::Text(text) => AttributeRef::Text(text),
     }
 }

@@ -117,6 +117,22 @@ impl Store {
         Ok(revisions)
     }
 
+    /// Since when the file of this path is as the newest revision has it; none where that has no such file.
+    pub fn file_since(&self, path: &str) -> Result<Option<Timestamp>, StoreError> {
+        // A text that changed has another id, also where it changes back.
+        let since: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "WITH newest (text) AS (SELECT text FROM revision_files \
+                 WHERE path = ?1 AND revision = (SELECT max(number) FROM revisions)) \
+                 SELECT min(time) FROM revisions WHERE EXISTS (SELECT 1 FROM newest) AND number > coalesce((\
+                 SELECT max(number) FROM revisions WHERE NOT EXISTS (SELECT 1 FROM revision_files, newest \
+                 WHERE revision = number AND path = ?1 AND revision_files.text = newest.text)), 0)",
+            )?
+            .query_row((path,), |row| row.get(0))?;
+        Ok(since.map(value::time))
+    }
+
     /// The files of a revision, path and content.
     pub fn revision_files(&self, number: RevisionNumber) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
         if find(&self.connection, number)?.is_none() {

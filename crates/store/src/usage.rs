@@ -46,13 +46,17 @@ pub struct UsageCounted {
 }
 
 impl Store {
-    /// Adds a batch: all of it or none.
-    pub fn add_usage(&mut self, batch: &UsageBatch<'_>) -> Result<(), StoreError> {
+    /// Adds a batch: all of it or none. Gives the places of the batch's rows that were not there before.
+    pub fn add_usage(&mut self, batch: &UsageBatch<'_>) -> Result<Vec<usize>, StoreError> {
         self.change(|transaction| {
             let mut places = Vec::with_capacity(batch.rows.len());
-            for row in &batch.rows {
+            let mut made = Vec::new();
+            for (place, row) in batch.rows.iter().enumerate() {
                 let facts = facts_number(transaction, row.facts)?;
-                add(transaction, row.day, row.api, facts, &row.counts)?;
+                match add(transaction, row.day, row.api, facts, &row.counts)? {
+                    Added::New => made.push(place),
+                    Added::ToKnown => {}
+                }
                 places.push((row.day, facts));
             }
             for (id, place) in &batch.opened {
@@ -79,7 +83,7 @@ impl Store {
                     value::integer(batch.counted.next),
                     value::integer(batch.lost),
                 ))?;
-            Ok(())
+            Ok(made)
         })
     }
 
@@ -238,26 +242,62 @@ fn counts(row: &Row<'_>, at: usize) -> Result<UseCounts, StoreError> {
     })
 }
 
+/// Whether counts became a row or were added to one.
+enum Added {
+    New,
+    ToKnown,
+}
+
+/// As [`UseCounts::add`] does it, in one step.
 fn add(
     transaction: &Transaction<'_>,
     day: i64,
     api: &str,
     facts: i64,
     new: &UseCounts,
-) -> Result<(), StoreError> {
-    let sql = format!("SELECT {COUNT_COLUMNS} FROM usage WHERE day = ?1 AND api = ?2 AND facts = ?3");
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query((day, api, facts))?;
-    let mut sum = match rows.next()? {
-        Some(row) => counts(row, 0)?,
-        None => {
-            drop(rows);
-            return put(transaction, day, api, facts, new);
-        }
-    };
-    drop(rows);
-    sum.add(new);
-    put(transaction, day, api, facts, &sum)
+) -> Result<Added, StoreError> {
+    const SQL: &str = "\
+        INSERT INTO usage (day, api, facts, calls, ok, client_errors, server_errors, broken, bytes_in, bytes_out, hours, \
+        first, last, first_id, last_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+        ON CONFLICT DO UPDATE SET \
+        calls = min(calls, ?16 - excluded.calls) + excluded.calls, \
+        ok = min(ok, ?16 - excluded.ok) + excluded.ok, \
+        client_errors = min(client_errors, ?16 - excluded.client_errors) + excluded.client_errors, \
+        server_errors = min(server_errors, ?16 - excluded.server_errors) + excluded.server_errors, \
+        broken = min(broken, ?16 - excluded.broken) + excluded.broken, \
+        bytes_in = min(bytes_in, ?16 - excluded.bytes_in) + excluded.bytes_in, \
+        bytes_out = min(bytes_out, ?16 - excluded.bytes_out) + excluded.bytes_out, \
+        hours = hours | excluded.hours, \
+        first_id = CASE WHEN excluded.first < first THEN excluded.first_id ELSE first_id END, \
+        first = min(first, excluded.first), \
+        last_id = CASE WHEN last <= excluded.last THEN excluded.last_id ELSE last_id END, \
+        last = max(last, excluded.last) \
+        RETURNING calls";
+    let [first_id, last_id] = new.samples;
+    let calls = value::integer(new.calls);
+    let sum: i64 = transaction.prepare_cached(SQL)?.query_row(
+        rusqlite::params![
+            day,
+            api,
+            facts,
+            calls,
+            value::integer(new.ok),
+            value::integer(new.client_errors),
+            value::integer(new.server_errors),
+            value::integer(new.broken),
+            value::integer(new.bytes_in),
+            value::integer(new.bytes_out),
+            new.hours,
+            value::micros(new.first),
+            value::micros(new.last),
+            first_id.to_bytes(),
+            last_id.to_bytes(),
+            i64::MAX,
+        ],
+        |row| row.get(0),
+    )?;
+    // No row is without a call, so that a sum is more than what was added; one that cannot grow was there.
+    Ok(if sum == calls && calls < i64::MAX { Added::New } else { Added::ToKnown })
 }
 
 fn put(

@@ -5,8 +5,9 @@
 //! are only claimed, a stolen key, and a slow spray. The same seed gives the same company on every machine.
 //!
 //! A need is called by its rhythm: all day, at night, weekly, at the end of the month. A need that is called less than
-//! that, or only in a disaster, is one that somebody declared: a key has the scope of just that operation. No need that
-//! is called a few times in a month and declared by nobody is made, since nobody could tell it from curiosity.
+//! that, or only in a disaster, is one that somebody declared: a key has the scope of just that operation, or a token has the
+//! scope that the API's document asks for there. No need that is called a few times in a month and declared by nobody is
+//! made, since nobody could tell it from curiosity.
 
 mod dice;
 mod made;
@@ -43,6 +44,8 @@ pub struct Shape {
     pub spray_from: i64,
     /// Whether some APIs hold restricted data.
     pub sensitive: bool,
+    pub documents: Documents,
+    pub stolen: StolenKey,
 }
 
 impl Shape {
@@ -66,6 +69,8 @@ impl Shape {
             curiosity: 1,
             spray_from: 40,
             sensitive: false,
+            documents: Documents::Silent,
+            stolen: StolenKey::OneOfTwo,
         }
     }
 }
@@ -108,6 +113,24 @@ pub enum Credentials {
     Mixed,
 }
 
+/// What the APIs' documents say of who is meant to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Documents {
+    /// Which scopes of access tokens an operation asks for: mostly one of all reads or writes, and for what is hardly ever called
+    /// one of its own or one that it shares with another. Each client has the scopes of what it needs.
+    AskScopes,
+    Silent,
+}
+
+/// Which key of a client is stolen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StolenKey {
+    /// The client calls with another one beside it.
+    OneOfTwo,
+    /// The client has no other until it is revoked.
+    Only,
+}
+
 /// Whose need it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
@@ -131,6 +154,8 @@ pub struct Api {
 pub struct Operation {
     pub method: &'static str,
     pub path: String,
+    /// What its document asks of an access token, all of it together; nothing where anybody may call.
+    pub scopes: Vec<String>,
 }
 
 impl Operation {
@@ -151,6 +176,10 @@ pub struct Client {
     pub standing: Standing,
     /// It came within the last hours.
     pub is_late: bool,
+    /// Of a client that a token shows: what its tokens are good for.
+    pub scopes: Vec<String>,
+    /// What of its needs it hardly ever calls.
+    pub rare: BTreeSet<Place>,
 }
 
 /// How a client is known.
@@ -267,6 +296,15 @@ impl Company {
         let class = if self.apis[place.0].operations[place.1].reads() { "read" } else { "write" };
         let (id, group) = (self.id(place), format!("{api}:{class}"));
         self.keys[key].scopes.iter().any(|scope| *scope == id || scope == api || *scope == group)
+    }
+
+    /// Whether an operation's document asks for a scope that no other operation of the API asks for.
+    #[must_use]
+    pub fn asks_for_its_own(&self, (api, place): Place) -> bool {
+        let operations = &self.apis[api].operations;
+        let others = || operations.iter().enumerate().filter(|(other, _)| *other != place);
+        let is_own = |scope| others().all(|(_, other)| !other.scopes.contains(scope));
+        operations[place].scopes.iter().any(is_own)
     }
 
     /// What a client called for a purpose that is poison, and does not need.

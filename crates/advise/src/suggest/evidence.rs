@@ -1,12 +1,14 @@
 //! Which calls are evidence of a need, and of whose.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use enforce::decide_policy;
 use model::{DenyReason, KeyId, Strength, Timestamp, Verdict};
 use policy::DecisionCache;
 
-use super::{KeyState, SuggestQuestion, Withdrawn};
+use super::asked::{Asked, Scoped, ScopedNeeds, add};
+use super::withdrawn::{Lost, Withdrawn};
+use super::{KeyState, SuggestQuestion};
 use crate::caller::recall;
 use crate::ended::Ended;
 use crate::facts::{Network, first_of_network};
@@ -73,6 +75,15 @@ pub(super) struct CallerUse {
     pub(super) networks: BTreeMap<Network, (u64, Timestamp)>,
     /// Operations that policy permits already.
     pub(super) granted: BTreeSet<String>,
+    /// What the scopes of its tokens say, together with the documents that ask for them.
+    pub(super) scoped: ScopedNeeds,
+}
+
+impl CallerUse {
+    /// Whether it called an operation with success.
+    pub(super) fn shows(&self, operation: &str) -> bool {
+        self.needs.contains_key(operation) || self.granted.contains(operation)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -89,21 +100,13 @@ pub(super) struct Gathered {
     pub(super) teams: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What was withdrawn of one key.
-#[derive(Default)]
-struct Lost {
-    why: String,
-    caller: String,
-    calls: u64,
-    /// Operations and the policies that permit them.
-    granted: BTreeMap<String, BTreeSet<String>>,
-}
-
 pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered {
     let mut gathered = Gathered { span: usage.span(), ..Gathered::default() };
     let mut lost: BTreeMap<KeyId, Lost> = BTreeMap::new();
     let mut cache = DecisionCache::new();
     let ended = Ended::of(question.policies, question.now);
+    let asked = Asked::of(question.catalog);
+    let mut said: SaidOf<'_> = HashMap::new();
     for used in usage.rows() {
         if question.api.is_some_and(|api| api != used.facts.api) {
             continue;
@@ -118,22 +121,36 @@ pub(super) fn gather(usage: &Usage, question: &SuggestQuestion<'_>) -> Gathered 
         if let Some(key) = key
             && let Some(why) = stopped(key, question)
         {
-            let lost = lost.entry(key).or_default();
-            lost.why = why;
-            lost.caller.clone_from(&used.facts.caller);
-            lost.calls += used.counts.ok;
-            if let Some(policies) = permitted {
-                lost.granted.entry(used.facts.operation.clone()).or_default().extend(policies);
-            }
+            lost.entry(key).or_default().take(used, why, permitted);
             continue;
         }
         gathered.take(used, permitted.is_some());
+        let scopes = used.facts.token_scopes();
+        if !scopes.is_empty() {
+            let of_token = (used.facts.api.as_str(), scopes);
+            let said = said.entry(of_token).or_insert_with(|| asked.said(of_token.0, of_token.1));
+            gathered.declare(&used.facts.caller, said);
+        }
     }
-    gathered.withdrawn = lost.into_iter().map(|(key, lost)| gathered.withdrawal(key, lost)).collect();
+    let withdrawn = lost.into_iter().map(|(key, lost)| {
+        let still = gathered.callers.get(lost.caller());
+        lost.withdrawn(key, still)
+    });
+    gathered.withdrawn = withdrawn.collect();
     gathered
 }
 
+/// What the scopes of tokens of an API say; many rows have the same.
+type SaidOf<'a> = HashMap<(&'a str, &'a [String]), Vec<(&'a str, Scoped)>>;
+
 impl Gathered {
+    /// Notes what the scopes of a caller's token say.
+    fn declare(&mut self, caller: &str, said: &[(&str, Scoped)]) {
+        if let Some(caller) = self.callers.get_mut(caller) {
+            add(&mut caller.scoped, said);
+        }
+    }
+
     /// Notes what is worth knowing of a row that may be no evidence.
     fn see(&mut self, used: &Used) {
         let facts = &used.facts;
@@ -190,24 +207,6 @@ impl Gathered {
         need.strength = need.strength.min(strength);
         let missing = SAMPLES_MAX.saturating_sub(need.samples.len());
         need.samples.extend(used.samples().take(missing).map(|id| id.to_string()));
-    }
-
-    fn withdrawal(&self, key: KeyId, lost: Lost) -> Withdrawn {
-        let still = self.callers.get(&lost.caller);
-        let is_still_used = |operation: &String| {
-            still.is_some_and(|caller| {
-                caller.needs.contains_key(operation) || caller.granted.contains(operation)
-            })
-        };
-        let unfounded = lost.granted.into_iter().filter(|(operation, _)| !is_still_used(operation));
-        let granted_by: BTreeSet<String> = unfounded.flat_map(|(_, policies)| policies).collect();
-        Withdrawn {
-            key: key.to_string(),
-            caller: lost.caller,
-            why: lost.why,
-            calls: lost.calls,
-            granted_by: granted_by.into_iter().collect(),
-        }
     }
 }
 

@@ -23,6 +23,8 @@ struct Joined {
     concerns: BTreeSet<Concern>,
     /// By operation; none where it was declared and never called.
     needs: BTreeMap<String, Vec<Need>>,
+    /// By operation, the scopes of tokens that declare it.
+    scopes: BTreeMap<String, BTreeSet<String>>,
 }
 
 pub(super) fn join(
@@ -45,6 +47,7 @@ pub(super) fn join(
                 basis: use_.basis,
                 concerns: use_.concerns.clone(),
                 needs: needs(),
+                scopes: BTreeMap::from([(use_.operation.clone(), use_.scopes.clone())]),
             });
             continue;
         }
@@ -55,8 +58,10 @@ pub(super) fn join(
             basis: use_.basis,
             concerns: BTreeSet::new(),
             needs: BTreeMap::new(),
+            scopes: BTreeMap::new(),
         });
         joined.needs.extend(needs());
+        joined.scopes.insert(use_.operation, use_.scopes);
     }
     let joined = by_team(together, &teams, seen.clone(), question);
     let mut proposals = Vec::new();
@@ -101,14 +106,19 @@ fn by_team(
             continue;
         }
         let mut needs: BTreeMap<String, Vec<Need>> = BTreeMap::new();
+        let mut scopes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for caller in callers {
             if let Some(one) = together.remove(&(caller, api.clone(), basis)) {
                 for (operation, of_one) in one.needs {
                     needs.entry(operation).or_default().extend(of_one);
                 }
+                for (operation, of_one) in one.scopes {
+                    scopes.entry(operation).or_default().extend(of_one);
+                }
             }
         }
-        joined.push(Joined { grantee: Grantee::Team(team), api, basis, concerns: BTreeSet::new(), needs });
+        let grantee = Grantee::Team(team);
+        joined.push(Joined { grantee, api, basis, concerns: BTreeSet::new(), needs, scopes });
     }
     joined.extend(together.into_values());
     joined
@@ -161,7 +171,9 @@ fn propose(part: PartOf<'_>, question: &SuggestQuestion<'_>) -> Proposal {
         operations.iter().filter_map(|operation| joined.needs.get(operation)).flatten().collect();
     let calls = needs.iter().map(|need| need.calls).sum();
     let days = needs.iter().fold(0, |days, need| days | need.days).count_ones();
-    let strength = least_strength(needs.iter().copied());
+    let strength = least_strength(joined.basis, needs.iter().copied());
+    let scopes: BTreeSet<&String> =
+        operations.iter().filter_map(|operation| joined.scopes.get(operation)).flatten().collect();
     // A grant is as sure as the least sure of what it permits.
     let sureness = operations.iter().map(|operation| {
         let of_one = joined.needs.get(operation).map(Vec::as_slice).unwrap_or_default();
@@ -178,6 +190,7 @@ fn propose(part: PartOf<'_>, question: &SuggestQuestion<'_>) -> Proposal {
         last_seen: needs.iter().map(|need| need.last).max().map(|time| time.to_string()),
         strength: strength.as_str(),
         samples: needs.iter().flat_map(|need| need.samples.iter().cloned()).take(SAMPLES_MAX).collect(),
+        scopes: scopes.into_iter().cloned().collect(),
     };
     let mut proposal = Proposal {
         id: text::id(&joined.grantee, &joined.api, joined.basis, &operations),

@@ -6,7 +6,9 @@ use policy::quoted;
 use super::{Basis, Grantee, Proposal, Reach};
 
 /// What the ids of proposals begin with.
-const ID_PREFIX: &str = "suggested";
+pub(super) const ID_PREFIX: &str = "suggested";
+/// And those of comments on what stopped keys did.
+pub(super) const STOPPED_PREFIX: &str = "withdrawn";
 /// As much of a grantee's name as is taken into an id.
 const NAME_BYTES_MAX: usize = 48;
 /// The words of a file that was made here.
@@ -24,6 +26,7 @@ pub(super) fn id(grantee: &Grantee, api: &str, basis: Basis, operations: &[Strin
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let basis = match basis {
         Basis::Declared => "declared",
+        Basis::Scoped => "scoped",
         Basis::Used => "used",
     };
     let parts = [kind, name, api, basis].into_iter().chain(operations.iter().map(String::as_str));
@@ -56,6 +59,9 @@ pub(super) fn policy(proposal: &Proposal, strength: Strength) -> String {
         annotate("strength", evidence.strength);
         annotate("samples", &evidence.samples.join(" "));
     }
+    if !evidence.scopes.is_empty() {
+        annotate("scopes", &evidence.scopes.join(" "));
+    }
     annotate("confidence", &format!("{:.2}", proposal.confidence));
     let principal = match &proposal.grantee {
         Grantee::Application(name) => format!("principal == Application::{}", quoted(name)),
@@ -86,6 +92,9 @@ fn reason(proposal: &Proposal) -> String {
         (Basis::Declared, 0) => {
             format!("a key of {name} has the scope of just this; it has not been called yet")
         }
+        (Basis::Scoped, _) => format!(
+            "tokens of {name} have the scope that the API's document asks for; it has not been called yet"
+        ),
         (Basis::Declared | Basis::Used, calls) => {
             let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
             let days =
@@ -128,15 +137,26 @@ pub fn proposal_text(proposal: &Proposal) -> String {
     text
 }
 
-/// A file with these proposals behind what it holds; `before` is `None` where there is none yet.
+/// How a policy is for one client, by its label.
+pub(super) fn principal(label: &str) -> Option<String> {
+    let (kind, name) = label.split_once(':')?;
+    let kind = match kind {
+        "app" => "Application",
+        "workload" => "Workload",
+        _ => return None,
+    };
+    Some(format!("principal == {kind}::{}", quoted(name)))
+}
+
+/// A file with these parts behind what it holds; `before` is `None` where there is none yet.
 #[must_use]
-pub fn append<'a>(before: Option<&str>, proposals: impl Iterator<Item = &'a Proposal>) -> String {
+pub fn append(before: Option<&str>, parts: impl Iterator<Item = String>) -> String {
     let mut text = before.unwrap_or(HEADER).to_owned();
-    for proposal in proposals {
+    for part in parts {
         if !text.is_empty() && !text.ends_with("\n\n") {
             text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
         }
-        text.push_str(&proposal_text(proposal));
+        text.push_str(&part);
     }
     text
 }

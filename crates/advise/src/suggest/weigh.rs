@@ -4,12 +4,14 @@
 //! used from somewhere new for something new may be stolen. None of that is refused: it waits for the word of the API's
 //! owner, with the reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use model::{DataClass, Strength, Timestamp, VerbClass};
+use model::{Application, ApplicationName, Client, DataClass, Strength, TeamName, Timestamp, VerbClass};
 use policy::ContextFact;
 use serde::Serialize;
 
+use super::asked::Said;
 use super::evidence::{CallerUse, Gathered, Need};
 use super::habits::{Habits, Usual};
 use super::{Basis, SuggestQuestion, World};
@@ -38,10 +40,12 @@ pub enum Concern {
     ObjectRule,
     /// It writes, and the API's data is confidential or restricted.
     SensitiveWrite,
+    /// It was not called, and the scope that its document asks for is that of some other operations, too.
+    SharedScope,
 }
 
 impl Concern {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CalledOnce,
         Self::CalledInOneHour,
         Self::NewCaller,
@@ -49,6 +53,7 @@ impl Concern {
         Self::MostlyMisses,
         Self::ObjectRule,
         Self::SensitiveWrite,
+        Self::SharedScope,
     ];
 
     /// In words, for the person who decides.
@@ -66,6 +71,9 @@ impl Concern {
                 "policies of this operation look at a path parameter, and this grant would pass by them"
             }
             Self::SensitiveWrite => "it writes data that is confidential or restricted",
+            Self::SharedScope => {
+                "it was not called, and the scope that the API's document asks for is that of other operations, too"
+            }
         }
     }
 
@@ -80,6 +88,7 @@ impl Concern {
             Self::MostlyMisses => "mostly_misses",
             Self::ObjectRule => "object_rule",
             Self::SensitiveWrite => "sensitive_write",
+            Self::SharedScope => "shared_scope",
         }
     }
 }
@@ -95,6 +104,8 @@ pub(super) struct Weighed {
     /// None where it was declared and never called.
     pub(super) need: Option<Need>,
     pub(super) concerns: BTreeSet<Concern>,
+    /// The scopes of tokens that declare it.
+    pub(super) scopes: BTreeSet<String>,
 }
 
 pub(super) fn weigh(gathered: &Gathered, question: &SuggestQuestion<'_>) -> Vec<Weighed> {
@@ -104,37 +115,57 @@ pub(super) fn weigh(gathered: &Gathered, question: &SuggestQuestion<'_>) -> Vec<
     for (label, caller) in &gathered.callers {
         let habits = Habits::of(caller, gathered.missed.get(label).copied().unwrap_or(0));
         for (operation, need) in &caller.needs {
-            let Some(index) = question.catalog.by_id(operation) else { continue };
-            let Some(declaration) = question.catalog.operation(index) else { continue };
-            let is_declared = declared.contains(&(label.clone(), operation.clone()));
+            let scoped = caller.scoped.get(operation).filter(|scoped| scoped.said == Said::OfThis);
+            let is_declared = scoped.is_some() || declared.contains(&(label.clone(), operation.clone()));
             let mut concerns = BTreeSet::new();
-            // Where a key has the scope of just this operation, somebody said so already.
+            // Where a key or a token has the scope of just this operation, somebody said so already.
             if !is_declared {
                 concerns.extend(unusual(&habits, operation));
                 if newness.is_new(caller) {
                     concerns.insert(Concern::NewCaller);
                 }
             }
-            if question.policies.reads(index).context.contains(&ContextFact::Params) {
-                concerns.insert(Concern::ObjectRule);
-            }
-            let api = declaration.id.api().to_owned();
-            if declaration.method.verb_class() == VerbClass::Write && is_sensitive(&api, question.world) {
-                concerns.insert(Concern::SensitiveWrite);
-            }
-            weighed.push(Weighed {
-                caller: label.clone(),
-                team: caller.team.clone(),
-                api,
-                operation: operation.clone(),
-                basis: Basis::Used,
-                need: Some(need.clone()),
-                concerns,
-            });
+            weighed.extend(one(question, operation).map(|one| {
+                concerns.extend(one.concerns);
+                Weighed {
+                    caller: label.clone(),
+                    team: caller.team.clone(),
+                    basis: Basis::Used,
+                    need: Some(need.clone()),
+                    concerns,
+                    scopes: scoped.map(|scoped| scoped.scopes.clone()).unwrap_or_default(),
+                    ..one
+                }
+            }));
         }
     }
     weighed.extend(unused(gathered, &declared, question));
+    weighed.extend(unused_scopes(gathered, question));
     weighed
+}
+
+/// What holds of an operation, whoever calls it: none where it is not declared.
+fn one(question: &SuggestQuestion<'_>, operation: &str) -> Option<Weighed> {
+    let index = question.catalog.by_id(operation)?;
+    let declaration = question.catalog.operation(index)?;
+    let api = declaration.id.api();
+    let mut concerns = BTreeSet::new();
+    if question.policies.reads(index).context.contains(&ContextFact::Params) {
+        concerns.insert(Concern::ObjectRule);
+    }
+    if declaration.method.verb_class() == VerbClass::Write && is_sensitive(api, question.world) {
+        concerns.insert(Concern::SensitiveWrite);
+    }
+    Some(Weighed {
+        caller: String::new(),
+        team: None,
+        api: api.to_owned(),
+        operation: operation.to_owned(),
+        basis: Basis::Declared,
+        need: None,
+        concerns,
+        scopes: BTreeSet::new(),
+    })
 }
 
 /// Callers and the operations of which a key of theirs has just the scope.
@@ -147,45 +178,73 @@ fn declared(question: &SuggestQuestion<'_>) -> BTreeSet<(String, String)> {
     scopes.filter(|(_, scope)| question.catalog.by_id(scope).is_some()).collect()
 }
 
-/// What was declared, is not permitted, and was not called.
+/// What the scopes of keys declare, is not permitted, and was not called.
 fn unused<'a>(
     gathered: &'a Gathered,
     declared: &'a BTreeSet<(String, String)>,
     question: &'a SuggestQuestion<'_>,
 ) -> impl Iterator<Item = Weighed> + 'a {
     declared.iter().filter_map(move |(label, operation)| {
-        let index = question.catalog.by_id(operation)?;
-        let declaration = question.catalog.operation(index)?;
-        let api = declaration.id.api();
-        if question.api.is_some_and(|only| only != api) || !question.world.is_in_good_standing(label) {
+        let one = one(question, operation)?;
+        if question.api.is_some_and(|only| only != one.api) || !question.world.is_in_good_standing(label) {
             return None;
         }
         let application = question.world.application(label.strip_prefix("app:")?)?;
-        let seen = gathered.callers.get(label);
-        if seen.is_some_and(|seen| seen.needs.contains_key(operation) || seen.granted.contains(operation)) {
+        if gathered.callers.get(label).is_some_and(|seen| seen.shows(operation)) {
             return None;
         }
-        let client = model::Client::Application(std::sync::Arc::clone(&application));
-        if question.policies.has_grant(index, &client, question.now) {
+        let team = Some(application.team.to_string());
+        let client = Client::Application(application);
+        if question.policies.has_grant(question.catalog.by_id(operation)?, &client, question.now) {
             return None;
         }
-        let mut concerns = BTreeSet::new();
-        if question.policies.reads(index).context.contains(&ContextFact::Params) {
-            concerns.insert(Concern::ObjectRule);
+        Some(Weighed { caller: label.clone(), team, ..one })
+    })
+}
+
+/// What the scopes of tokens declare, is not permitted, and was not called. Who showed such a token was seen, so it stands well.
+fn unused_scopes<'a>(
+    gathered: &'a Gathered,
+    question: &'a SuggestQuestion<'_>,
+) -> impl Iterator<Item = Weighed> + 'a {
+    let scoped = gathered.callers.iter().flat_map(|(label, caller)| {
+        caller.scoped.iter().map(move |(operation, scoped)| (label, caller, operation, scoped))
+    });
+    scoped.filter_map(move |(label, caller, operation, scoped)| {
+        if caller.shows(operation) {
+            return None;
         }
-        if declaration.method.verb_class() == VerbClass::Write && is_sensitive(api, question.world) {
-            concerns.insert(Concern::SensitiveWrite);
+        let mut one = one(question, operation)?;
+        let client = client(label, caller, question.world)?;
+        if question.policies.has_grant(question.catalog.by_id(operation)?, &client, question.now) {
+            return None;
+        }
+        if scoped.said == Said::OfFew {
+            one.concerns.insert(Concern::SharedScope);
         }
         Some(Weighed {
             caller: label.clone(),
-            team: Some(application.team.to_string()),
-            api: api.to_owned(),
-            operation: operation.clone(),
-            basis: Basis::Declared,
-            need: None,
-            concerns,
+            team: client.team().map(ToString::to_string),
+            basis: Basis::Scoped,
+            scopes: scoped.scopes.clone(),
+            ..one
         })
     })
+}
+
+/// A client as the directory has it, or as a token named it.
+fn client(label: &str, caller: &CallerUse, world: &dyn World) -> Option<Client> {
+    let name = label.strip_prefix("app:")?;
+    let application = match world.application(name) {
+        Some(application) => application,
+        None => Arc::new(Application {
+            name: ApplicationName::parse_any(name).ok()?,
+            team: TeamName::parse(caller.team.as_deref()?).ok()?,
+            attributes: BTreeMap::new(),
+            version: 0,
+        }),
+    };
+    Some(Client::Application(application))
 }
 
 /// What of a use is not as the caller's others are.
@@ -240,7 +299,11 @@ pub fn confidence(calls: u64, days: u32, hours: u32) -> f64 {
     (sightings + 1.0) / (sightings + 2.0)
 }
 
-/// The least of the strengths by which a need was seen.
-pub(super) fn least_strength<'a>(needs: impl Iterator<Item = &'a Need>) -> Strength {
-    needs.map(|need| need.strength).min().unwrap_or(Strength::SharedSecret)
+/// The least of the strengths by which a need was seen; of one that was not, that of what declared it.
+pub(super) fn least_strength<'a>(basis: Basis, needs: impl Iterator<Item = &'a Need>) -> Strength {
+    let declared = match basis {
+        Basis::Scoped => Strength::VerifiedSignature,
+        Basis::Declared | Basis::Used => Strength::SharedSecret,
+    };
+    needs.map(|need| need.strength).min().unwrap_or(declared)
 }

@@ -59,7 +59,8 @@ pub(crate) fn judge(shape: Shape) -> Judged {
     let ready = text(suggestion.proposals.iter().filter(|proposal| proposal.is_ready()));
     let ready = made.compile(&ready);
     let agreed = |proposal: &&Proposal| proposal.is_ready() || is_needed(&company, proposal);
-    let said = made.compile(&text(suggestion.proposals.iter().filter(agreed)));
+    let by_hand = by_hand(&company, &suggestion);
+    let said = made.compile(&format!("{}\n{by_hand}", text(suggestion.proposals.iter().filter(agreed))));
     let mut judged = Judged {
         words: suggestion.proposals.iter().filter(|one| !one.is_ready() && is_needed(&company, one)).count(),
         ..Judged::default()
@@ -91,6 +92,23 @@ fn ask(made: &Made, usage: &Usage, policies: &Policies, company: &Company) -> Su
 
 fn text<'a>(proposals: impl Iterator<Item = &'a Proposal>) -> String {
     proposals.map(|proposal| proposal.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// What an owner writes who knows what is needed, and reads what a stopped key called.
+fn by_hand(company: &Company, suggestion: &Suggestion) -> String {
+    let mut text = String::new();
+    for withdrawn in &suggestion.withdrawn {
+        let name = withdrawn.caller.strip_prefix("app:").unwrap();
+        let client = company.clients.iter().find(|client| client.name == name).unwrap();
+        let needed: BTreeSet<String> = client.needs.iter().map(|place| company.id(*place)).collect();
+        for lost in withdrawn.operations.iter().filter(|lost| needed.contains(&lost.operation)) {
+            text.push_str(&format!(
+                "permit (principal == Application::\"{name}\", action == Action::\"{}\", resource);\n",
+                lost.operation
+            ));
+        }
+    }
+    text
 }
 
 /// What an owner says who knows what is needed.
@@ -186,11 +204,15 @@ fn was_called_for_itself(company: &Company, client: usize, place: Place) -> bool
 }
 
 /// By the rules that are promised: a client that has just appeared, one of whose evidence a part was withdrawn with a key
-/// that leaked, and a write of restricted data.
+/// that leaked, a write of restricted data, and what is hardly ever called and asks for a scope that others ask for, too.
 fn needs_a_word(company: &Company, client: usize, (api, place): Place) -> bool {
+    let known = &company.clients[client];
+    let is_shared = known.standing == Standing::Token
+        && known.rare.contains(&(api, place))
+        && !company.asks_for_its_own((api, place));
     let api = &company.apis[api];
     let has_lost_a_key = company.keys.iter().any(|key| key.client == client && key.stopped.is_some());
-    company.clients[client].is_late || has_lost_a_key || (api.is_restricted && !api.operations[place].reads())
+    known.is_late || is_shared || has_lost_a_key || (api.is_restricted && !api.operations[place].reads())
 }
 
 impl Judged {

@@ -5,7 +5,7 @@ use model::{DecisionId, DenyReason, KeyId, RevisionNumber, Snapshots, Strength, 
 use record::encode::{
     put_completed, put_completed_leaf, put_decided, put_decided_leaf, put_personal, put_whole_leaf,
 };
-use record::{Carried, ClientRef, Completed, Decided, Hash, Leaf, Outcome, Personal};
+use record::{AttributeRef, Carried, ClientRef, Completed, Decided, Hash, Leaf, Outcome, Personal};
 use testkit::company::{Call, Company, Standing, Who};
 
 /// An entry as it is stored: the leaf, and the personal part of one that has it.
@@ -61,6 +61,8 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
             personal: Personal::UNKNOWN,
         },
     );
+    let scopes = token_scopes(company, call);
+    let attributes = [("token.scopes", AttributeRef::TextSet(&scopes))];
     let mut personal = Vec::new();
     put_personal(
         &mut personal,
@@ -69,6 +71,7 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
             team,
             key: call.key.and_then(|key| KeyId::parse(company.keys[key].id.as_bytes()).ok()),
             source_ip: Some(call.address),
+            attributes: if scopes.is_empty() { &[] } else { &attributes },
             ..Personal::UNKNOWN
         },
     );
@@ -82,6 +85,14 @@ pub(crate) fn entries(company: &Company, number: usize, call: &Call) -> Vec<Entr
     put_decided_leaf(&mut leaf, &decided, &COMMITMENT);
     put_completed_leaf(&mut ending, &completed);
     vec![(leaf, Some(personal)), (ending, None)]
+}
+
+/// The scopes of the caller's token that the API's document asks for somewhere, as a record keeps them.
+fn token_scopes<'a>(company: &'a Company, call: &Call) -> Vec<&'a str> {
+    let Who::Client(client) = call.who else { return Vec::new() };
+    let operations = &company.apis[call.api].operations;
+    let is_asked = |scope: &&String| operations.iter().any(|operation| operation.scopes.contains(scope));
+    company.clients[client].scopes.iter().filter(is_asked).map(String::as_str).collect()
 }
 
 fn completed(id: DecisionId, call: &Call) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Companies of many shapes, each as another generator or another way of testing might make it.
 
-use testkit::company::{Addresses, Credentials, Needs, Pace, Scopes, Shape};
+use testkit::company::{Addresses, Credentials, Documents, Needs, Pace, Scopes, Shape, StolenKey};
 
 use super::judge::{Judged, judge};
 
@@ -37,6 +37,22 @@ fn a_month_of_few_clients_and_of_many() {
 #[test]
 fn keys_with_the_scopes_of_single_operations_alone() {
     assert_good("exact", months(31..33).map(|shape| Shape { scopes: Scopes::Exact, ..shape }));
+}
+
+/// Clients that tokens show need things that they hardly ever call, and their tokens have the scopes for many others.
+#[test]
+fn documents_that_ask_for_scopes() {
+    let asking = |shape| Shape { documents: Documents::AskScopes, ..shape };
+    assert_good("scopes", months(121..124).map(asking));
+    let many = |shape| asking(Shape { clients: 60, apis: 6, ..shape });
+    assert_good("many with scopes", months(124..125).map(many));
+}
+
+/// What the key that was revoked called is told and not proposed; an owner who knows the need grants it by hand.
+#[test]
+fn a_client_whose_only_key_leaked() {
+    let only = |shape| Shape { stolen: StolenKey::Only, ..shape };
+    assert_good("only key", months(131..134).map(only));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use advise::{ApiFacts, Directory, KeyStanding, KeyState, World};
 use catalog::{
-    ApiDeclaration, BasePath, Catalog, Hosts, Lifecycle, OperationDeclaration, ParameterKind, PathParameter,
-    Spanning, Template, Visibility, built_in_groups,
+    ApiDeclaration, AskedScopes, BasePath, Catalog, Hosts, Lifecycle, OperationDeclaration, ParameterKind,
+    PathParameter, Spanning, Template, Visibility, built_in_groups,
 };
 use model::{
     ApiName, Application, ApplicationName, DataClass, Exposure, GroupName, HostName, KeyId, Method, TeamName,
@@ -83,6 +83,10 @@ fn data_class(api: &Api) -> DataClass {
     if api.is_restricted { DataClass::Restricted } else { DataClass::Internal }
 }
 
+fn asked(operation: &testkit::company::Operation) -> AskedScopes {
+    AskedScopes::one_of(vec![operation.scopes.iter().map(|scope| scope.as_str().into()).collect()])
+}
+
 fn declaration(api: &Api) -> ApiDeclaration {
     let name = ApiName::parse(&api.name).unwrap();
     let operations = api.operations.iter().map(|operation| {
@@ -102,6 +106,7 @@ fn declaration(api: &Api) -> ApiDeclaration {
             visibility: Visibility::Shown,
             operation_id: None,
             summary: None,
+            scopes: asked(operation),
         }
     });
     ApiDeclaration {

@@ -29,7 +29,11 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 const BEGIN: i64 = 1_780_272_000;
 
 pub(crate) fn company() -> Company {
-    let operation = |(method, path): (&'static str, &str)| Operation { method, path: path.to_owned() };
+    let operation = |(method, path): (&'static str, &str)| Operation {
+        method,
+        path: path.to_owned(),
+        scopes: Vec::new(),
+    };
     let api = |name: &str, is_restricted, operations: &[(&'static str, &str)]| Api {
         name: name.to_owned(),
         owner: "owners".to_owned(),
@@ -54,7 +58,15 @@ pub(crate) fn company() -> Company {
 }
 
 pub(crate) fn client(name: &str, team: &str, standing: Standing) -> Client {
-    Client { name: name.to_owned(), team: team.to_owned(), needs: BTreeSet::new(), standing, is_late: false }
+    Client {
+        name: name.to_owned(),
+        team: team.to_owned(),
+        needs: BTreeSet::new(),
+        standing,
+        is_late: false,
+        scopes: Vec::new(),
+        rare: BTreeSet::new(),
+    }
 }
 
 pub(crate) fn key(client: usize, scopes: &[&str]) -> Key {

@@ -166,6 +166,67 @@ fn what_a_leaked_key_did_is_withdrawn_and_what_it_got_is_named() {
     assert_eq!(word(&leaked, &company, LIST), "ready");
     let withdrawn = &leaked.withdrawn[0];
     assert_eq!((withdrawn.calls, &withdrawn.granted_by), (240, &vec!["old".to_owned()]));
+    // What is permitted is not told as missing.
+    let told: Vec<_> = withdrawn.operations.iter().map(|lost| lost.operation.clone()).collect();
+    assert_eq!(told, [company.id(READ)]);
+}
+
+#[test]
+fn what_the_only_key_did_that_leaked_is_told_and_never_proposed() {
+    let mut company = company();
+    company.keys.push(testkit::company::Key { id: "secondkey000".to_owned(), ..key(SHOP, &["orders"]) });
+    company.keys[SHOP].stopped = Some("leaked\nin a \u{85}repository");
+    let by_second =
+        |place| often(SHOP, place).into_iter().map(|call| Call { key: Some(3), ..call }).collect();
+    // Nothing came with the new key yet.
+    let calls = [often(SHOP, LIST), often(SHOP, READ)];
+    let suggestion = propose(&company, &calls);
+    assert!(suggestion.proposals.is_empty(), "{:#?}", suggestion.proposals);
+    let [withdrawn] = &suggestion.withdrawn[..] else { panic!("{suggestion:#?}") };
+    let told: Vec<_> =
+        withdrawn.operations.iter().map(|lost| (lost.operation.as_str(), lost.calls)).collect();
+    assert_eq!(told, [(&*company.id(LIST), 120), (&*company.id(READ), 120)]);
+    let comment = withdrawn.comment("orders");
+    assert!(comment.lines().all(|line| line.starts_with("// ")), "{comment}");
+    assert!(
+        comment.contains(
+            "principal == Application::\"shop\", action == Action::\"orders:GET /orders\": 120 calls"
+        )
+    );
+    assert!(!comment.contains("permit"), "there is nothing to uncover: {comment}");
+    assert_eq!(withdrawn.comment("secrets"), "");
+    // What it calls with the new one is evidence by itself, and what only the old one called stays told.
+    let [old, other]: [Vec<Call>; 2] = calls;
+    let suggestion = propose(&company, &[old, other, by_second(READ)]);
+    assert_eq!(word(&suggestion, &company, READ), "ready");
+    assert_eq!(suggestion.proposals[0].evidence.calls, 120);
+    assert_eq!(word(&suggestion, &company, LIST), "no proposal");
+    let told: Vec<_> = suggestion.withdrawn[0].operations.iter().map(|lost| lost.operation.clone()).collect();
+    assert_eq!(told, [company.id(LIST)]);
+    // The scope of the new key for just an operation is a word, whoever called it before.
+    company.keys[3].scopes = vec![company.id(LIST)];
+    assert_eq!(word(&propose(&company, &[often(SHOP, LIST)]), &company, LIST), "ready");
+}
+
+#[test]
+fn a_stopped_key_that_called_everything_is_told_of_shortly() {
+    let mut company = company();
+    let operation = |place: usize| testkit::company::Operation {
+        method: "GET",
+        path: format!("/orders/{place}"),
+        scopes: Vec::new(),
+    };
+    company.apis[0].operations = (0..60).map(operation).collect();
+    company.keys[SHOP].stopped = Some("leaked");
+    let calls = (0..60).map(|place| call(SHOP, (0, place), DAY)).collect();
+    let suggestion = propose(&company, &[calls]);
+    let withdrawn = &suggestion.withdrawn[0];
+    assert_eq!((withdrawn.operations.len(), withdrawn.more), (50, 10));
+    assert!(
+        withdrawn.comment("orders").ends_with("// and 10 more operations\n"),
+        "{}",
+        withdrawn.comment("orders")
+    );
 }
 
 #[test]

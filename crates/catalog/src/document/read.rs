@@ -6,9 +6,10 @@ use model::Method;
 
 use super::media;
 use super::reference::{Placed, child, follow, shown};
+use super::security::Security;
 use super::{DeclaredOperation, Document, Note, QueryParameter, ReadDocumentError};
 use crate::tree::Tree;
-use crate::{BasePath, Lifecycle, ParameterKind, PathParameter, Spanning, Template};
+use crate::{AskedScopes, BasePath, Lifecycle, ParameterKind, PathParameter, Spanning, Template};
 
 /// The most notes that are kept; then one says that there are more.
 pub(super) const NOTES_MAX: usize = 1_000;
@@ -39,7 +40,15 @@ enum Format {
 /// Reads a tree.
 pub(super) fn read(root: &Tree) -> Result<Document, ReadDocumentError> {
     let (format, version) = version(root)?;
-    let mut reader = Reader { root, format, notes: Vec::new(), operations: Vec::new(), parameters: 0 };
+    let mut reader = Reader {
+        root,
+        format,
+        notes: Vec::new(),
+        operations: Vec::new(),
+        parameters: 0,
+        security: Security::of(root, schemes(root, format)),
+    };
+    reader.note_security();
     let title = root.get("info").and_then(|info| info.get("title")).and_then(Tree::as_text).unwrap_or("");
     let api_version = match root.get("info").and_then(|info| info.get("version")) {
         Some(Tree::Text(text) | Tree::Number(text)) => short(text),
@@ -85,6 +94,7 @@ struct Reader<'a> {
     operations: Vec<DeclaredOperation>,
     /// How many parameters have been looked at.
     parameters: usize,
+    security: Security,
 }
 
 impl<'a> Reader<'a> {
@@ -247,6 +257,7 @@ impl<'a> Reader<'a> {
             Format::OpenApi => media::of_content(self.root, operation),
             Format::Swagger => media::of_lists(self.root, operation.value),
         };
+        let scopes = self.scopes(operation);
         let text = |key: &str| entries.get(key).and_then(Tree::as_text).map(short);
         self.operations.push(DeclaredOperation {
             method,
@@ -262,8 +273,27 @@ impl<'a> Reader<'a> {
             },
             request_types: types.taken,
             answer_types: types.answered,
+            scopes,
             pointer: operation.pointer.clone(),
         });
+    }
+
+    /// The scopes that an operation asks for; its own list replaces that of the document, also where it is empty.
+    fn scopes(&mut self, operation: &Placed<'a>) -> AskedScopes {
+        let of_document = || {
+            let value = self.root.get("security")?;
+            Some(Placed { value, pointer: "/security".to_owned() })
+        };
+        let Some(list) = operation.get("security").or_else(of_document) else { return AskedScopes::none() };
+        let asked = self.security.asked(&list);
+        self.note_security();
+        asked
+    }
+
+    fn note_security(&mut self) {
+        for note in self.security.take_notes() {
+            self.note(note.pointer, note.reason);
+        }
     }
 
     /// Adds the path parameters of a list; later ones replace earlier ones of the same name.
@@ -336,6 +366,18 @@ enum Parameter {
 struct Parameters {
     kinds: BTreeMap<String, ParameterKind>,
     query: BTreeMap<String, bool>,
+}
+
+/// Where the schemes of credentials are.
+fn schemes(root: &Tree, format: Format) -> Option<Placed<'_>> {
+    let place = |value, pointer: &str| Placed { value, pointer: pointer.to_owned() };
+    match format {
+        Format::OpenApi => {
+            let value = root.get("components")?.get("securitySchemes")?;
+            Some(place(value, "/components/securitySchemes"))
+        }
+        Format::Swagger => Some(place(root.get("securityDefinitions")?, "/securityDefinitions")),
+    }
 }
 
 /// The hosts that a document names.

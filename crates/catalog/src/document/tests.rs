@@ -1,5 +1,7 @@
 //! Tests of the document reader: three formats, half-usable documents, hostile ones.
 
+mod security;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -375,7 +377,7 @@ proptest! {
 
     #[test]
     fn any_likely_text_is_read_or_refused(parts in proptest::collection::vec(
-        "(openapi: 3\\.0\\.0|swagger: '2\\.0'|paths:|  /a/\\{b\\}:|    get:|      parameters:|      - in: path|        name: b|        schema: \\{type: integer\\}|\\$ref: '#/paths'|&a|\\*a|\\{|\\}|\\[|\\]|,|\"|'|- |: |<<: |!!binary |\\| |> |\\?|%)(\n| |)", 0..24)) {
+        "(openapi: 3\\.0\\.0|security: \\[\\{a: \\[b\\]\\}\\]|securityDefinitions:|swagger: '2\\.0'|paths:|  /a/\\{b\\}:|    get:|      parameters:|      - in: path|        name: b|        schema: \\{type: integer\\}|\\$ref: '#/paths'|&a|\\*a|\\{|\\}|\\[|\\]|,|\"|'|- |: |<<: |!!binary |\\| |> |\\?|%)(\n| |)", 0..24)) {
         crate::fuzz::document(parts.concat().as_bytes());
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn operation(text: &str) -> OperationDeclaration {
         visibility: Visibility::Shown,
         operation_id: None,
         summary: None,
+        scopes: crate::AskedScopes::none(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ConditionView, NEAR_MAX, policies_of, unknown};
 use crate::actor::{Actor, Needs};
-use crate::changes::{Access, LISTED_MAX, conditions};
+use crate::changes::{Access, JUDGED_MAX, LISTED_MAX, conditions};
 use crate::{Control, ControlError};
 
 /// A policy as a person reads it.
@@ -39,6 +39,8 @@ pub struct PolicyReading {
     pub gains: Vec<Access>,
     /// How many there are; the lists end at 1,000.
     pub counts: Without,
+    /// Callers and operations that were too many to be judged one by one; they are in none of the above.
+    pub unjudged: usize,
     /// The policy as written.
     pub text: String,
 }
@@ -60,6 +62,11 @@ impl Control {
     /// What a policy in force does.
     pub fn read_policy(&self, actor: &Actor, id: &str) -> Result<PolicyReading, ControlError> {
         self.demand(actor, Needs::Analyst)?;
+        self.reading_of(id, JUDGED_MAX)
+    }
+
+    /// As above; judges at most `most` callers and operations.
+    pub(crate) fn reading_of(&self, id: &str, most: usize) -> Result<PolicyReading, ControlError> {
         let snapshot = self.live.load().0;
         let policies = policies_of(&snapshot)?;
         let now = self.now();
@@ -78,7 +85,15 @@ impl Control {
         let mut reading = described(&detail);
         reading.operations = detail.operations.iter().filter_map(name).collect();
         let mut reached: BTreeMap<String, usize> = BTreeMap::new();
+        let mut left = most;
         for caller in self.known_callers(&[policies])? {
+            left = match left.checked_sub(detail.operations.len()) {
+                Some(left) => left,
+                None => {
+                    reading.unjudged += detail.operations.len();
+                    continue;
+                }
+            };
             let mut with = policies.reaches(caller.whom(), now);
             let mut without = policies.reaches(caller.whom(), now).without(id);
             for (index, operation) in
@@ -156,6 +171,7 @@ fn described(detail: &PolicyDetail<'_>) -> PolicyReading {
         loses: Vec::new(),
         gains: Vec::new(),
         counts: Without::default(),
+        unjudged: 0,
         text: policy.text.to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use crate::{Actor, Candidate, ReadyOrder, ReplayOrder, SuggestOrder, SuggestView
 /// Read alone is granted, to the partners; everything else is observed.
 const OBSERVED: &str = "mode: observe\nobserve_until: 2026-12-09";
 
-fn observed(name: &str) -> Fixture {
+pub(super) fn observed(name: &str) -> Fixture {
     let fixture = Fixture::new(name);
     fixture.write("apis/orders/api.yaml", &API.replace("mode: enforce", OBSERVED));
     fixture.write("policies/orders.cedar", "");
@@ -22,7 +22,13 @@ fn observed(name: &str) -> Fixture {
 
 impl Open {
     /// A call that the upstream answers with `status`.
-    fn answered(&mut self, fixture: &Fixture, key: Option<&str>, (method, path): (&str, &str), status: u16) {
+    pub(super) fn answered(
+        &mut self,
+        fixture: &Fixture,
+        key: Option<&str>,
+        (method, path): (&str, &str),
+        status: u16,
+    ) {
         fixture.pass(Duration::from_millis(10));
         let (_, id) = self.call(fixture.now(), key, method, path);
         let completed = record::Completed {
@@ -39,7 +45,7 @@ impl Open {
         self.log.completed(&completed);
     }
 
-    fn usage(&self, by: &str) -> BTreeMap<String, (u64, u64)> {
+    pub(super) fn usage(&self, by: &str) -> BTreeMap<String, (u64, u64)> {
         let mut order = UsageOrder::default();
         order.set("by", by).unwrap();
         let report = self.control.usage(&ann(), &order).unwrap();
@@ -48,7 +54,7 @@ impl Open {
         report.rows.iter().map(|row| (name(row), (row.calls, row.ok))).collect()
     }
 
-    fn suggest(&self, order: &SuggestOrder) -> SuggestView {
+    pub(super) fn suggest(&self, order: &SuggestOrder) -> SuggestView {
         self.control.suggest(&ann(), order).unwrap()
     }
 }
@@ -57,7 +63,7 @@ fn write() -> SuggestOrder {
     SuggestOrder { write: true, reason: "learned".to_owned(), ..SuggestOrder::default() }
 }
 
-const LIST: (&str, &str) = ("GET", "/orders");
+pub(super) const LIST: (&str, &str) = ("GET", "/orders");
 const MAKE: (&str, &str) = ("POST", "/orders");
 
 #[test]
@@ -248,6 +254,32 @@ fn evidence_of_a_key_that_leaked_is_withdrawn() {
         view.proposals.iter().flat_map(|one| one.operations.clone()).collect::<Vec<_>>(),
         ["orders:GET /orders"]
     );
+}
+
+#[test]
+fn what_the_only_key_called_that_leaked_is_told_once_and_permits_nothing() {
+    let fixture = observed("only-key");
+    let mut open = fixture.up();
+    let key = open.shop();
+    for _ in 0..3 {
+        open.answered(&fixture, Some(&key.key), LIST, 200);
+    }
+    open.control.revoke_key(&ann(), &key.id, "leaked in a repository").unwrap();
+    let new = open.key("shop", &["orders"]);
+    let view = open.suggest(&write());
+    assert!(view.proposals.is_empty() && view.written, "{view:?}");
+    let text = fixture.read("policies/suggested-orders.cedar");
+    assert!(text.contains("action == Action::\"orders:GET /orders\": 3 calls"), "{text}");
+    assert_eq!(open.call(fixture.now(), Some(&new.key), "GET", "/orders").0, "would_deny no_grant");
+    assert!(!open.suggest(&write()).written);
+    assert_eq!(fixture.read("policies/suggested-orders.cedar"), text);
+    let accept = |word: &str| SuggestOrder { accept: vec![word.to_owned()], ..write() };
+    let id = format!("withdrawn.{}.orders", key.id);
+    assert!(error(open.control.suggest(&ann(), &accept(&id))).contains("is no proposal"));
+    // Whose API it is not may not write there.
+    fixture.write("policies/suggested-orders.cedar", "");
+    let stranger = Actor::administrator("eve@example.com", store::Role::Owner);
+    assert!(error(open.control.suggest(&stranger, &write())).contains("`ops`"));
 }
 
 #[test]

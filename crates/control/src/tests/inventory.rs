@@ -90,6 +90,27 @@ fn an_operation_below_a_base_path_is_adopted_without_it() {
 }
 
 #[test]
+fn names_that_a_parameter_takes_in_are_told_before_it_is_adopted() {
+    let fixture = Fixture::new("adopt-names");
+    let open = fixture.up();
+    let words =
+        ["daily", "weekly", "monthly", "salaries", "bonus", "audit", "plan", "forecast", "taxes", "costs"];
+    let words =
+        words.iter().flat_map(|one| ["", "-old", "-new", "-draft"].map(|end| format!("/reports/{one}{end}")));
+    let words: Vec<String> = words.collect();
+    let ids: Vec<String> = (1_000..1_040).map(|number| format!("/jobs/{number}")).collect();
+    let calls = words.iter().chain(&ids).map(|path| (HOST, "GET", path.as_str()));
+    feed(&open, &calls.collect::<Vec<_>>());
+    let said = PlaceOrder { host: None, path: "/reports/{}".to_owned(), reading: Reading::Parameter };
+    open.control.say_place(&ann(), &said, "reports have names").unwrap();
+    let dry =
+        |path: &str| open.control.adopt(&ann(), &AdoptOrder { dry_run: true, ..order("GET", path) }).unwrap();
+    assert_eq!(dry("/reports/{}").names, ["/reports/{}"]);
+    assert_eq!(dry("/jobs/{}").names, [""; 0], "numbers are no names");
+    assert_eq!(adopt(&open, "GET", "/reports/{}").unwrap().names, ["/reports/{}"]);
+}
+
+#[test]
 fn a_document_keeps_its_line_ends_and_one_of_mixed_ones_stays_as_it_is() {
     let fixture = Fixture::new("adopt-lines");
     let long = fixture.read("apis/orders/openapi.yaml").replace('\n', "\r\n");

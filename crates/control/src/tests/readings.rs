@@ -219,3 +219,19 @@ fn while_an_api_is_observed_it_is_said_that_more_passes() {
     fixture.pass_days(30);
     assert_eq!(ask(), None);
 }
+
+#[test]
+fn a_policy_that_reaches_too_much_says_what_was_not_looked_at() {
+    let (_fixture, open) = world("reading-capped");
+    let reading = |most| open.control.reading_of("read", most).unwrap();
+    let whole = reading(1_000);
+    assert_eq!((whole.unjudged, whole.operations.len()), (0, 1));
+    let callers = whole.callers.len();
+    assert!(0 < callers && !whole.loses.is_empty());
+    let known = open.control.known_callers(&[]).unwrap().len();
+    let part = reading(1);
+    assert!(part.unjudged + 1 >= known && part.callers.len() <= 1, "{part:?}");
+    let nothing = reading(0);
+    assert_eq!((nothing.callers.len(), nothing.loses.len(), nothing.unjudged), (0, 0, part.unjudged + 1));
+    assert_eq!(nothing.operations, whole.operations);
+}

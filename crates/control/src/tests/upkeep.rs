@@ -175,7 +175,7 @@ fn the_observed_are_told_what_stands_in_the_way() {
     let status = open.control.status(&ann(), crate::ReadyOrder::default()).unwrap().apis.remove(0);
     assert_eq!((status.allowed, status.denied, status.would_deny.len()), (0, 0, 3), "{status:?}");
     let steps = status.in_the_way.join("\n");
-    for part in ["policy suggest --api orders", "without a credential", "not declared"] {
+    for part in ["no call shows that it needs them", "without a credential", "not declared"] {
         assert!(steps.contains(part), "{part}: {steps}");
     }
 }

@@ -92,6 +92,23 @@ fn the_caller_shows_its_own_key_and_the_upstream_gets_its_own_credential() {
     assert!(acts.contains("secret.set") && acts.contains("secret.rotate") && acts.contains("secret.remove"));
     let metrics = world.admin("GET /metrics").send();
     assert!(!contains(&metrics.body, SECRET.as_bytes()));
+    // While it serves as well, and in whatever a person can ask it for.
+    told_nowhere(&world, &[SECRET, NEXT, &world.keys.reader]);
+    for asked in [
+        &["status"][..],
+        &["api", "show", "orders"],
+        &["revision", "list"],
+        &["audit", "search"],
+        &["audit", "export"],
+        &["inventory", "list"],
+        &["usage"],
+        &["policy", "matrix"],
+    ] {
+        let ran = world.cli().run(&[asked, &["--json"]].concat());
+        for told in [&ran.stdout, &ran.stderr] {
+            assert!(!told.contains(SECRET) && !told.contains(NEXT), "{asked:?} tells it");
+        }
+    }
     world.stop();
     told_nowhere(&world, &[SECRET, NEXT, &world.keys.reader]);
 }

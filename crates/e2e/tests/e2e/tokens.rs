@@ -127,6 +127,66 @@ fn case_93_a_verified_token_is_kept_and_the_decision_made_anew() {
     }
 }
 
+/// By the fingerprint that the record of a call shows; not the client, whose other tokens go on.
+#[test]
+fn one_token_is_stopped_by_the_fingerprint_in_the_record() {
+    let corp = Corp::start();
+    let (token, other) = (corp.token(json!({ "jti": "a" })), corp.token(json!({ "jti": "b" })));
+    let decided = corp.world.decided(&corp.call("GET /orders", &token).send());
+    let shown = decided["attributes"]["token"].as_str().unwrap();
+    let asked = ["block", "add", "--token", shown, "--for", "2h", "--reason", "seen elsewhere", "--json"];
+    let added = corp.world.cli().run(&asked).line();
+    // The token was verified before and is kept; it is stopped all the same.
+    let answer = corp.call("GET /orders", &token).send();
+    assert_eq!(answer.summary(), "403 blocked");
+    assert_eq!(corp.world.decided(&answer)["attributes"]["token"], shown);
+    assert_eq!(corp.call("GET /orders", &other).send().status, 200);
+    assert_eq!(corp.world.call("GET /orders").key(&corp.world.keys.reader).send().status, 200);
+    let id = added["id"].as_str().unwrap();
+    corp.world.cli().run(&["block", "remove", id, "--reason", "it was ours"]);
+    assert_eq!(corp.call("GET /orders", &token).send().status, 200);
+}
+
+/// What the document asks for and the issuer granted is a need that nobody has seen yet; a grant of it is proposed and no
+/// more than proposed.
+#[test]
+fn a_scope_that_the_document_asks_for_is_a_declared_need() {
+    const SCHEME: &str = "components: { securitySchemes: { corp: { type: oauth2, flows: { clientCredentials: { tokenUrl: /t, scopes: { jobs.cancel: c, all: a } } } } } }\n";
+    let key = TokenKey::generate("one", "ES256");
+    let world = World::with(|place| {
+        prepare(place, &key);
+        place.edit(
+            "apis/orders/openapi.yaml",
+            "/jobs/{id}:cancel:\n    post:\n",
+            "/jobs/{id}:cancel:\n    post:\n      security: [{ corp: [jobs.cancel] }]\n",
+        );
+        place.append("apis/orders/openapi.yaml", SCHEME);
+    });
+    let corp = Corp { world, key };
+    let cli = corp.world.cli();
+    let proposed = || {
+        let proposals = cli.run(&["policy", "suggest", "--json"]).lines();
+        let scoped = proposals.into_iter().filter(|one| one["basis"] == json!("scoped"));
+        scoped
+            .map(|one| (one["grantee"].clone(), one["operations"].clone(), one["concerns"].clone()))
+            .collect()
+    };
+    let without = corp.token(json!({ "sub": "web", "scope": "all" }));
+    corp.world.decided(&corp.call("GET /orders", &without).send());
+    let none: Vec<(Value, Value, Value)> = proposed();
+    assert_eq!(none, []);
+    let token = corp.token(json!({ "sub": "web", "scope": "all jobs.cancel" }));
+    let answer = corp.call("GET /orders", &token).send();
+    let decided = corp.world.decided(&answer);
+    assert_eq!(decided["attributes"]["token.scopes"], json!(["jobs.cancel"]), "{decided}");
+    let cancel = json!(["orders:POST /jobs/{id}:cancel"]);
+    assert_eq!(proposed(), [(json!({ "application": "corp:web" }), cancel, json!([]))]);
+    assert_eq!(corp.call("POST /jobs/1:cancel", &token).send().summary(), "403 no_grant");
+    cli.run(&["policy", "suggest", "--write", "--reason", "learned"]);
+    assert_eq!(corp.call("POST /jobs/1:cancel", &token).send().status, 200);
+    assert_eq!(proposed(), []);
+}
+
 #[test]
 fn a_token_that_does_not_count_is_refused_and_reaches_nobody() {
     let corp = Corp::start();

@@ -42,6 +42,28 @@ fn exactly_the_facts_that_are_read_are_kept_with_their_types() {
     }
 }
 
+/// They tell who is meant to call, whatever operation of the API it is that the token was shown for.
+#[test]
+fn scopes_of_a_token_are_kept_where_the_document_asks_for_them() {
+    let world = super::tokens::World::new(enforced(), |_| {});
+    for (scopes, also, expected) in [
+        ("home", "", &["token.scopes Words([\"home\"])"][..]),
+        ("other home more", "", &["token.scopes Words([\"home\"])"]),
+        ("other", "", &[]),
+        ("", "", &[]),
+        // Then the caller is the key's application, of whom the token says nothing.
+        ("home", "\nX-Api-Key: $whole", &[]),
+    ] {
+        let token = world.token(serde_json::json!({ "scope": scopes }));
+        for place in ["orders.example/home", "orders.example/public"] {
+            let text = format!("GET {place}\nAuthorization: Bearer {token}{also}");
+            assert_eq!(facts(&world.setup, &text), expected, "{place} {scopes}{also}");
+        }
+        let elsewhere = format!("GET legacy.example/x\nAuthorization: Bearer {token}{also}");
+        assert_eq!(facts(&world.setup, &elsewhere), [""; 0]);
+    }
+}
+
 #[test]
 fn no_credential_shows_in_the_debug_form_of_a_judgement() {
     let mut setup = enforced();

@@ -154,7 +154,14 @@ fn operation(method: Method, path: &str, groups: &[&str], visibility: Visibility
         visibility,
         operation_id: None,
         summary: None,
+        scopes: catalog::AskedScopes::none(),
     }
+}
+
+/// With a document that asks for these scopes.
+fn asking(operation: OperationDeclaration, scopes: &[&str]) -> OperationDeclaration {
+    let set = scopes.iter().map(|&scope| scope.into()).collect();
+    OperationDeclaration { scopes: catalog::AskedScopes::one_of(vec![set]), ..operation }
 }
 
 fn catalog() -> Catalog {
@@ -168,7 +175,7 @@ fn catalog() -> Catalog {
         operation(Method::Get, "/secrets/{name}", &[], Visibility::Hidden),
         operation(Method::Get, "/files/{path*}", read, Visibility::Shown),
         operation(Method::Get, "/public", &[], Visibility::Shown),
-        operation(Method::Get, "/home", &[], Visibility::Shown),
+        asking(operation(Method::Get, "/home", &[], Visibility::Shown), &["home"]),
         operation(Method::Get, "/closed", read, Visibility::Shown),
         operation(Method::Get, "/soon", read, Visibility::Shown),
         operation(Method::Get, "/factors", &[], Visibility::Shown),

@@ -13,7 +13,8 @@ use crate::rule::{Annotations, Effect, Origin};
 
 const KNOWN: [&str; 5] = ["expires", "id", "observe_until", "owner", "reason"];
 /// What proposals made of recorded use say of their evidence; for people, and without a meaning here.
-const EVIDENCE: [&str; 7] = ["calls", "confidence", "days", "first_seen", "last_seen", "samples", "strength"];
+const EVIDENCE: [&str; 8] =
+    ["calls", "confidence", "days", "first_seen", "last_seen", "samples", "scopes", "strength"];
 
 pub(super) struct Annotated {
     /// None where the id is refused.

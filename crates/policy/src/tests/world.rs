@@ -37,6 +37,7 @@ fn operation(method: Method, path: &str, kind: ParameterKind, groups: &[&str]) -
         visibility: Visibility::Shown,
         operation_id: None,
         summary: None,
+        scopes: catalog::AskedScopes::none(),
     }
 }
 

@@ -30,6 +30,7 @@ fn declaration() -> catalog::ApiDeclaration {
             visibility,
             operation_id: None,
             summary: None,
+            scopes: catalog::AskedScopes::none(),
         };
     let (hidden, shown) = (catalog::Visibility::Hidden, catalog::Visibility::Shown);
     catalog::ApiDeclaration {

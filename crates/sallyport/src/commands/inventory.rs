@@ -261,6 +261,13 @@ fn describe_adopted(adopted: &Value) -> String {
     } else {
         format!("Policies that reach it at once: {gains}")
     });
+    for place in items(adopted, "names").iter().filter_map(Value::as_str) {
+        lines.push(format!(
+            "What stands in {place} reads like names, and each of them is this one operation: a grant for one is a grant for all. \
+             First say which are operations of their own: sallyport inventory literal '{}NAME'",
+            place.strip_suffix("{}").unwrap_or(place)
+        ));
+    }
     let operation = text(adopted, "operation");
     lines.push(if adopted.get("written") == Some(&Value::Bool(true)) {
         format!("Written. `{operation}` is declared; commit the file, and grant it by a policy or `api regroup {}`.", text(adopted, "api"))

@@ -103,6 +103,12 @@ fn readiness(api: &Value, ready: &Value, output: Output) -> String {
     if 0 < still {
         missing.push(format!("{still} of {calls} calls of the last {days} days would be refused"));
     }
+    let since = figure("declared_since_calls");
+    if 0 < since {
+        missing.push(format!(
+            "{since} calls of the last {days} days were of what is declared by now, whether policies permit them shows as they come again"
+        ));
+    }
     if figure("days_recorded") < days {
         missing.push(format!("recorded for {} of {days} days", figure("days_recorded")));
     }

@@ -51,6 +51,24 @@ fn publish(store: &mut Store, time: i64, files: &[(&str, &str)]) -> RevisionNumb
 }
 
 #[test]
+fn a_file_is_as_it_is_since_the_revision_that_changed_it_last() {
+    let mut store = Store::in_memory().unwrap();
+    assert_eq!(store.file_since("a").unwrap(), None);
+    publish(&mut store, 1, &[("a", "1")]);
+    publish(&mut store, 2, &[("a", "1"), ("b", "x")]);
+    assert_eq!((store.file_since("a").unwrap(), store.file_since("b").unwrap()), (Some(at(1)), Some(at(2))));
+    publish(&mut store, 3, &[("a", "2"), ("b", "x")]);
+    publish(&mut store, 4, &[("a", "1"), ("b", "x")]);
+    publish(&mut store, 5, &[("a", "1")]);
+    assert_eq!(store.file_since("a").unwrap(), Some(at(4)), "it was another between");
+    assert_eq!((store.file_since("b").unwrap(), store.file_since("c").unwrap()), (None, None));
+    publish(&mut store, 6, &[("a", "1"), ("b", "x")]);
+    assert_eq!(store.file_since("b").unwrap(), Some(at(6)), "it was gone");
+    store.remove_revisions_before(at(5)).unwrap();
+    assert_eq!(store.file_since("a").unwrap(), Some(at(5)), "the oldest that is known");
+}
+
+#[test]
 fn revisions_keep_their_texts_and_store_an_unchanged_one_once() {
     let mut store = Store::in_memory().unwrap();
     assert_eq!(store.latest_revision().unwrap(), None);

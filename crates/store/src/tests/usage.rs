@@ -55,6 +55,28 @@ fn batches_add_up_and_say_how_far_they_go() {
 }
 
 #[test]
+fn what_was_not_there_before_is_told_and_sums_are_as_they_are_in_memory() {
+    let mut store = Store::in_memory().unwrap();
+    let mut ended = call(3, 20);
+    ended.end(&UseEnding { status: 404, is_whole: true, bytes_in: 3, bytes_out: 4 });
+    let mut huge = call(4, 5);
+    (huge.calls, huge.bytes_in) = (u64::MAX, i64::MAX as u64 - 1);
+    let mut expected = call(1, 10);
+    assert_eq!(store.add_usage(&batch(vec![row("b", call(9, 10)), row("a", expected)], 2)).unwrap(), [0, 1]);
+    for new in [call(2, 10), ended, huge, call(5, 7)] {
+        assert!(store.add_usage(&batch(vec![row("a", new)], 3)).unwrap().is_empty());
+        expected.add(&new);
+    }
+    // What the store can hold.
+    expected.calls = expected.calls.min(i64::MAX as u64);
+    expected.bytes_in = expected.bytes_in.min(i64::MAX as u64);
+    let rows = all(&store);
+    let found = rows.iter().find(|(facts, _, _)| facts == "a").unwrap();
+    assert_eq!(found.2, expected);
+    assert_eq!(store.add_usage(&batch(vec![row("c", call(6, 5)), row("c", call(7, 5))], 4)).unwrap(), [0]);
+}
+
+#[test]
 fn an_ending_finds_its_call_once_however_late() {
     let mut store = Store::in_memory().unwrap();
     let mut first = batch(vec![row("a", call(1, 10))], 1);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Api, Client, Company, Credentials, Dice, Key, Needs, Operation, Place, Scopes, Shape, Standing};
+use super::{
+    Api, Client, Company, Credentials, Dice, Documents, Key, Needs, Operation, Place, Scopes, Shape, Standing,
+};
 
 const NAMES: [&str; 16] = [
     "orders", "billing", "users", "stock", "search", "media", "reports", "mail", "carts", "prices", "routes",
@@ -44,7 +46,13 @@ fn api(shape: Shape, number: usize, dice: &mut Dice) -> Api {
         };
         // Two in three read.
         let method = ["GET", "GET", "POST", "GET", "GET", "PUT", "GET", "DELETE", "GET"][dice.place(9)];
-        operations.push(Operation { method, path });
+        let class = if method == "GET" { "read" } else { "write" };
+        let scopes = match shape.documents {
+            // Some are for anybody.
+            Documents::AskScopes if dice.percent(90) => vec![format!("{name}.{class}")],
+            Documents::AskScopes | Documents::Silent => Vec::new(),
+        };
+        operations.push(Operation { method, path, scopes });
     }
     let owner = format!("team-{}", number % shape.teams.max(1));
     Api { name, owner, is_restricted: shape.sensitive && number % 3 == 1, operations }
@@ -64,6 +72,8 @@ fn client(company: &Company, number: usize, dice: &mut Dice) -> Client {
         needs,
         standing: if is_token { Standing::Token } else { Standing::Keys },
         is_late: shape.needs == Needs::Own && number % 11 == 7,
+        scopes: Vec::new(),
+        rare: BTreeSet::new(),
     }
 }
 
@@ -104,4 +114,30 @@ pub(super) fn key(
 fn key_id(dice: &mut Dice) -> String {
     const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     (0..12).map(|_| char::from(LETTERS[dice.place(LETTERS.len())])).collect()
+}
+
+/// Has the documents ask for a scope of its own where something is hardly ever called, or for one that another operation
+/// asks for as well; then gives each client whom tokens show what it needs, and so what else its scopes are good for.
+pub(super) fn documents(company: &mut Company, dice: &mut Dice) {
+    if company.shape.documents == Documents::Silent {
+        return;
+    }
+    let rare: BTreeSet<Place> = company.clients.iter().flat_map(|client| client.rare.clone()).collect();
+    for (api, place) in rare {
+        let operations = &mut company.apis[api].operations;
+        let scope = format!("{}.only-{place}", operations[place].path);
+        if dice.percent(25) {
+            let other = dice.place(operations.len());
+            operations[other].scopes = vec![scope.clone()];
+        }
+        operations[place].scopes = vec![scope];
+    }
+    for number in 0..company.clients.len() {
+        if company.clients[number].standing == Standing::Token {
+            let needs = company.clients[number].needs.iter();
+            let scopes = needs.flat_map(|(api, place)| company.apis[*api].operations[*place].scopes.clone());
+            let scopes: BTreeSet<String> = scopes.collect();
+            company.clients[number].scopes = scopes.into_iter().collect();
+        }
+    }
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Addresses, Call, Client, Company, Dice, Pace, Place, Purpose, Scopes, Standing, Who, made};
+use super::{
+    Addresses, Call, Client, Company, Dice, Documents, Pace, Place, Purpose, Scopes, Standing, StolenKey,
+    Who, made,
+};
 
 /// 2026-05-31T00:00:00Z, the end of a month; the held-out day is thirty days later.
 const BEGIN: i64 = 1_780_185_600;
@@ -37,6 +40,7 @@ pub(super) fn fill(company: &mut Company, dice: &mut Dice) {
         let plan = plan(company, number, dice);
         plans.push(plan);
     }
+    made::documents(company, dice);
     let days = company.shape.days;
     for (number, plan) in plans.iter().enumerate() {
         for day in plan.first_day..=days {
@@ -74,12 +78,15 @@ fn one_by_one(company: &mut Company) {
 fn plan(company: &mut Company, number: usize, dice: &mut Dice) -> Plan {
     let shape = company.shape;
     let client: Client = company.clients[number].clone();
-    let has_key = client.standing == Standing::Keys;
+    let can_declare = match client.standing {
+        Standing::Keys => shape.scopes == Scopes::Mixed,
+        Standing::Token => shape.documents == Documents::AskScopes,
+    };
     let mut rhythms = BTreeMap::new();
     for place in &client.needs {
         let rhythm = match dice.below(100) {
-            // What nobody declared, a token's caller calls often enough to be seen.
-            0..8 if has_key && shape.scopes == Scopes::Mixed && !client.is_late => {
+            // What nobody declared is called often enough to be seen.
+            0..8 if can_declare && !client.is_late => {
                 Rhythm::Declared(if dice.percent(50) { -1 } else { dice.number(shape.days) })
             }
             0..20 if 7 <= shape.days && !client.is_late => Rhythm::Weekly(dice.number(7), dice.between(3, 9)),
@@ -94,6 +101,7 @@ fn plan(company: &mut Company, number: usize, dice: &mut Dice) -> Plan {
         .filter(|(_, rhythm)| matches!(rhythm, Rhythm::Declared(_)))
         .map(|(place, _)| *place)
         .collect();
+    company.clients[number].rare.clone_from(&declared);
     let keys = match client.standing {
         Standing::Keys => (0..2).map(|_| made::key(company, number, &declared, dice)).collect(),
         Standing::Token => Vec::new(),
@@ -257,9 +265,12 @@ fn stolen(company: &mut Company, plans: &[Plan], dice: &mut Dice) {
     let other = plans[client].keys[1];
     let length = company.shape.day_seconds * 1_000_000;
     let revoked = BEGIN * 1_000_000 + end * length;
+    let is_only = company.shape.stolen == StolenKey::Only;
     for call in &mut company.learning {
-        if call.key == Some(key) && revoked <= call.time {
-            call.key = Some(other);
+        match (call.key == Some(key), call.key == Some(other), call.time < revoked) {
+            (true, _, false) => call.key = Some(other),
+            (_, true, true) if is_only => call.key = Some(key),
+            (_, _, _) => {}
         }
     }
     for call in company.held_out.iter_mut().filter(|call| call.key == Some(key)) {
@@ -333,6 +344,8 @@ fn scanner(company: &mut Company, dice: &mut Dice) {
         needs: BTreeSet::new(),
         standing: Standing::Keys,
         is_late: false,
+        scopes: Vec::new(),
+        rare: BTreeSet::new(),
     });
     let number = company.clients.len() - 1;
     let key = made::key(company, number, &BTreeSet::new(), dice);

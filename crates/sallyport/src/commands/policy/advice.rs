@@ -100,8 +100,14 @@ fn tell_suggestion(view: &Value, arguments: &SuggestArguments, output: Output) {
         } else {
             format!("; look at {}, which permits what only this key called", granted.join(", "))
         };
+        let named = items(withdrawn, "operations").len();
+        let told = if named == 0 {
+            String::new()
+        } else {
+            format!("; comments name what nothing else shows, {named} operations")
+        };
         let line = format!(
-            "{} calls of key {} ({}) do not count: {}{look}",
+            "{} calls of key {} ({}) do not count: {}{look}{told}",
             text(withdrawn, "calls"),
             text(withdrawn, "key"),
             text(withdrawn, "caller"),

@@ -65,6 +65,10 @@ fn describe(reading: &Value) -> String {
     for (name, title) in without {
         lines.extend(access_lines(items(reading, name), &text(&counts, name), title));
     }
+    let unjudged = reading.get("unjudged").and_then(Value::as_u64).unwrap_or_default();
+    if 0 < unjudged {
+        lines.push(format!("  … and {unjudged} pairs of caller and operation that were too many to look at"));
+    }
     lines.join("\n")
 }
 

@@ -24,14 +24,19 @@ impl Input {
             let detail = "the body does not fit: it must be a JSON object";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
         }
-        serde_json::from_slice(body).map_err(|error| {
+        let read = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() {
                 let detail = format!("the body does not fit: {error}");
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
             } else {
                 Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}"))
             }
-        })
+        })?;
+        // Why somebody does something is one line, whatever is done: use cases refuse it too, where they record it.
+        if let Ok(Said { reason }) = serde_json::from_slice(body) {
+            control::check_reason(&reason)?;
+        }
+        Ok(read)
     }
 
     /// The query as pairs, decoded.
@@ -82,6 +87,12 @@ fn decode(text: &str) -> Option<String> {
 #[serde(deny_unknown_fields)]
 struct Reason {
     #[serde(default)]
+    reason: String,
+}
+
+/// What bodies of changes have in common.
+#[derive(Deserialize)]
+struct Said {
     reason: String,
 }
 

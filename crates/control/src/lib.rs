@@ -43,6 +43,7 @@ mod probes;
 mod publish;
 mod reading;
 mod ready;
+mod reasons;
 mod recorded_cases;
 mod regroup;
 mod replay;
@@ -100,6 +101,7 @@ pub use probes::Probes;
 pub use publish::{PlannedPublish, Published, RevisionView};
 pub use reading::{Asked, CallerReach, ConditionView, Named, OperationReach, PolicyReading, WhatCan, WhoCan};
 pub use ready::{READY_CALLS, READY_DAYS, Ready, ReadyOrder};
+pub use reasons::check_reason;
 pub use recorded_cases::RecordedCases;
 pub use regroup::{RegroupAct, RegroupView};
 pub use replay::{Candidate, ReplayMode, ReplayOrder, ReplayProbe, ReplayView};
@@ -223,7 +225,8 @@ impl Control {
         }
     }
 
-    /// Records a change before it is made; what cannot be recorded is not done.
+    /// Records a change before it is made; what cannot be recorded is not done. A reason of more than one line is refused,
+    /// whichever way it came.
     pub(crate) fn record(
         &self,
         actor: &Actor,
@@ -231,6 +234,9 @@ impl Control {
         object: &str,
         reason: &str,
     ) -> Result<(), ControlError> {
+        if reasons::breaks_the_line(reason) {
+            check_reason(reason)?;
+        }
         let change = Change {
             time: self.now(),
             actor: &actor.label(),
@@ -255,7 +261,7 @@ impl Control {
     {
         outcome.map_err(|error| {
             let failed = format!("{action}.failed");
-            if self.record(actor, &failed, object, &chain(&error)).is_err() {
+            if self.record(actor, &failed, object, &reasons::in_one_line(&chain(&error))).is_err() {
                 tracing::error!(action, object, "a failed change could not be recorded");
             }
             error.into()

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::actor::{Actor, Needs};
+use crate::reasons::given;
 use crate::{Control, ControlError, chain};
 
 /// Entries that are given when nobody says how many.
@@ -137,9 +138,7 @@ impl Control {
     pub fn erase(&self, actor: &Actor, text: &str, reason: &str) -> Result<ErasedView, ControlError> {
         self.demand(actor, Needs::Admin)?;
         let subject = self.with_keys(subject(text)?)?;
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid("an erasure needs a reason", "say why with --reason"));
-        }
+        let reason = &given(reason, "an erasure")?;
         // The subject is not named: an erasure that leaves the name in the log would be none.
         self.record(actor, "log.erase", "a subject", reason)?;
         let erased =

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Verdict, list, minute, text};
 use crate::cli::{AuditCommand, Global, SearchFilter};
-use crate::output::{Format, Output, Tone, printable};
+use crate::output::{Format, Output, Tone, in_one_line, printable};
 use crate::reach::{self, STATE};
 
 /// How often `tail --follow` looks.
@@ -131,7 +131,7 @@ fn search(reader: &LogReader, filter: &SearchFilter, output: Output) -> anyhow::
 fn show(entry: &Value, output: Output) -> anyhow::Result<()> {
     match output.format {
         Format::Json => output.json(entry)?,
-        Format::Human => output.line(&printable(&summary(entry, output)))?,
+        Format::Human => output.line(&in_one_line(&printable(&summary(entry, output))))?,
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::bail;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, escape, items, operation_shown, text};
+use super::{Verdict, escape, items, operation_shown, text, whole_text};
 use crate::cli::ExplainArguments;
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, render_table};
@@ -66,7 +66,7 @@ fn describe(explanation: &Value, output: Output) -> String {
     if !nearest.is_empty() {
         lines.push(format!("\nnearest rule: {nearest}"));
     }
-    let grant = text(explanation, "grant");
+    let grant = whole_text(explanation, "grant");
     if !grant.is_empty() {
         let title = match text(explanation, "reason").as_str() {
             "out_of_scope" => "The smallest grant that a key with that scope needs",
@@ -84,8 +84,8 @@ fn describe_rules(explanation: &Value) -> String {
     if rules.is_empty() {
         return String::new();
     }
-    let rows = rules
-        .iter()
-        .map(|rule| vec![text(rule, "id"), text(rule, "effect"), text(rule, "outcome"), text(rule, "unmet")]);
+    let rows = rules.iter().map(|rule| {
+        vec![text(rule, "id"), text(rule, "effect"), text(rule, "outcome"), whole_text(rule, "unmet")]
+    });
     render_table(&["rule", "effect", "outcome", "first unmet condition"], rows.collect())
 }

@@ -6,6 +6,7 @@
 //! otherwise take a block away without anybody's act.
 
 mod known;
+mod overlap;
 mod signed;
 
 use std::time::Duration;
@@ -49,6 +50,14 @@ pub struct BlockView {
     pub until: String,
     pub by: String,
     pub reason: String,
+}
+
+/// A block that was removed, and those that stop the same thing, or part of it, all the same.
+#[derive(Clone, Debug, Serialize)]
+pub struct RemovedBlockView {
+    #[serde(flatten)]
+    pub block: BlockView,
+    pub still: Vec<BlockView>,
 }
 
 /// What a repair did.
@@ -106,7 +115,12 @@ impl Control {
     }
 
     /// Ends a block before its time. Recorded first, and not done where it cannot be recorded: it opens something.
-    pub fn remove_block(&self, actor: &Actor, id: &str, reason: &str) -> Result<BlockView, ControlError> {
+    pub fn remove_block(
+        &self,
+        actor: &Actor,
+        id: &str,
+        reason: &str,
+    ) -> Result<RemovedBlockView, ControlError> {
         self.demand(actor, Needs::Owner)?;
         let reason = given(reason, "the removal of a block")?;
         let mut state = self.state();
@@ -124,7 +138,8 @@ impl Control {
         state.owed.forgive_block(block.id);
         state.blocks.remove(block.id);
         self.bring_blocks_into_force(&state);
-        Ok(view(&block, &act))
+        let still = overlap::still(&state, &block.target, now);
+        Ok(RemovedBlockView { block: view(&block, &act), still })
     }
 
     /// Takes the list of blocks as it can be read for the whole list, by an act of an administrator. Where it can be

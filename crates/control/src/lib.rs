@@ -80,7 +80,7 @@ pub use administrators::{AdministratorView, NewToken};
 pub use adopt::{AdoptOrder, AdoptView};
 pub use apis::{ApiView, KeyFormView, NewApi};
 pub use applications::{ApplicationView, TeamView};
-pub use blocks::{BlockOrder, BlockView, RepairedView};
+pub use blocks::{BlockOrder, BlockView, RemovedBlockView, RepairedView};
 pub use changes::{Access, Changed, Counts, GroupChange, Summary};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};

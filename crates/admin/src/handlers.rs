@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct, SearchOrder};
+use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -89,6 +89,10 @@ struct Reason {
     #[serde(default)]
     reason: String,
 }
+
+/// What a search of the log may ask.
+const SEARCH_CONDITIONS: &str = "Use caller, team, user, key, network, operation, api, verdict, reason, param, id, since, until, \
+                                 before or limit.";
 
 /// What bodies of changes have in common.
 #[derive(Deserialize)]
@@ -320,12 +324,11 @@ pub(crate) fn revoke_administrator(input: Input) -> Answer {
 }
 
 pub(crate) fn decisions(input: Input) -> Answer {
-    let mut order = SearchOrder::default();
+    let mut order = input.control.search_order();
     for (name, value) in input.parameters()? {
         if !order.set(&name, &value)? {
             let detail = format!("there is no filter `{name}`");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail)
-                .next("Use caller, operation, api, verdict, reason, id, since, until or limit."));
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail).next(SEARCH_CONDITIONS));
         }
     }
     ok(&input.control.search(input.actor()?, &order)?)

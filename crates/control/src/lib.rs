@@ -106,7 +106,9 @@ pub use recorded_cases::RecordedCases;
 pub use regroup::{RegroupAct, RegroupView};
 pub use replay::{Candidate, ReplayMode, ReplayOrder, ReplayProbe, ReplayView};
 pub use rollback::{Overwrite, RollbackAct, RollbackOrder, RolledBack};
-pub use search::{ErasedView, SearchOrder, search_log, subject};
+pub use search::{
+    ErasedView, Found, LimitOf, SEARCH_LIMIT, SEARCH_LIMIT_MAX, SearchOrder, search_log, subject,
+};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
 pub use suggest::{SuggestOrder, SuggestView, WrittenFile};
 pub use upstream_secrets::{SecretAct, SecretPlace, SecretView};

@@ -41,7 +41,7 @@ fn order_of(
     for (name, value) in input.parameters()? {
         if also.contains(&name.as_str()) {
             others.insert(name, value);
-        } else if name == "by" || !order.set(&name, &value)? {
+        } else if !["since", "until", "api"].contains(&name.as_str()) || !order.set(&name, &value)? {
             let detail = format!("there is no filter `{name}`");
             return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail).next(next));
         }
@@ -50,9 +50,10 @@ fn order_of(
 }
 
 pub(crate) fn usage(input: Input) -> Answer {
-    let (mut order, others) = order_of(&input, &["by"], "Use since, until, api or by.")?;
-    if let Some(by) = others.get("by") {
-        order.set("by", by)?;
+    let also = ["by", "caller", "key", "network"];
+    let (mut order, others) = order_of(&input, &also, "Use since, until, api, caller, key, network or by.")?;
+    for (name, value) in &others {
+        order.set(name, value)?;
     }
     ok(&input.control.usage(input.actor()?, &order)?)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct, SearchOrder};
+use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -24,14 +24,19 @@ impl Input {
             let detail = "the body does not fit: it must be a JSON object";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
         }
-        serde_json::from_slice(body).map_err(|error| {
+        let read = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() {
                 let detail = format!("the body does not fit: {error}");
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
             } else {
                 Problem::new(StatusCode::BAD_REQUEST, "body", format!("the body is not JSON: {error}"))
             }
-        })
+        })?;
+        // Why somebody does something is one line, whatever is done: use cases refuse it too, where they record it.
+        if let Ok(Said { reason }) = serde_json::from_slice(body) {
+            control::check_reason(&reason)?;
+        }
+        Ok(read)
     }
 
     /// The query as pairs, decoded.
@@ -82,6 +87,16 @@ fn decode(text: &str) -> Option<String> {
 #[serde(deny_unknown_fields)]
 struct Reason {
     #[serde(default)]
+    reason: String,
+}
+
+/// What a search of the log may ask.
+const SEARCH_CONDITIONS: &str = "Use caller, team, user, key, network, operation, api, verdict, reason, param, id, since, until, \
+                                 before or limit.";
+
+/// What bodies of changes have in common.
+#[derive(Deserialize)]
+struct Said {
     reason: String,
 }
 
@@ -309,12 +324,11 @@ pub(crate) fn revoke_administrator(input: Input) -> Answer {
 }
 
 pub(crate) fn decisions(input: Input) -> Answer {
-    let mut order = SearchOrder::default();
+    let mut order = input.control.search_order();
     for (name, value) in input.parameters()? {
         if !order.set(&name, &value)? {
             let detail = format!("there is no filter `{name}`");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail)
-                .next("Use caller, operation, api, verdict, reason, id, since, until or limit."));
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail).next(SEARCH_CONDITIONS));
         }
     }
     ok(&input.control.search(input.actor()?, &order)?)

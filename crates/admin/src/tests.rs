@@ -221,6 +221,33 @@ async fn a_body_has_one_reading_or_is_refused() {
     }
 }
 
+/// Every route that takes a reason refuses one of two lines before it looks for what is to be changed.
+#[tokio::test]
+async fn a_reason_is_one_line_wherever_it_is_given() {
+    let fixture = Fixture::new("reasons");
+    let token = fixture.token("admin");
+    let text = include_str!("../../../docs/admin-openapi.yaml");
+    let document: Value = serde_saphyr::from_str(text).unwrap();
+    let mut asked = 0;
+    for route in ROUTES.iter().filter(|route| route.method == "POST") {
+        let described = document["paths"][route.path]["post"]["requestBody"].to_string();
+        for (field, value) in [("reason", "a\nb"), ("reason", "a b")] {
+            let mut request = fixture.request("POST", &route.path.replace("{name}", "x"), Some(&token));
+            *request.body_mut() = Body::from(json!({ field: value }).to_string());
+            let (status, answer, _) = fixture.send(request).await;
+            let detail = answer["detail"].as_str().unwrap_or_default().to_owned();
+            let refused = detail.contains("more than one line");
+            assert!(!refused || (status == StatusCode::UNPROCESSABLE_ENTITY && value == "a\nb"), "{route:?}");
+            // Where the reason is all that a body needs, nothing else can have refused it.
+            if described.contains("reason") && !detail.contains("does not fit") && value == "a\nb" {
+                assert!(refused, "{route:?}: {detail}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(5 < asked, "{asked}");
+}
+
 /// A body that never ends is refused by its token, and behind a right one by its size.
 #[tokio::test]
 async fn a_body_is_read_after_the_token_and_up_to_a_limit() {

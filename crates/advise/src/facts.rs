@@ -107,13 +107,17 @@ impl CallFacts {
         };
         facts.caller = caller_label(decided.api, personal.client);
         facts.team = personal.team.map(str::to_owned);
-        if !is_of_policy(decided.verdict, decided.reason) {
-            return facts;
-        }
+        // What anybody can claim makes no row of its own.
         if Strength::SharedSecret <= decided.strength {
             facts.key = personal.key.map(|key| key.to_string());
         }
+        if !keeps_more(decided) {
+            return facts;
+        }
         facts.network = network(personal.source_ip, detail);
+        if !is_of_policy(decided.verdict, decided.reason) {
+            return facts;
+        }
         if detail == Detail::Coarse {
             facts.incomplete = personal.user.is_some() || personal.attributes.clone().next().is_some();
             return facts;
@@ -176,6 +180,12 @@ pub(crate) fn attributes_of(
         }
     }
     (attributes, incomplete)
+}
+
+/// Whether the row of a call says where it came from: of those that policy judged, since it may ask, and of those that somebody
+/// verified made, since whoever follows a key asks.
+pub(crate) fn keeps_more(decided: &DecidedView<'_>) -> bool {
+    is_of_policy(decided.verdict, decided.reason) || Strength::SharedSecret <= decided.strength
 }
 
 /// Whether a request got as far as policy, so that another policy could have judged it otherwise.

@@ -11,7 +11,7 @@ use model::{DecisionId, KeyId, Timestamp, UseCounts, UseEnding};
 use record::hash::Fast;
 use record::{Completed, DecidedView, Leaf, Outcome, PersonalView};
 
-use crate::facts::{CallFacts, Network, attributes_of, first_of_network, is_of_policy};
+use crate::facts::{CallFacts, Network, attributes_of, first_of_network, is_of_policy, keeps_more};
 
 /// From this many rows of a day and an API on, rows name networks and leave out parameters and users' attributes.
 pub const ROWS_EXACT: u64 = 20_000;
@@ -220,34 +220,47 @@ fn write_key(
     key.push(1 + kind as u8);
     text(key, name);
     text(key, personal.team.unwrap_or_default());
-    if !is_of_policy(decided.verdict, decided.reason) {
+    if !keeps_more(decided) {
         return;
     }
     text(key, personal.key.as_ref().map(KeyId::as_str).unwrap_or_default());
+    if !is_of_policy(decided.verdict, decided.reason) {
+        place(key, personal.source_ip, detail);
+        return;
+    }
     if detail == Detail::Coarse {
         // Whether there was anything to leave out.
         key.push(u8::from(personal.user.is_some() || personal.attributes.clone().next().is_some()));
         return;
     }
     text(key, personal.user.unwrap_or_default());
-    match personal.source_ip.map(|address| address.to_canonical()) {
-        None => key.push(0),
-        Some(address) => match if detail == Detail::Exact { address } else { first_of_network(address) } {
-            IpAddr::V4(address) => {
-                key.push(4);
-                key.extend_from_slice(&address.octets());
-            }
-            IpAddr::V6(address) => {
-                key.push(6);
-                key.extend_from_slice(&address.octets());
-            }
-        },
-    }
+    place(key, personal.source_ip, detail);
     let (attributes, incomplete) = attributes_of(personal, detail);
     key.push(u8::from(incomplete));
     if !attributes.is_empty() {
         // Rare enough to be written as they are kept.
         key.extend_from_slice(&serde_json::to_vec(&attributes).unwrap_or_default());
+    }
+}
+
+/// Writes where a call came from, as far as its row keeps it.
+fn place(key: &mut Vec<u8>, address: Option<IpAddr>, detail: Detail) {
+    let address = address.map(|address| address.to_canonical());
+    let kept = match (address, detail) {
+        (None, _) | (_, Detail::Coarse) => None,
+        (Some(address), Detail::Exact) => Some(address),
+        (Some(address), Detail::Network) => Some(first_of_network(address)),
+    };
+    match kept {
+        None => key.push(0),
+        Some(IpAddr::V4(address)) => {
+            key.push(4);
+            key.extend_from_slice(&address.octets());
+        }
+        Some(IpAddr::V6(address)) => {
+            key.push(6);
+            key.extend_from_slice(&address.octets());
+        }
     }
 }
 

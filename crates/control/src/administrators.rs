@@ -10,7 +10,7 @@ use store::{Act, AdministratorRow, AdministratorState, Bootstrapped, Digest, New
 use crate::actor::{Actor, Needs};
 use crate::owed::Stop;
 use crate::state::State;
-use crate::{Control, ControlError, unheeded};
+use crate::{Control, ControlError, check_reason, unheeded};
 
 /// How long a bootstrap credential is good for.
 pub(crate) const BOOTSTRAP_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -130,6 +130,7 @@ impl Control {
         reason: &str,
     ) -> Result<AdministratorView, ControlError> {
         self.demand(actor, Needs::Admin)?;
+        check_reason(reason)?;
         let name = person(name)?;
         let mut state = self.state();
         let rows = state.store.administrators()?;

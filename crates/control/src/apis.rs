@@ -10,6 +10,7 @@ use crate::actor::{Actor, Needs};
 use crate::check::check_with;
 use crate::files;
 use crate::force::{Bringing, Growth, Rebuild};
+use crate::reasons::given;
 use crate::state::State;
 use crate::{Control, ControlError, chain};
 
@@ -144,9 +145,7 @@ impl Control {
             let reason = format!("`{until}` is not within the next 30 days");
             return Err(ControlError::invalid(reason, "choose a date at most 30 days from today"));
         }
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid("a renewal needs a reason", "say why with --reason"));
-        }
+        let reason = &given(reason, "a renewal")?;
         let mut known = self.files();
         let mut all = files::read_all(&self.folder)?;
         let repository = Repository::load(&all).map_err(ControlError::Files)?;

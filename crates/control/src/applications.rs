@@ -12,7 +12,7 @@ use crate::actor::{Actor, Needs};
 use crate::force::{Bringing, Growth};
 use crate::owed::Stop;
 use crate::state::State;
-use crate::{Control, ControlError, files, unheeded};
+use crate::{Control, ControlError, check_reason, files, unheeded};
 
 /// An application as it is shown.
 #[derive(Clone, Debug, Serialize)]
@@ -90,6 +90,7 @@ impl Control {
         reason: &str,
     ) -> Result<ApplicationView, ControlError> {
         self.demand(actor, Needs::Owner)?;
+        check_reason(reason)?;
         let mut state = self.state();
         let name = self.application_of_theirs(actor, &state, name)?;
         let stop = Stop::Application(name.clone());

@@ -6,6 +6,7 @@
 //! otherwise take a block away without anybody's act.
 
 mod known;
+mod overlap;
 mod signed;
 
 use std::time::Duration;
@@ -22,13 +23,12 @@ use crate::actor::{Actor, Needs};
 use crate::keys::lifetime;
 use crate::owed::Stop;
 use crate::ownership::is_member;
+use crate::reasons::given;
 use crate::state::State;
 use crate::{Control, ControlError, unheeded};
 
 /// The longest that a block may last; to go on is another act.
 pub(crate) const LASTS_MAX: Duration = Duration::from_secs(30 * 86_400);
-/// The longest reason, in bytes.
-pub(crate) const REASON_BYTES_MAX: usize = 1_024;
 
 /// What is to be blocked.
 #[derive(Clone, Debug)]
@@ -53,6 +53,14 @@ pub struct BlockView {
     pub reason: String,
 }
 
+/// A block that was removed, and those that stop the same thing, or part of it, all the same.
+#[derive(Clone, Debug, Serialize)]
+pub struct RemovedBlockView {
+    #[serde(flatten)]
+    pub block: BlockView,
+    pub still: Vec<BlockView>,
+}
+
 /// What a repair did.
 #[derive(Clone, Debug, Serialize)]
 pub struct RepairedView {
@@ -70,7 +78,7 @@ impl Control {
         let target = BlockTarget::parse(&order.kind, &order.name)
             .map_err(|error| ControlError::invalid(error.to_string(), "see `sallyport block add --help`"))?;
         let lasts = lasting(&order.lasts)?;
-        let reason = given(&order.reason)?;
+        let reason = given(&order.reason, "a block")?;
         let now = self.now();
         let mut random = [0_u8; 8];
         self.fill_random(&mut random)?;
@@ -108,9 +116,14 @@ impl Control {
     }
 
     /// Ends a block before its time. Recorded first, and not done where it cannot be recorded: it opens something.
-    pub fn remove_block(&self, actor: &Actor, id: &str, reason: &str) -> Result<BlockView, ControlError> {
+    pub fn remove_block(
+        &self,
+        actor: &Actor,
+        id: &str,
+        reason: &str,
+    ) -> Result<RemovedBlockView, ControlError> {
         self.demand(actor, Needs::Owner)?;
-        let reason = given(reason)?;
+        let reason = given(reason, "the removal of a block")?;
         let mut state = self.state();
         let now = self.now();
         let (block, act) = state.blocks.find(id, now)?;
@@ -126,14 +139,15 @@ impl Control {
         state.owed.forgive_block(block.id);
         state.blocks.remove(block.id);
         self.bring_blocks_into_force(&state);
-        Ok(view(&block, &act))
+        let still = overlap::still(&state, &block.target, now);
+        Ok(RemovedBlockView { block: view(&block, &act), still })
     }
 
     /// Takes the list of blocks as it can be read for the whole list, by an act of an administrator. Where it can be
     /// read, nothing changes.
     pub fn repair_blocks(&self, actor: &Actor, reason: &str) -> Result<RepairedView, ControlError> {
         self.demand(actor, Needs::Admin)?;
-        let reason = given(reason)?;
+        let reason = given(reason, "a repair")?;
         let mut state = self.state();
         let removed = state.blocks.unreadable().to_vec();
         if state.blocks.fault().is_some() {
@@ -262,19 +276,6 @@ fn lasting(text: &str) -> Result<Duration, ControlError> {
     }
 }
 
-/// A reason is one line, because it stands in a signed note of lines.
-fn given(reason: &str) -> Result<String, ControlError> {
-    let reason = reason.trim();
-    if reason.is_empty() {
-        return Err(ControlError::invalid("a reason is needed", "say why with --reason"));
-    }
-    if REASON_BYTES_MAX < reason.len() || reason.chars().any(char::is_control) {
-        let what = "the reason is over 1024 bytes, or more than one line";
-        return Err(ControlError::invalid(what, "write one line, and name a ticket for the rest"));
-    }
-    Ok(reason.to_owned())
-}
-
 pub(crate) fn view(block: &Block, act: &Act) -> BlockView {
     BlockView {
         id: block.id.to_string(),
@@ -330,14 +331,5 @@ mod tests {
         ] {
             assert_eq!(lasting(text).is_ok(), taken, "{text}");
         }
-    }
-
-    #[test]
-    fn a_reason_is_one_line() {
-        assert_eq!(given(" leaked key, OPS-7 ").unwrap(), "leaked key, OPS-7");
-        for text in ["", "  ", "a\nb", "a\u{7}b", &"a".repeat(REASON_BYTES_MAX + 1)] {
-            assert!(given(text).is_err(), "{text:?}");
-        }
-        assert!(given(&"a".repeat(REASON_BYTES_MAX)).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 //! A past decision is judged again by the revision that its record names and from what the record kept; what was not
 //! kept, or has been erased, is said to be not recorded, never guessed.
 
+mod ending;
 mod past;
 mod scopes;
 
@@ -44,8 +45,27 @@ pub struct ExplanationView {
     /// Of a past decision.
     pub id: Option<String>,
     pub time: Option<String>,
+    #[serde(flatten)]
+    pub recorded: Recorded,
     /// What a person should know about this explanation.
     pub note: Option<String>,
+}
+
+/// What the log holds of a past call beside its judgement; nothing of a call that was only asked about, nor of what was erased.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Recorded {
+    /// The refusal's own code, finer than the reason.
+    pub code: Option<String>,
+    pub api: Option<String>,
+    /// The key that was presented, valid or not.
+    pub key: Option<String>,
+    pub source_ip: Option<String>,
+    /// Path parameters by name, as the log holds them: keyed hashes.
+    pub params: Option<Value>,
+    /// The status of the answer, 499 where the client did not wait for it.
+    pub status: Option<u64>,
+    /// `done`, the code of what failed, or `stopped`.
+    pub outcome: Option<String>,
 }
 
 /// One policy in an explanation.
@@ -127,6 +147,7 @@ impl Control {
         if let Some(block) = past.block() {
             self.say_what_blocks(&mut shown, block);
         }
+        self.say_what_became_of_it(&mut shown, &past);
         Ok(shown)
     }
 
@@ -235,6 +256,19 @@ impl Control {
     }
 }
 
+impl ExplanationView {
+    /// Adds to what a person should know.
+    fn add(&mut self, text: &str) {
+        match &mut self.note {
+            Some(note) => {
+                note.push_str("; ");
+                note.push_str(text);
+            }
+            None => self.note = Some(text.to_owned()),
+        }
+    }
+}
+
 /// Who would show a certificate of this name.
 pub(crate) fn workload(name: &str, workloads: &Workloads) -> Result<Caller, ControlError> {
     let name = WorkloadName::parse(name).map_err(|error| {
@@ -295,6 +329,7 @@ fn view(explained: &Explained, caller: &Caller, snapshot: &Snapshot) -> Explanat
         revision: snapshot.revision.number.0,
         id: None,
         time: None,
+        recorded: Recorded::default(),
         note: explained
             .challenge
             .map(|challenge| sign_in_note(&challenge))

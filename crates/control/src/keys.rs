@@ -12,7 +12,7 @@ use store::{Act, Digest, KeyChange, KeyKind, KeyRow, NewKey};
 use crate::actor::{Actor, Needs};
 use crate::owed::Stop;
 use crate::state::State;
-use crate::{Control, ControlError, unheeded};
+use crate::{Control, ControlError, check_reason, unheeded};
 
 /// How long a key lives when nobody says.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -165,6 +165,7 @@ impl Control {
     /// it, the key is refused all the same, and the error says what is missing.
     pub fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
         self.demand(actor, Needs::Analyst)?;
+        check_reason(reason)?;
         let mut state = self.state();
         let old = state.key(id)?;
         let stop = Stop::Key(old.id);

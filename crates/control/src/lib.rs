@@ -44,6 +44,7 @@ mod probes;
 mod publish;
 mod reading;
 mod ready;
+mod reasons;
 mod recorded_cases;
 mod regroup;
 mod replay;
@@ -80,7 +81,7 @@ pub use administrators::{AdministratorView, NewToken};
 pub use adopt::{AdoptOrder, AdoptView};
 pub use apis::{ApiView, KeyFormView, NewApi};
 pub use applications::{ApplicationView, TeamView};
-pub use blocks::{BlockOrder, BlockView, RepairedView};
+pub use blocks::{BlockOrder, BlockView, RemovedBlockView, RepairedView};
 pub use changes::{Access, Changed, Counts, GroupChange, Summary};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
@@ -101,11 +102,14 @@ pub use probes::Probes;
 pub use publish::{PlannedPublish, Published, RevisionView};
 pub use reading::{Asked, CallerReach, ConditionView, Named, OperationReach, PolicyReading, WhatCan, WhoCan};
 pub use ready::{READY_CALLS, READY_DAYS, Ready, ReadyOrder};
+pub use reasons::check_reason;
 pub use recorded_cases::RecordedCases;
 pub use regroup::{RegroupAct, RegroupView};
 pub use replay::{Candidate, ReplayMode, ReplayOrder, ReplayProbe, ReplayView};
 pub use rollback::{Overwrite, RollbackAct, RollbackOrder, RolledBack};
-pub use search::{ErasedView, SearchOrder, search_log, subject};
+pub use search::{
+    ErasedView, Found, LimitOf, SEARCH_LIMIT, SEARCH_LIMIT_MAX, SearchOrder, search_log, subject,
+};
 pub use status::{ApiStatus, GatewayStatus, StatusRow};
 pub use suggest::{SuggestOrder, SuggestView, WrittenFile};
 pub use upstream_secrets::{SecretAct, SecretPlace, SecretView};
@@ -226,7 +230,8 @@ impl Control {
         }
     }
 
-    /// Records a change before it is made; what cannot be recorded is not done.
+    /// Records a change before it is made; what cannot be recorded is not done. A reason of more than one line is refused,
+    /// whichever way it came.
     pub(crate) fn record(
         &self,
         actor: &Actor,
@@ -234,6 +239,9 @@ impl Control {
         object: &str,
         reason: &str,
     ) -> Result<(), ControlError> {
+        if reasons::breaks_the_line(reason) {
+            check_reason(reason)?;
+        }
         let change = Change {
             time: self.now(),
             actor: &actor.label(),
@@ -258,7 +266,7 @@ impl Control {
     {
         outcome.map_err(|error| {
             let failed = format!("{action}.failed");
-            if self.record(actor, &failed, object, &chain(&error)).is_err() {
+            if self.record(actor, &failed, object, &reasons::in_one_line(&chain(&error))).is_err() {
                 tracing::error!(action, object, "a failed change could not be recorded");
             }
             error.into()

@@ -13,6 +13,7 @@ use crate::check::check_with;
 use crate::files::{self, Files};
 use crate::force::{self, Bringing, Growth, Recorded};
 use crate::probes::{self, Probes};
+use crate::reasons::given;
 use crate::regroup::RegroupView;
 use crate::replay::ReplayProbe;
 use crate::tls::Material;
@@ -97,9 +98,7 @@ impl Control {
     /// says who gains them, what else changes for whom, and what the cases of `tests/` get from now on.
     pub fn publish(&self, actor: &Actor, reason: &str) -> Result<Published, ControlError> {
         self.demand(actor, Needs::Owner)?;
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid("a publish needs a reason", "say why with --reason"));
-        }
+        let reason = &given(reason, "a publish")?;
         let mut known = self.files();
         let mut read = files::read_all(&self.folder)?;
         let mut plan = self.plan_groups(&mut known, &mut read, None).inspect_err(|error| {

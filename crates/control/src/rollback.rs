@@ -21,6 +21,7 @@ use crate::force::{Bringing, Growth, Recorded, Way, content_hash, hex};
 use crate::history::{FileChange, does_not_load, files_between};
 use crate::probes::{self, Probes};
 use crate::publish::{Reloaded, RevisionView};
+use crate::reasons::given;
 use crate::{Control, ControlError};
 
 /// The most paths that a refusal names.
@@ -91,8 +92,8 @@ impl Control {
     /// Makes the files of an earlier revision a new one and writes them into the folder.
     pub fn rollback(&self, actor: &Actor, order: &RollbackOrder) -> Result<RolledBack, ControlError> {
         self.demand(actor, Needs::Owner)?;
-        if order.act == RollbackAct::Roll && order.reason.trim().is_empty() {
-            return Err(ControlError::invalid("a rollback needs a reason", "say why with --reason"));
+        if order.act == RollbackAct::Roll {
+            given(&order.reason, "a rollback")?;
         }
         let mut known = self.files();
         let ground = self.ground(order)?;

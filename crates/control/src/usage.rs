@@ -4,6 +4,7 @@
 //! far it was read stands in the store with the sums, in one transaction, so that a call is counted once whenever the process
 //! before ended. The roll-ups have a connection of their own: what counts for a minute keeps nobody from being stopped.
 
+mod asked;
 mod book;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use serde::Serialize;
 use crate::actor::{Actor, Needs};
 use crate::status::day_of;
 use crate::{Control, ControlError, chain};
+use asked::{Asked, Match};
 pub(crate) use book::{Book, KnownFacts};
 
 /// How often the log is read when nobody asks.
@@ -31,6 +33,7 @@ pub struct UsageOrder {
     since: Option<Since>,
     until: Option<Timestamp>,
     api: Option<ApiName>,
+    asked: Asked,
     by: Vec<UsageBy>,
 }
 
@@ -48,6 +51,7 @@ pub enum UsageBy {
     Caller,
     Day,
     Key,
+    Network,
     Operation,
     Strength,
     Team,
@@ -57,13 +61,14 @@ pub enum UsageBy {
 
 impl UsageBy {
     /// Each, in the order of columns.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Day,
         Self::Api,
         Self::Team,
         Self::Caller,
         Self::Key,
         Self::User,
+        Self::Network,
         Self::Operation,
         Self::Verdict,
         Self::Strength,
@@ -77,6 +82,7 @@ impl UsageBy {
             Self::Caller => "caller",
             Self::Day => "day",
             Self::Key => "key",
+            Self::Network => "network",
             Self::Operation => "operation",
             Self::Strength => "strength",
             Self::Team => "team",
@@ -87,7 +93,8 @@ impl UsageBy {
 }
 
 impl UsageOrder {
-    /// Sets one condition by its name; false where there is none of this name.
+    /// Sets one condition by its name; false where there is none of this name. `caller`, `key` and `network` are for
+    /// [`Control::usage`] alone.
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, ControlError> {
         match name {
             "since" => self.since = Some(since(value)?),
@@ -115,7 +122,7 @@ impl UsageOrder {
                     self.by.push(by.ok_or_else(bad)?);
                 }
             }
-            _ => return Ok(false),
+            _ => return self.asked.set(name, value),
         }
         Ok(true)
     }
@@ -206,6 +213,9 @@ pub struct UsageReport {
     pub lost: u64,
     /// Calls in rows that name no single address, user or object any more, since there were too many.
     pub coarse_calls: u64,
+    /// Calls that may have come from the network asked for and are in no row: where from is not recorded of them, or only a
+    /// wider network is.
+    pub undecided_calls: u64,
     /// Why the log could not be read to its end; what is behind is missing.
     pub fault: Option<String>,
 }
@@ -230,9 +240,17 @@ impl Control {
         let (from, to) = order.days(self.now());
         let mut known = KnownFacts::default();
         let mut lines: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
-        let mut coarse_calls = 0;
+        let (mut coarse_calls, mut undecided_calls) = (0, 0);
         book.store.each_usage::<ControlError>((from, to), order.api(), |number, day, counts| {
             let facts = known.of(&book, number)?;
+            match order.asked.of(facts) {
+                Match::Yes => {}
+                Match::No => return Ok(()),
+                Match::Unknown => {
+                    undecided_calls += counts.calls;
+                    return Ok(());
+                }
+            }
             if facts.incomplete || matches!(facts.network, advise::Network::Within(_)) {
                 coarse_calls += counts.calls;
             }
@@ -252,7 +270,8 @@ impl Control {
         rows.sort_by(|one, other| other.calls.cmp(&one.calls).then_with(|| one.of.cmp(&other.of)));
         let lost = book.store.usage_counted()?.map_or(0, |counted| counted.lost);
         let until = (to != i64::MAX).then(|| day_text(to));
-        Ok(UsageReport { from: day_text(from), until, rows, lost, coarse_calls, fault: book.fault.clone() })
+        let (from, fault) = (day_text(from), book.fault.clone());
+        Ok(UsageReport { from, until, rows, lost, coarse_calls, undecided_calls, fault })
     }
 
     /// All usage of a span, for those that advise.
@@ -370,6 +389,7 @@ fn value(by: UsageBy, day: i64, facts: &CallFacts) -> String {
         UsageBy::Caller => facts.caller.clone(),
         UsageBy::Day => day_text(day),
         UsageBy::Key => facts.key.clone().unwrap_or_default(),
+        UsageBy::Network => asked::shown(&facts.network),
         UsageBy::Operation => facts.operation.clone(),
         UsageBy::Strength => {
             model::Strength::of_long(facts.strength).map_or("", model::Strength::as_str).to_owned()

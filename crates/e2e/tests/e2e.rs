@@ -24,6 +24,7 @@ mod e2e {
     mod guide;
     mod headers;
     mod heads;
+    mod incidents;
     mod inventory;
     mod keys;
     mod own_documents;

@@ -69,6 +69,12 @@ impl Network {
         mapped(address) & self.mask == self.bits
     }
 
+    /// Whether every address of `other` is in this one.
+    #[must_use]
+    pub const fn covers(&self, other: &Self) -> bool {
+        self.mask & other.mask == self.mask && other.bits & self.mask == self.bits
+    }
+
     /// How many leading bits its members share, of the 128 of IPv6.
     #[must_use]
     pub const fn prefix(&self) -> u32 {
@@ -149,6 +155,20 @@ mod tests {
             assert!(!network.holds(outside.parse().unwrap()), "{text} {outside}");
         }
         assert!(!Networks::none().hold(IpAddr::from([127, 0, 0, 1])));
+    }
+
+    #[test]
+    fn covers_itself_and_what_lies_in_it() {
+        for (outer, inner, expected) in [
+            ("10.2.0.0/16", "10.2.0.0/16", true),
+            ("10.2.0.0/16", "10.2.7.0/24", true),
+            ("10.2.7.0/24", "10.2.0.0/16", false),
+            ("10.2.0.0/16", "10.3.7.0/24", false),
+            ("10.2.0.0/16", "::ffff:10.2.7.0/120", true),
+            ("2001:db8::/32", "2001:db8:1::/48", true),
+        ] {
+            assert_eq!(network(outer).unwrap().covers(&network(inner).unwrap()), expected, "{outer} {inner}");
+        }
     }
 
     #[test]

@@ -20,7 +20,12 @@ const TRANSPORT_CERTIFICATE: &str = "transport_certificate";
 /// A fact with room for the texts of a set.
 type Kept<'a> = (&'a str, FactValue<'a>, SmallVec<[&'a str; 4]>);
 
-/// Hands the entry of a decision to `write`. Path parameters go in as hashes under `key`.
+/// Under this name a record keeps the hash of the whole path where no operation was found. It reads like a parameter, so
+/// that whoever knows a path can ask who called it.
+const PATH: &str = "path";
+
+/// Hands the entry of a decision to `write`. Path parameters go in as hashes under `key`, and so does the path where no
+/// operation says what in it is a parameter.
 pub(crate) fn decided<T>(
     evidence: &Evidence,
     request: Option<&CanonicalRequest>,
@@ -39,10 +44,14 @@ pub(crate) fn decided<T>(
     for policy in evidence.observed.iter() {
         observed.push(policy.as_str());
     }
+    let has_operation = !evidence.operation_id().is_empty();
     let mut params: SmallVec<[(&str, ParamRef<'_>); 8]> = SmallVec::new();
     if let Some(request) = request {
         for (name, value) in evidence.parameters(request) {
             params.push((name, ParamRef::Hashed(key.hash(name, value.text().as_bytes()))));
+        }
+        if !has_operation {
+            params.push((PATH, ParamRef::Hashed(key.hash(PATH, request.path().as_bytes()))));
         }
     }
     // Made where it stays, because it is large.
@@ -61,7 +70,7 @@ pub(crate) fn decided<T>(
     let (client, team) = client_of(&evidence.caller);
     let user = evidence.caller.user.as_ref().map(|user| user.label());
     let method = request
-        .filter(|_| evidence.method == Method::Unlisted)
+        .filter(|_| evidence.method == Method::Unlisted || !has_operation)
         .and_then(|request| std::str::from_utf8(request.method_token()).ok());
     let is_observed = evidence.mode.observes(evidence.time);
     write(&Decided {

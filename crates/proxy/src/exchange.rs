@@ -227,11 +227,15 @@ pub(crate) async fn exchange(
                 to_upstream.rewind();
             }
             Ending::Failed(Fault::Unanswered, begun) => {
+                say_that_it_broke(order.address(), UpstreamFailure::Broken, begun);
                 let ending = Ending::Failed(Fault::Upstream(UpstreamFailure::Broken), begun);
                 return Report { ending, ..report };
             }
-            Ending::Complete(_)
-            | Ending::Failed(Fault::Body(_) | Fault::Stopped(..) | Fault::Upstream(_), _) => return report,
+            Ending::Failed(Fault::Upstream(failure), begun) => {
+                say_that_it_broke(order.address(), failure, begun);
+                return report;
+            }
+            Ending::Complete(_) | Ending::Failed(Fault::Body(_) | Fault::Stopped(..), _) => return report,
         }
     }
 }
@@ -248,6 +252,31 @@ fn unreachable(address: &str, error: &ConnectError) -> Report {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     tracing::warn!(upstream = address, %error, cause, "upstream not reached");
     Report::nothing(Fault::Upstream(failure))
+}
+
+/// What the caller is told says nothing of the upstream; whoever runs the gateway looks here.
+#[cold]
+fn say_that_it_broke(address: &str, failure: UpstreamFailure, begun: Begun) {
+    match (failure, begun) {
+        (UpstreamFailure::Broken, Begun::No) => tracing::warn!(
+            upstream = address,
+            "upstream closed the connection before its answer; one that speaks TLS is written with https://"
+        ),
+        (UpstreamFailure::Broken, Begun::Yes) => {
+            tracing::warn!(upstream = address, "upstream broke off its answer");
+        }
+        (UpstreamFailure::Late, _) => {
+            tracing::warn!(upstream = address, "upstream did not answer, or go on, in time")
+        }
+        // What was unsound is logged where it is found, and a client that goes away is no fault of anybody's.
+        (
+            UpstreamFailure::ClientGone
+            | UpstreamFailure::Malformed
+            | UpstreamFailure::Unreachable
+            | UpstreamFailure::Unverified,
+            _,
+        ) => {}
+    }
 }
 
 /// Both directions and what they share.

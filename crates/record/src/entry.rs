@@ -121,10 +121,10 @@ pub struct Personal<'a> {
     /// The public id of the key that was presented, whether it was valid or not.
     pub key: Option<KeyId>,
     pub source_ip: Option<IpAddr>,
-    /// The method token as sent, where it is none that a catalogue can declare.
+    /// The method token as sent, where it is none that a catalogue can declare, or no operation was found.
     pub method: Option<&'a str>,
     pub trace_id: Option<[u8; 16]>,
-    /// Path parameters by name.
+    /// Path parameters by name; where no operation was found, the whole path under the name `path`.
     pub params: &'a [(&'a str, ParamRef<'a>)],
     /// Typed attributes that the slice read, by name, so that the decision can be explained and replayed.
     pub attributes: &'a [(&'a str, AttributeRef<'a>)],

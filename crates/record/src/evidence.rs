@@ -18,7 +18,8 @@ use crate::tree::{Hash, leaf_hash};
 pub const PROOF_BYTES_MAX: usize = 4 << 20;
 /// The most hashes of an inclusion proof.
 const PATH_HASHES_MAX: usize = 64;
-const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
+/// The first line of each proof. Where proofs stand one behind another, it tells where the next one begins.
+pub const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
 /// Why a proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

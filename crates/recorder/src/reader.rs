@@ -235,16 +235,15 @@ impl LogReader {
             .into_iter()
             .find(|entry| entry.leaf().is_ok_and(|leaf| leaf.decided().is_some()))
             .ok_or(ReadLogError::UnknownId { id })?;
+        self.prover()?.prove(&entry)
+    }
+
+    /// What proves entries that were read, all under the checkpoint of now.
+    pub fn prover(&self) -> Result<Prover<'_>, ReadLogError> {
         let note = self.checkpoint()?;
         let checkpoint =
             Checkpoint::verify(note.as_bytes(), &self.verifier()?).map_err(ReadLogError::Checkpoint)?;
-        if checkpoint.size <= entry.index {
-            return Err(ReadLogError::NotSigned);
-        }
-        let hashes = Hashes::open(self)?;
-        let nodes = |position: u64| hashes.node(position);
-        let path = prove_inclusion(&nodes, entry.index, checkpoint.size).ok_or(ReadLogError::NoHashes)?;
-        Ok(Proof::new(entry.index, path, &entry.stored(), note))
+        Ok(Prover { note, size: checkpoint.size, hashes: Hashes::open(self)? })
     }
 
     /// The root of the tree when it had `size` leaves; `None` where hashes are missing.
@@ -328,6 +327,32 @@ fn follows(end: u64, next: Option<u64>) -> Result<(), ReadLogError> {
     if next.is_some_and(|next| end < next) { Err(missing_segment(end)) } else { Ok(()) }
 }
 
+/// Makes proofs under one checkpoint.
+#[derive(Debug)]
+pub struct Prover<'a> {
+    note: String,
+    size: u64,
+    hashes: Hashes<'a>,
+}
+
+impl Prover<'_> {
+    /// Proves that the entry, which this log gave, is in it.
+    pub fn prove(&self, entry: &Entry) -> Result<Proof, ReadLogError> {
+        if self.size <= entry.index {
+            return Err(ReadLogError::NotSigned);
+        }
+        let nodes = |position: u64| self.hashes.node(position);
+        let path = prove_inclusion(&nodes, entry.index, self.size).ok_or(ReadLogError::NoHashes)?;
+        Ok(Proof::new(entry.index, path, &entry.stored(), self.note.clone()))
+    }
+
+    /// How many entries the checkpoint signs.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 /// A position behind the last entry that was seen.
 #[derive(Debug)]
 pub struct Follow<'a> {
@@ -336,6 +361,12 @@ pub struct Follow<'a> {
 }
 
 impl Follow<'_> {
+    /// The number of the entry that will be seen next.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.next
+    }
+
     /// What came since the last call; empty where nothing did. Does not wait.
     pub fn next_entries(&mut self) -> Result<Vec<Entry>, ReadLogError> {
         let mut found = Vec::new();
@@ -348,6 +379,7 @@ impl Follow<'_> {
 }
 
 /// The files of hashes as one.
+#[derive(Debug)]
 pub(crate) struct Hashes<'a> {
     storage: &'a dyn Storage,
     firsts: Vec<u64>,

@@ -17,7 +17,7 @@ mod key;
 mod policy;
 mod revision;
 
-pub(crate) use audit::{AuditCommand, SearchFilter};
+pub(crate) use audit::{AuditCommand, ProveArguments, SearchArguments};
 pub(crate) use block::BlockCommand;
 pub(crate) use discover::{DiscoverArguments, DiscoverCommand, DiscoverFormat, MergeArguments, Selection};
 pub(crate) use inventory::{InventoryCommand, NamedOperation, NamedPlace};

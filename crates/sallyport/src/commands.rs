@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::cli::{Cli, Command};
 use crate::client::Client;
-use crate::output::{Format, Output, printable};
+use crate::output::{Format, Output, in_one_line, printable};
 use crate::reach;
 
 pub(crate) use inventory::place_of;
@@ -66,8 +66,14 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> anyhow::Result<Verdict> {
     }
 }
 
-/// A field as text; empty where there is none.
+/// A field as text in one line; empty where there is none. What somebody wrote with a line break in it must not make a
+/// line that looks like one of ours.
 fn text(value: &Value, name: &str) -> String {
+    in_one_line(&whole_text(value, name))
+}
+
+/// A field whose lines are what it is about: a policy, a file.
+fn whole_text(value: &Value, name: &str) -> String {
     match value.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -174,6 +180,9 @@ mod tests {
         assert_eq!(text(&value, "c"), "");
         assert_eq!(text(&value, "missing"), "");
         assert_eq!(list(&value, "d", ", "), "p, q");
+        let forged = serde_json::json!({ "reason": "x\n2026-11-27T23:00:00.000Z  change" });
+        assert_eq!(text(&forged, "reason"), "x␊2026-11-27T23:00:00.000Z  change");
+        assert_eq!(whole_text(&forged, "reason").lines().count(), 2);
         assert_eq!(minute("2026-12-09T10:00:00.120Z"), "2026-12-09 10:00");
     }
 }

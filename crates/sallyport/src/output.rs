@@ -117,6 +117,11 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Text from outside that has no business with more than one line: a line break in it is shown, not made.
+pub(crate) fn in_one_line(text: &str) -> String {
+    if text.contains('\n') { text.replace('\n', "\u{240a}") } else { text.to_owned() }
+}
+
 /// Whether a character changes how others are read without being seen itself: controls, marks of direction (CVE-2021-42574), characters
 /// without width, and tags.
 pub(crate) fn is_deceptive(character: char) -> bool {

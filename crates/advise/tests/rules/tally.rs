@@ -100,6 +100,40 @@ fn rows_become_coarser_as_they_become_many() {
     assert!(over.incomplete);
 }
 
+/// What somebody with a stolen key was refused is the clearest sign of it.
+#[test]
+fn refusals_of_a_verified_key_keep_the_key_and_the_address_and_those_of_anybody_do_not() {
+    let address = std::net::IpAddr::from([10, 0, 0, 7]);
+    let scan = Call { operation: None, address, ..call(SHOP, LIST, 0) };
+    let elsewhere = Call { address: std::net::IpAddr::from([10, 0, 0, 8]), ..scan };
+    let out_of_scope = Call { in_scope: false, address, ..call(SHOP, LIST, 0) };
+    let batch = count(Spread::new(), &entries_of(&[scan.clone(), elsewhere, out_of_scope, scan.clone()]));
+    let rows: Vec<_> = batch
+        .rows
+        .iter()
+        .map(|row| (row.facts.reason.as_str(), row.facts.key.is_some(), &row.facts.network, row.counts.calls))
+        .collect();
+    let [seven, eight] = [7, 8].map(|last| Network::Address(std::net::IpAddr::from([10, 0, 0, last])));
+    assert_eq!(
+        rows,
+        [
+            ("unknown_operation", true, &seven, 2),
+            ("unknown_operation", true, &eight, 1),
+            ("out_of_scope", true, &seven, 1)
+        ]
+    );
+    let coarse = count(spread(ROWS_COARSE), &entries_of(std::slice::from_ref(&scan))).rows.remove(0).facts;
+    assert_eq!((coarse.network, coarse.key.is_some()), (Network::Unknown, true));
+    // The nearest who proved nothing: whatever he varies is one row.
+    let claimed = |last| {
+        let address = std::net::IpAddr::from([10, 0, 1, last]);
+        Call { who: testkit::company::Who::Claimed, address, ..scan }
+    };
+    let batch = count(Spread::new(), &entries_of(&[claimed(1), claimed(2)]));
+    let [row] = &batch.rows[..] else { panic!("{:?}", batch.rows) };
+    assert_eq!((&row.facts.key, &row.facts.network, row.counts.calls), (&None, &Network::Unknown, 2));
+}
+
 #[test]
 fn rows_of_another_api_or_day_are_not_counted_against_it() {
     let facts = |rows: Spread| count(rows, &entries_of(&[call(SHOP, LIST, 0)])).rows.remove(0).facts.caller;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use identity::{BLOCKS_MAX, Blocks, Stops, TooManyBlocks};
-use model::{Block, BlockId, Timestamp};
+use model::{Block, BlockId, BlockTarget, Timestamp};
 use store::{Act, Store};
 
 use super::signed::BlockKey;
@@ -110,8 +110,17 @@ impl KnownBlocks {
 
     /// Those in force, the newest first.
     pub(crate) fn views(&self, now: Timestamp) -> Vec<BlockView> {
-        let mut found: Vec<&(Block, Act)> =
-            self.blocks.values().filter(|(block, _)| now < block.until).collect();
+        self.views_where(now, |_| true)
+    }
+
+    /// Those in force of targets that are meant, the newest first.
+    pub(super) fn views_where(
+        &self,
+        now: Timestamp,
+        is_meant: impl Fn(&BlockTarget) -> bool,
+    ) -> Vec<BlockView> {
+        let in_force = self.blocks.values().filter(|(block, _)| now < block.until);
+        let mut found: Vec<&(Block, Act)> = in_force.filter(|(block, _)| is_meant(&block.target)).collect();
         found.sort_by_key(|(block, act)| (std::cmp::Reverse(act.at), block.id));
         found.into_iter().map(|(block, act)| view(block, act)).collect()
     }

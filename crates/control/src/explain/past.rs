@@ -14,7 +14,7 @@ use policy::KeptFact;
 use record::ClientRef;
 use serde_json::Value;
 
-use super::{ExplanationView, decision_of};
+use super::{ExplanationView, Recorded, decision_of};
 use crate::ControlError;
 use crate::requests::request_to;
 
@@ -30,14 +30,16 @@ pub(super) struct Past {
     pub(super) operation: Option<String>,
     pub(super) source_ip: Option<IpAddr>,
     pub(super) entry: Value,
+    /// How it was answered, where that is in the log by now.
+    pub(super) ending: Option<Value>,
 }
 
 impl Past {
     pub(super) fn read(entries: &[Value], id: &str) -> Result<Self, ControlError> {
         let absent = || ControlError::Absent { what: "decision", name: id.to_owned() };
-        let decided =
-            entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some("decided"));
-        let decided = decided.ok_or_else(absent)?;
+        let of_kind =
+            |kind| entries.iter().find(|entry| entry.get("kind").and_then(Value::as_str) == Some(kind));
+        let decided = of_kind("decided").ok_or_else(absent)?;
         let text = |name: &str| decided.get(name).and_then(Value::as_str).map(str::to_owned);
         let damaged = || ControlError::Log { what: format!("the entry of `{id}` lacks a field") };
         let strength = text("strength").and_then(|name| {
@@ -55,6 +57,7 @@ impl Past {
             operation: text("operation"),
             source_ip: text("source_ip").and_then(|address| address.parse().ok()),
             entry: decided.clone(),
+            ending: of_kind("completed").cloned(),
         })
     }
 
@@ -89,6 +92,7 @@ impl Past {
             revision: self.revision.0,
             id: None,
             time: None,
+            recorded: Recorded::default(),
             note: Some(note.to_owned()),
         }
     }

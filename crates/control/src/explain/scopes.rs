@@ -38,7 +38,7 @@ impl Control {
         let (covering, others): (Vec<&KeyRow>, Vec<&KeyRow>) =
             keys.iter().partition(|key| enforce::cover(&key.scopes, operation));
         match (covering.first(), others.first()) {
-            (None, None) => add(shown, "the application has no key that is valid now"),
+            (None, None) => shown.add("the application has no key that is valid now"),
             (None, Some(key)) => {
                 let scoped = Subject { scopes: Some(&key.scopes), ..subject };
                 let explained = enforce::explain(snapshot, now, scoped, request);
@@ -58,7 +58,7 @@ impl Control {
                         keys.len(),
                         other.id
                     );
-                    add(shown, &text);
+                    shown.add(&text);
                 }
             }
         }
@@ -81,15 +81,5 @@ pub(super) fn say_what_is_missing(shown: &mut ExplanationView) {
          makes one that covers it and nothing else{}",
         if shown.grant.is_some() { ", and it takes the grant below as well" } else { "" }
     );
-    add(shown, &scope);
-}
-
-fn add(shown: &mut ExplanationView, text: &str) {
-    match &mut shown.note {
-        Some(note) => {
-            note.push_str("; ");
-            note.push_str(text);
-        }
-        None => shown.note = Some(text.to_owned()),
-    }
+    shown.add(&scope);
 }

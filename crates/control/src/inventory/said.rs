@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoundView, InventoryOrder, Watched};
 use crate::actor::{Actor, Needs};
+use crate::reasons::given;
 use crate::{Control, ControlError, files};
 
 /// The file of what is ignored.
@@ -63,12 +64,7 @@ impl Control {
         reason: &str,
     ) -> Result<FoundView, ControlError> {
         self.demand(actor, Needs::Owner)?;
-        if reason.trim().is_empty() {
-            return Err(ControlError::invalid(
-                "ignoring an operation needs a reason",
-                "say why with --reason",
-            ));
-        }
+        let reason = &given(reason, "ignoring an operation")?;
         let (mut found, _) = self.only_one(actor, order)?;
         match model::ApiName::parse(&found.api) {
             Ok(api) => self.demand_owner_of(actor, &self.state(), &api)?,

@@ -82,6 +82,26 @@ fn a_block_is_there_after_a_restart_and_its_removal_too() {
     assert!(error(open.control.remove_block(&ann(), &stays, "again")).contains("there is no block"));
 }
 
+/// Who removes one of two blocks must not be told that the way is free.
+#[test]
+fn a_removal_names_the_blocks_that_stop_the_same_still() {
+    let fixture = Fixture::new("block-twice");
+    let open = fixture.up();
+    open.shop();
+    let [one, two] = ["127.1.0.9", "127.1.0.9/32"].map(|network| open.block("network", network));
+    let wide = open.block("network", "127.1.0.0/16");
+    let other = open.block("app", "shop");
+    let still = |id: &str| {
+        let removed = open.control.remove_block(&ann(), id, "undo").unwrap();
+        assert_eq!(removed.block.id, id);
+        removed.still.into_iter().map(|block| block.id).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(still(&one), [two.clone(), wide.clone()].into());
+    assert_eq!(still(&wide), [two.clone()].into());
+    assert_eq!(still(&two), [].into());
+    assert_eq!(still(&other), [].into());
+}
+
 #[test]
 fn a_block_is_in_force_though_the_store_refuses_and_a_restart_does_not_end_it() {
     let fixture = Fixture::new("block-unstored");

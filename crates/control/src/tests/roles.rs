@@ -5,10 +5,7 @@ use std::time::Duration;
 use store::Role;
 
 use super::{Fixture, ann, files_of, order};
-use crate::{
-    Actor, Asked, Control, ControlError, Needs, RegroupAct, ReplayOrder, SearchOrder, SuggestOrder,
-    UsageOrder,
-};
+use crate::{Actor, Asked, Control, ControlError, Needs, RegroupAct, ReplayOrder, SuggestOrder, UsageOrder};
 
 pub(super) type Act = fn(&Control, &Actor, &str) -> Result<(), ControlError>;
 
@@ -56,7 +53,7 @@ pub(super) const ACTS: &[(&str, Needs, Act)] = &[
         control.who_can(actor, Asked::Operation("orders:GET /orders")).map(drop)
     }),
     ("what can", Needs::Analyst, |control, actor, _| control.what_can(actor, "app:shop").map(drop)),
-    ("search", Needs::Analyst, |control, actor, _| control.search(actor, &SearchOrder::default()).map(drop)),
+    ("search", Needs::Analyst, |control, actor, _| control.search(actor, &control.search_order()).map(drop)),
     ("explain call", Needs::Analyst, |control, actor, _| {
         control.explain_call(actor, "app:shop", "GET", "https://orders.example.com/orders").map(drop)
     }),

@@ -315,3 +315,30 @@ fn a_gateway_that_ends_with_a_stop_that_is_not_stored_says_so() {
     assert!(crate::chain(&ended).contains("read-only"), "{ended:?}");
     assert_eq!(judged(&mut fixture.up(), &fixture, &key), REVOKED);
 }
+
+/// A second line in a reason would stand in the log's text as an entry that nobody made.
+#[test]
+fn a_reason_of_two_lines_is_refused_and_nothing_is_done() {
+    let fixture = Fixture::new("stop-lines");
+    let mut open = fixture.up();
+    let key = open.shop();
+    let forged = "x\n2026-11-27T23:00:00.000Z  change key.revoke key AAAA by root planned";
+    let refused: [(&str, ControlError); 6] = [
+        ("revoke", open.control.revoke_key(&ann(), &key.id, forged).unwrap_err()),
+        ("quarantine", open.control.quarantine_key(&ann(), &key.id, forged).unwrap_err()),
+        ("disable", open.control.disable_application(&ann(), "shop", forged).unwrap_err()),
+        ("enable", open.control.enable_application(&ann(), "shop", forged).unwrap_err()),
+        ("team", open.control.create_team(&ann(), "guests", forged).unwrap_err()),
+        ("publish", open.control.publish(&ann(), forged).unwrap_err()),
+    ];
+    for (act, error) in refused {
+        assert!(error.to_string().contains("more than one line"), "{act}: {error}");
+    }
+    assert_eq!(judged(&mut open, &fixture, &key), "allowed");
+    for action in ["key.revoke", "key.quarantine", "application.disable", "team.create"] {
+        assert_eq!(open.changes(action).len(), 0, "{action}");
+    }
+    // The nearest that is taken.
+    open.control.revoke_key(&ann(), &key.id, "x, 2026-11-27T23:00:00.000Z, planned").unwrap();
+    assert_eq!(judged(&mut open, &fixture, &key), REVOKED);
+}

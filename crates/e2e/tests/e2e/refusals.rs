@@ -236,6 +236,7 @@ fn an_upstream_that_refuses_breaks_or_talks_nonsense_is_502() {
         assert_eq!(answer.summary(), summary, "{reply:?}: {answer:?}");
         refused(&answer, summary);
     }
+    assert!(world.log().contains("upstream closed the connection before its answer"), "{}", world.log());
     // The others are not affected.
     allowed(&world.call("GET /orders/7").key(&world.keys.reader));
 }

@@ -184,3 +184,42 @@ fn facts_are_kept_whole_or_not_at_all() {
         assert_eq!(kept, expected, "{path}");
     }
 }
+
+/// What was scanned: nobody reads a path from the record, and who knows one can find who called it.
+#[test]
+fn of_an_undeclared_call_method_and_hashed_path_are_kept_and_of_a_declared_one_neither() {
+    let snapshot = std::sync::Arc::new(snapshot("127.0.0.1:9", &Choices::STANDARD));
+    let key = record::ParamKey::new([7; 16]);
+    for (method, target, kept) in [
+        ("GET", "/admin/7?token=secret", Some("/admin/7")),
+        ("DELETE", "/admin/8", Some("/admin/8")),
+        ("BREW", "/admin/8", Some("/admin/8")),
+        ("GET", "/deny", None),
+        ("GET", "/read/open/other", None),
+    ] {
+        let request = || {
+            let fields = [(&b"host"[..], &b"a.example"[..])];
+            let head = model::Head::from_parts(method.as_bytes(), target.as_bytes(), fields);
+            let admission = model::Admission {
+                scheme: model::request::Scheme::Http,
+                body: model::request::BodyShape::Absent,
+                peer: std::net::Ipv4Addr::LOCALHOST.into(),
+            };
+            model::CanonicalRequest::admit(head.unwrap(), admission).unwrap()
+        };
+        let mut judge = enforce::Worker::new([7; 32]);
+        let evidence = enforce::judge(&snapshot, NOW, &mut judge, request()).evidence;
+        crate::entry::decided(&evidence, Some(&request()), &key, |decided| {
+            let params = decided.personal.params;
+            assert_eq!(decided.operation.is_empty(), kept.is_some(), "{method} {target}");
+            assert_eq!(decided.personal.method, kept.map(|_| method), "{method} {target}");
+            match kept {
+                Some(path) => {
+                    let hash = record::ParamRef::Hashed(key.hash("path", path.as_bytes()));
+                    assert_eq!(params, [("path", hash)], "{method} {target}");
+                }
+                None => assert!(params.iter().all(|(name, _)| *name != "path"), "{method} {target}"),
+            }
+        });
+    }
+}

@@ -2,29 +2,61 @@
 
 use std::collections::VecDeque;
 
-use model::{DecisionId, Timestamp, Verdict};
+use model::{DecisionId, KeyId, Network, Timestamp, Verdict};
 use record::segment::index::Footer;
 use record::segment::scan::{FaultKind, Part, Scan};
-use record::{PersonalView, json};
+use record::{DecidedView, ParamHash, ParamRef, PersonalView, json};
 
 use super::{Entry, LogReader, ReadLogError, follows};
 use crate::layout;
 use crate::retention::footer;
 
-/// What to look for; `None` does not restrict.
+/// What to look for; `None` does not restrict. What is personal is found until it is erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     pub id: Option<DecisionId>,
     /// As commands name callers: `app:NAME` or `anonymous`.
     pub caller: Option<String>,
+    /// The team that answers for the caller.
+    pub team: Option<String>,
+    /// The user on whose behalf the caller acted, as `ISSUER/NAME`.
+    pub user: Option<String>,
+    /// The own key that was presented, whether it was valid or not.
+    pub key: Option<KeyId>,
+    /// Where the request came from.
+    pub network: Option<Network>,
     pub operation: Option<String>,
     pub api: Option<String>,
     pub verdict: Option<Verdict>,
     pub reason: Option<model::DenyReason>,
+    /// A refusal's own code, finer than its reason.
+    pub code: Option<String>,
+    /// A path parameter of this value.
+    pub param: Option<ParamIs>,
     /// Not before.
     pub from: Option<Timestamp>,
     /// Before.
     pub to: Option<Timestamp>,
+    /// Entries below this number: where an earlier search stopped.
+    pub before: Option<u64>,
+}
+
+/// The value of a path parameter, as entries can hold it: hashed under the log's key, or as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamIs {
+    pub name: String,
+    pub value: String,
+    pub hash: ParamHash,
+}
+
+impl ParamIs {
+    fn is(&self, name: &str, value: ParamRef<'_>) -> bool {
+        let is_value = match value {
+            ParamRef::Hashed(hash) => hash == self.hash,
+            ParamRef::Text(text) => text == self.value,
+        };
+        is_value && name == self.name
+    }
 }
 
 impl Filter {
@@ -35,6 +67,17 @@ impl Filter {
             || self.api.is_some()
             || self.verdict.is_some()
             || self.reason.is_some()
+            || self.code.is_some()
+            || self.is_about_persons()
+    }
+
+    /// Whether it takes more of the personal part than the caller, which stands first.
+    const fn is_about_persons(&self) -> bool {
+        self.team.is_some()
+            || self.user.is_some()
+            || self.key.is_some()
+            || self.network.is_some()
+            || self.param.is_some()
     }
 
     /// Whether every condition holds for an entry.
@@ -44,24 +87,55 @@ impl Filter {
         let time = leaf.time();
         if self.from.is_some_and(|from| time < from)
             || self.to.is_some_and(|to| to <= time)
+            || self.before.is_some_and(|before| before <= entry.index)
             || self.id.is_some_and(|id| leaf.id() != Some(id))
         {
             return false;
         }
-        let Some(decided) = leaf.decided() else { return !self.is_about_decisions() };
-        let caller = || {
-            let (_, bytes) = entry.personal.as_ref()?;
-            PersonalView::client_of(bytes).ok().map(|client| json::caller(&client))
-        };
+        match leaf.decided() {
+            None => !self.is_about_decisions(),
+            Some(decided) => self.matches_public(decided) && self.matches_personal(entry),
+        }
+    }
+
+    fn matches_public(&self, decided: &DecidedView<'_>) -> bool {
         self.operation.as_ref().is_none_or(|operation| operation == decided.operation)
             && self.api.as_ref().is_none_or(|api| api == decided.api)
             && self.verdict.is_none_or(|verdict| verdict == decided.verdict)
             && self.reason.is_none_or(|reason| Some(reason) == decided.reason)
-            && self.caller.as_ref().is_none_or(|wanted| caller().as_ref() == Some(wanted))
+            && self.code.as_ref().is_none_or(|code| code == decided.code)
+    }
+
+    /// What was erased matches nothing that is asked of it.
+    fn matches_personal(&self, entry: &Entry) -> bool {
+        if let Some(wanted) = &self.caller {
+            let client = entry.personal.as_ref().and_then(|(_, bytes)| PersonalView::client_of(bytes).ok());
+            if client.is_none_or(|client| json::caller(&client) != *wanted) {
+                return false;
+            }
+        }
+        if !self.is_about_persons() {
+            return true;
+        }
+        let Ok(Some(personal)) = entry.personal() else { return false };
+        let text = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_ref().is_none_or(|wanted| found == Some(wanted.as_str()))
+        };
+        text(&self.team, personal.team)
+            && text(&self.user, personal.user)
+            && self.key.is_none_or(|key| personal.key == Some(key))
+            && self
+                .network
+                .is_none_or(|network| personal.source_ip.is_some_and(|address| network.holds(address)))
+            && self
+                .param
+                .as_ref()
+                .is_none_or(|param| personal.params.clone().any(|(name, value)| param.is(name, value)))
     }
 
     fn may_be_in(&self, footer: &Footer) -> bool {
         !(self.id.is_some_and(|id| !footer.may_have_id(id))
+            || self.before.is_some_and(|before| before <= footer.first)
             || self.from.is_some_and(|from| footer.latest < from)
             || self.to.is_some_and(|to| to <= footer.earliest))
     }
@@ -91,7 +165,8 @@ pub struct Search<'a> {
 impl LogReader {
     /// Searches the log.
     pub fn search(&self, filter: &Filter) -> Result<Search<'_>, ReadLogError> {
-        let segments = self.segments()?;
+        let mut segments = self.segments()?;
+        segments.retain(|first| filter.before.is_none_or(|before| *first < before));
         Ok(Search {
             reader: self,
             filter: filter.clone(),
@@ -135,6 +210,7 @@ impl Search<'_> {
                 let ends = ends.chain([storage.length(&name).map_err(io)?]);
                 let blocks = footer.blocks.iter().zip(ends).enumerate();
                 blocks
+                    .filter(|(_, ((_, index), _))| self.filter.before.is_none_or(|before| *index < before))
                     .filter(|(block, _)| self.filter.may_be_in_block(footer, *block))
                     .map(|(_, ((from, index), to))| (*from, to, *index))
                     .collect()

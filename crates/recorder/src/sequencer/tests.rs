@@ -2,6 +2,7 @@
 
 mod counts;
 mod power;
+mod searches;
 mod tampering;
 
 use std::collections::BTreeSet;

@@ -130,8 +130,17 @@ impl SpanArguments {
 pub(crate) struct UsageArguments {
     #[command(flatten)]
     pub(crate) span: SpanArguments,
-    /// What to add up by: day, api, team, caller, key, user, operation, verdict, strength
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Only this caller: app:NAME, workload:NAME or anonymous
+    #[arg(long, value_name = "CALLER")]
+    pub(crate) caller: Option<String>,
+    /// Only calls that this key proved, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) key: Option<String>,
+    /// Only calls from this address, or network as 203.0.113.0/24
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) network: Option<String>,
+    /// What to add up by: day, api, team, caller, key, user, network, operation, verdict, strength
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = ["caller", "operation"])]
     pub(crate) by: Vec<String>,
     /// Print CSV (RFC 4180)
     #[arg(long)]

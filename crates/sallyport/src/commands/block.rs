@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, escape, list, minute, print_one, show_list, text};
+use super::{Verdict, escape, items, list, minute, print_one, show_list, text};
 use crate::cli::BlockCommand;
 use crate::client::Client;
 use crate::output::Output;
@@ -45,9 +45,7 @@ pub(super) async fn run(client: &Client, command: &BlockCommand, output: Output)
             let path = format!("/v1/blocks/{}/remove", escape(id));
             let body = json!({ "reason": reason });
             let block = client.ask(Method::POST, &path, Some(&body)).await?;
-            print_one(output, &block, |block| {
-                format!("block {} is removed; {} may call again", text(block, "id"), target_of(block))
-            })?;
+            print_one(output, &block, removed)?;
         }
         BlockCommand::Repair { reason } => {
             let body = json!({ "reason": reason });
@@ -60,6 +58,25 @@ pub(super) async fn run(client: &Client, command: &BlockCommand, output: Output)
         }
     }
     Ok(Verdict::Done)
+}
+
+/// What a removal leaves: another block may stop the same.
+fn removed(block: &Value) -> String {
+    let still = items(block, "still");
+    let mut lines = vec![match still.len() {
+        0 => format!(
+            "block {} is removed; no other block is on {} itself",
+            text(block, "id"),
+            target_of(block)
+        ),
+        _ => format!(
+            "block {} is removed; {} is stopped still, whole or in part:",
+            text(block, "id"),
+            target_of(block)
+        ),
+    }];
+    lines.extend(still.iter().map(line));
+    lines.join("\n")
 }
 
 fn target_of(block: &Value) -> String {

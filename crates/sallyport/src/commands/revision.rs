@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Verdict, apis, items, list, minute, print_one, show_list, text};
+use super::{Verdict, apis, items, list, minute, print_one, show_list, text, whole_text};
 use crate::cli::{PublishArguments, RevisionCommand};
 use crate::client::Client;
 use crate::output::Output;
@@ -168,7 +168,7 @@ fn described_difference(difference: &Value) -> String {
     lines.extend(file_lines(files));
     for policy in items(difference, "policies") {
         lines.push(format!("\npolicy {} {}", text(policy, "id"), text(policy, "change")));
-        lines.extend(line_changes(&text(policy, "before"), &text(policy, "after")));
+        lines.extend(line_changes(&whole_text(policy, "before"), &whole_text(policy, "after")));
     }
     if let Some(summary) = difference.get("summary") {
         lines.push(described_summary(summary));

@@ -31,24 +31,37 @@ pub(super) async fn run(
     arguments: &UsageArguments,
     output: Output,
 ) -> anyhow::Result<Verdict> {
-    let by = if arguments.by.is_empty() {
-        vec!["caller".to_owned(), "operation".to_owned()]
-    } else {
-        arguments.by.clone()
-    };
+    let by = &arguments.by;
     let mut query = arguments.span.query();
+    let conditions =
+        [("caller", &arguments.caller), ("key", &arguments.key), ("network", &arguments.network)];
+    for (name, value) in conditions {
+        query.extend(value.as_ref().map(|value| format!("{name}={}", escape(value))));
+    }
     query.push(format!("by={}", escape(&by.join(","))));
     let report = client.ask(Method::GET, &format!("/v1/usage?{}", query.join("&")), None).await?;
     let rows = items(&report, "rows");
     if arguments.csv {
-        print_csv(output, &by, rows)?;
+        print_csv(output, by, rows)?;
     } else if output.format == Format::Json {
         rows.iter().try_for_each(|row| output.json(row))?;
     } else {
-        print_table(output, &by, rows, &report)?;
+        print_table(output, by, rows, &report)?;
+    }
+    if arguments.span.since.as_deref().is_some_and(begins_within_a_day) {
+        let from = text(&report, "from");
+        output.note(&format!(
+            "usage counts whole days: all of {from} is in it; `audit search --since` looks at calls one by one"
+        ));
     }
     warn(&report, output);
     Ok(Verdict::Done)
+}
+
+/// Whether a `--since` says more than a day: an hour of it, or a time that is so long ago.
+fn begins_within_a_day(since: &str) -> bool {
+    let is_date = since.len() == "2026-12-31".len() && !since.contains(':');
+    !is_date && !since.ends_with('d')
 }
 
 fn print_csv(output: Output, by: &[String], rows: &[Value]) -> anyhow::Result<()> {
@@ -110,6 +123,13 @@ fn warn(report: &Value, output: Output) {
             "{count} calls are in rows without single addresses, users or objects: erased, or too many of them"
         ));
     }
+    if 0 < figure("undecided_calls") {
+        let count = figure("undecided_calls");
+        output.note(&format!(
+            "{count} calls are left out because their rows name no address, or only a wider network; `audit search --network` \
+             finds what the log holds of them"
+        ));
+    }
     let fault = text(report, "fault");
     if !fault.is_empty() {
         let text = format!("the log cannot be read to its end ({fault}); what lies behind is missing");
@@ -120,6 +140,19 @@ fn warn(report: &Value, output: Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_for_less_than_a_day_is_told_so() {
+        for (since, expected) in [
+            ("40m", true),
+            ("36h", true),
+            ("2026-11-28T10:00:00Z", true),
+            ("2026-11-28", false),
+            ("30d", false),
+        ] {
+            assert_eq!(begins_within_a_day(since), expected, "{since}");
+        }
+    }
 
     #[test]
     fn cells_are_quoted_and_are_no_formulas() {

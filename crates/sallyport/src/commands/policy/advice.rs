@@ -8,7 +8,7 @@ use axum::http::Method;
 use control::files;
 use serde_json::{Value, json};
 
-use super::super::{Verdict, items, minute, text};
+use super::super::{Verdict, items, minute, text, whole_text};
 use crate::UsageError;
 use crate::cli::{ReplayArguments, SuggestArguments, TestArguments};
 use crate::client::Client;
@@ -44,7 +44,8 @@ pub(super) async fn suggest(
 
 /// What a file gains, as a unified diff: nothing of it is taken away.
 fn printable_diff(change: &Value, output: Output) -> String {
-    let (file, before, after) = (text(change, "file"), text(change, "before"), text(change, "after"));
+    let (file, before, after) =
+        (text(change, "file"), whole_text(change, "before"), whole_text(change, "after"));
     let added: Vec<&str> = after.strip_prefix(before.as_str()).unwrap_or(&after).lines().collect();
     let kept = before.lines().count();
     let old = if change.get("before").is_some_and(Value::is_string) {

@@ -11,6 +11,7 @@
 mod evidence;
 mod grants;
 mod habits;
+mod places;
 mod text;
 mod weigh;
 

@@ -69,8 +69,6 @@ pub(super) struct CallerUse {
     pub(super) days: u128,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
-    /// Calls, and when the first of them was, by network.
-    pub(super) networks: BTreeMap<Network, (u64, Timestamp)>,
     /// Operations that policy permits already.
     pub(super) granted: BTreeSet<String>,
 }
@@ -161,9 +159,6 @@ impl Gathered {
         caller.first = Some(caller.first.map_or(counts.first, |first| first.min(counts.first)));
         caller.last = Some(caller.last.map_or(counts.last, |last| last.max(counts.last)));
         let network = network_of(&used.facts.network);
-        let seen = caller.networks.entry(network.clone()).or_insert((0, counts.first));
-        seen.0 += counts.ok;
-        seen.1 = seen.1.min(counts.first);
         let span = Span { calls: counts.ok, days: used.days, first: counts.first, last: counts.last };
         let use_ = caller.uses.entry(used.facts.operation.clone()).or_default();
         use_.networks.entry(network).and_modify(|before| before.add(&span)).or_insert(span);

@@ -6,7 +6,7 @@
 //!
 //! It learns from calls that passed through this gateway, came from a caller whose credential was verified, and were
 //! answered without an error. It never learns from failures, from callers that are only claimed or anonymous, from keys
-//! that were revoked or quarantined, or from imported logs, which are not in the roll-ups.
+//! that were revoked or quarantined, from what is blocked, or from imported logs, which are not in the roll-ups.
 
 mod evidence;
 mod grants;
@@ -23,7 +23,7 @@ use model::{Application, DataClass, KeyId, Timestamp};
 use policy::Policies;
 use serde::Serialize;
 
-use crate::{Directory, Usage};
+use crate::{CallFacts, Directory, Usage};
 
 use evidence::Need;
 pub use text::{append, proposal_text};
@@ -62,8 +62,10 @@ pub trait World: Directory {
     fn active_keys(&self) -> Vec<(KeyId, KeyStanding)>;
     /// All applications that are not disabled.
     fn applications(&self) -> Vec<Arc<Application>>;
-    /// Whether a caller, by its label, is somebody who may be granted anything: known, and not disabled.
+    /// Whether a caller, by its label, is somebody who may be granted anything: known, and neither disabled nor blocked.
     fn is_in_good_standing(&self, caller: &str) -> bool;
+    /// Whether the user or the network of these calls is blocked now, or may be where that is not recorded.
+    fn is_blocked(&self, facts: &CallFacts) -> bool;
     /// The API of this name.
     fn api(&self, name: &str) -> Option<ApiFacts>;
 }

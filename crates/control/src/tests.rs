@@ -3,6 +3,7 @@
 mod access;
 mod advice;
 mod apis;
+mod blocked;
 mod blocks;
 mod cases;
 mod changes;

@@ -233,8 +233,10 @@ fn no_evidence(used: &Used, question: &SuggestQuestion<'_>) -> Option<&'static s
     if used.counts.ok == 0 {
         return Some("answered with an error, or not known how");
     }
-    (!question.world.is_in_good_standing(&facts.caller))
-        .then_some("the caller is unknown today, disabled or blocked")
+    if !question.world.is_in_good_standing(&facts.caller) {
+        return Some("the caller is unknown today, disabled or blocked");
+    }
+    question.world.is_blocked(facts).then_some("the user or the network is blocked today, or may be")
 }
 
 /// Why what a key did is no evidence; none where it is.

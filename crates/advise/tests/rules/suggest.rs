@@ -5,7 +5,7 @@ use testkit::company::{Call, Company, Place, Standing, Who};
 
 use super::small::{
     DAY, DELETE, HOUR, LIST, MAKE, MAKE_SECRET, OTHER, READ, SECRETS, SHOP, TILL, away, call, company, key,
-    often, propose, propose_beside, word,
+    often, propose, propose_beside, propose_while, word,
 };
 
 /// What is said of `place` when `shop` makes these calls beside one that it makes often.
@@ -194,6 +194,18 @@ fn only_successes_of_verified_callers_are_evidence() {
     check(change(|call| Call { in_scope: false, status: 403, ..call }), READ, "no proposal");
     check(change(|call| Call { who: Who::Anonymous, key: None, ..call }), READ, "no proposal");
     check(change(|call| Call { who: Who::Claimed, key: None, ..call }), READ, "no proposal");
+}
+
+#[test]
+fn what_came_from_a_blocked_network_is_no_evidence() {
+    let company = company();
+    let calls = [often(SHOP, LIST), often(SHOP, READ).into_iter().map(away).collect()];
+    let said = |blocked: &str| {
+        let suggestion = propose_while(&company, Some(blocked), "", &calls);
+        [LIST, READ].map(|place| word(&suggestion, &company, place))
+    };
+    assert_eq!(said("203.0.112.0/24"), ["ready", "ready"]);
+    assert_eq!(said("203.0.113.9"), ["ready", "no proposal"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{Actor, Candidate, ReadyOrder, ReplayOrder, SuggestOrder, SuggestView
 /// Read alone is granted, to the partners; everything else is observed.
 const OBSERVED: &str = "mode: observe\nobserve_until: 2026-12-09";
 
-fn observed(name: &str) -> Fixture {
+pub(super) fn observed(name: &str) -> Fixture {
     let fixture = Fixture::new(name);
     fixture.write("apis/orders/api.yaml", &API.replace("mode: enforce", OBSERVED));
     fixture.write("policies/orders.cedar", "");
@@ -22,7 +22,13 @@ fn observed(name: &str) -> Fixture {
 
 impl Open {
     /// A call that the upstream answers with `status`.
-    fn answered(&mut self, fixture: &Fixture, key: Option<&str>, (method, path): (&str, &str), status: u16) {
+    pub(super) fn answered(
+        &mut self,
+        fixture: &Fixture,
+        key: Option<&str>,
+        (method, path): (&str, &str),
+        status: u16,
+    ) {
         fixture.pass(Duration::from_millis(10));
         let (_, id) = self.call(fixture.now(), key, method, path);
         let completed = record::Completed {
@@ -53,12 +59,12 @@ impl Open {
     }
 }
 
-fn write() -> SuggestOrder {
+pub(super) fn write() -> SuggestOrder {
     SuggestOrder { write: true, reason: "learned".to_owned(), ..SuggestOrder::default() }
 }
 
-const LIST: (&str, &str) = ("GET", "/orders");
-const MAKE: (&str, &str) = ("POST", "/orders");
+pub(super) const LIST: (&str, &str) = ("GET", "/orders");
+pub(super) const MAKE: (&str, &str) = ("POST", "/orders");
 
 #[test]
 fn usage_is_counted_once_over_restarts_and_kills() {

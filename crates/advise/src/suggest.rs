@@ -14,6 +14,7 @@ mod habits;
 mod places;
 mod text;
 mod weigh;
+mod word;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::{CallFacts, Directory, Usage};
 use evidence::Need;
 pub use text::{append, proposal_text};
 pub use weigh::{Concern, confidence};
+pub use word::spoken;
 
 /// How a key stands today.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod spans;
 mod stops;
 mod summaries;
 mod upkeep;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;

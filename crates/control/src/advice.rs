@@ -10,6 +10,7 @@ use store::KeyRow;
 
 use crate::ControlError;
 use crate::blocks::Blocked;
+use crate::cause::Cause;
 use crate::state::State;
 
 /// Everybody as the store and the files have them at one moment.
@@ -65,12 +66,7 @@ impl Today {
             (store::KeyState::Quarantined, None) => {
                 KeyState::Stopped(format!("the key is quarantined: {said}"))
             }
-            // A key that was replaced and then revoked did its work, unless somebody says that it leaked.
-            (store::KeyState::Revoked, None)
-                if self.replaced.contains(&row.id) && !tells_of_a_leak(&said) =>
-            {
-                KeyState::Sound
-            }
+            (store::KeyState::Revoked, None) if self.did_its_work(row.id, &said) => KeyState::Sound,
             (store::KeyState::Revoked, None) => KeyState::Stopped(format!("the key was revoked: {said}")),
         };
         KeyStanding {
@@ -78,6 +74,16 @@ impl Today {
             scopes: row.scopes.clone(),
             state,
             created: row.created,
+        }
+    }
+
+    /// Whether a revoked key did its work until then, by what was said: a key that another replaces did, unless somebody says that
+    /// it leaked.
+    fn did_its_work(&self, id: KeyId, said: &str) -> bool {
+        match Cause::of_reason(said) {
+            Some(Cause::Ended | Cause::Replaced) => true,
+            Some(Cause::Leaked) => false,
+            None => self.replaced.contains(&id) && !tells_of_a_leak(said),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What is blocked is no proof of a need.
+//! What is blocked is no proof of a need, nor what a key did that leaked.
 
 use super::advice::{LIST, MAKE, observed};
 use super::blocks::order;
 use super::{Open, ann};
-use crate::{SuggestOrder, UsageOrder};
+use crate::{Cause, SuggestOrder, UsageOrder};
 
 fn proposed(open: &Open) -> (Vec<String>, Vec<String>, Vec<String>) {
     let view = open.control.suggest(&ann(), &SuggestOrder::default()).unwrap();
@@ -36,6 +36,28 @@ fn what_a_blocked_key_did_is_withdrawn_while_the_block_is_in_force() {
     assert_eq!(keys(&open), [key.id]);
     open.control.remove_block(&ann(), &block.id, "a false alarm").unwrap();
     assert_eq!(proposed(&open).0.len(), 2);
+}
+
+#[test]
+fn the_cause_of_a_revocation_says_whether_what_the_key_did_counts() {
+    for (cause, counts) in [("replaced", true), ("ended", true), ("leaked", false), ("", false)] {
+        let fixture = observed(&format!("cause-{cause}"));
+        let mut open = fixture.up();
+        let key = open.shop();
+        for _ in 0..3 {
+            open.answered(&fixture, Some(&key.key), LIST, 200);
+        }
+        // That something was exposed is no matter where somebody says what became of the key.
+        let said = (!cause.is_empty()).then(|| Cause::parse(cause).unwrap());
+        let view = open.control.revoke_key_for(&ann(), &key.id, said, "an exposed port, OPS-7").unwrap();
+        let reason = view.changed.unwrap().reason;
+        let expected = if cause.is_empty() { String::new() } else { format!("{cause}: ") };
+        assert_eq!(reason, format!("{expected}an exposed port, OPS-7"));
+        let (operations, withdrawn, _) = proposed(&open);
+        assert_eq!((operations.len(), withdrawn.len()), if counts { (1, 0) } else { (0, 1) }, "{cause}");
+        let changes = fixture.changes();
+        assert!(changes.iter().any(|change| change.starts_with("key.revoke") && change.contains(&reason)));
+    }
 }
 
 #[test]

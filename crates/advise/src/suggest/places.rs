@@ -50,7 +50,11 @@ const DAY_BITS: usize = 128;
 pub(super) enum Own<'a> {
     /// Its networks change with nearly each call, so that they tell nothing: they vouch for nothing and hold nothing back.
     NotTold,
-    These(BTreeSet<&'a Network>),
+    These {
+        networks: BTreeSet<&'a Network>,
+        /// When the caller's first day ended; none where it was not here for several.
+        first_day: Option<i64>,
+    },
 }
 
 /// What is done in one network.
@@ -65,7 +69,7 @@ struct Place {
 
 impl<'a> Own<'a> {
     pub(super) fn of(caller: &'a CallerUse) -> Self {
-        let Some(time) = Time::of(caller) else { return Self::These(BTreeSet::new()) };
+        let Some(time) = Time::of(caller) else { return Self::none() };
         if is_scattered(caller, &time) {
             return Self::NotTold;
         }
@@ -78,7 +82,7 @@ impl<'a> Own<'a> {
         // Who tried its key from somewhere on the first day and then began elsewhere was at home nowhere before.
         let settled = settled(&places, time.first_day).filter(|(_, own)| works(own));
         let settled = settled.or_else(|| self::settled(&places, time.beginning));
-        let Some((home, mut own)) = settled else { return Self::These(BTreeSet::new()) };
+        let Some((home, mut own)) = settled else { return Self::none() };
         let known = own.len();
         let growing = Growing { caller, places: &places, home, time: &time };
         growing.grow(&mut own, |place, _| place.first.as_micros() <= time.beginning);
@@ -90,21 +94,31 @@ impl<'a> Own<'a> {
         } else if by_days && (comes_anew || has_left) {
             growing.grow(&mut own, |_, shared_days| shared_days <= MOVING_DAYS);
         }
-        Self::These(own)
+        let first_day = (FIRST_DAY_MICROS <= time.here / BEGINNING_PART).then_some(time.first_day);
+        Self::These { networks: own, first_day }
     }
 
-    /// All calls of an operation from the caller's own networks, and whether there are others.
+    const fn none() -> Self {
+        Self::These { networks: BTreeSet::new(), first_day: None }
+    }
+
+    /// All calls of an operation that count as the caller's, and whether there are others: what it called from its own networks.
+    /// What it called from there on its first day it is there for, so that all calls count.
     pub(super) fn of_use(&self, use_: &Use) -> (Option<Span>, Elsewhere) {
         let own = sum(use_, |network| self.contains(network));
         let all = sum(use_, |_| true);
         let is_all = own.map(|span| span.calls) == all.map(|span| span.calls);
-        (own, if is_all { Elsewhere::None } else { Elsewhere::Some })
+        let is_what_it_is_for = match (self, own) {
+            (Self::These { first_day: Some(end), .. }, Some(own)) => own.first.as_micros() <= *end,
+            (Self::These { .. } | Self::NotTold, _) => false,
+        };
+        if is_all || is_what_it_is_for { (all, Elsewhere::None) } else { (own, Elsewhere::Some) }
     }
 
     fn contains(&self, network: &Network) -> bool {
         match self {
             Self::NotTold => true,
-            Self::These(own) => own.contains(network),
+            Self::These { networks, .. } => networks.contains(network),
         }
     }
 }

@@ -121,7 +121,28 @@ fn a_trial_on_the_first_day_is_no_home() {
         days.collect::<Vec<_>>()
     };
     check(&[trial.clone(), service(3)], Vec::new(), &[LIST, READ], ["no proposal", "ready"]);
-    check(&[trial], service(12), &[LIST, READ], ["no proposal", "new_network"]);
+    // Of one that came long after, nobody knows who it is: what was tried goes on, and the rest waits.
+    let company = company();
+    let suggestion = propose(&company, &[trial, service(12)]);
+    assert_eq!(word(&suggestion, &company, LIST), "ready");
+    assert_eq!(word(&suggestion, &company, READ), "new_network");
+}
+
+/// What a caller began with is its work wherever it goes on, also where it has come from each network once or twice.
+#[test]
+fn what_a_caller_began_with_is_its_own_wherever_it_is_called_from() {
+    let company = company();
+    let weekly = |place, from: i64, networks: [i64; 4]| {
+        let calls = [0, 7, 14, 21].into_iter().zip(networks);
+        calls
+            .map(|(day, network)| from_network(call(SHOP, place, (from + day) * DAY), network))
+            .collect::<Vec<_>>()
+    };
+    let said = |calls: &[Vec<Call>], place| word(&propose(&company, calls), &company, place);
+    assert_eq!(said(&[weekly(LIST, 0, [1, 2, 1, 3])], LIST), "ready");
+    assert_eq!(said(&[weekly(LIST, 0, [1, 2, 3, 2])], LIST), "ready");
+    let later = [weekly(LIST, 0, [1, 1, 1, 1]), weekly(READ, 3, [2, 3, 2, 3])];
+    assert_eq!(said(&later, READ), "new_network");
 }
 
 /// Somebody who mixes what the caller does into his own from many networks makes no caller of changing networks of it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use control::{Actor, KeyOrder, NewApi, ReadyOrder, RegroupAct};
+use control::{Actor, Cause, KeyOrder, NewApi, ReadyOrder, RegroupAct};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -274,8 +274,16 @@ pub(crate) fn create_keys(input: Input) -> Answer {
 }
 
 pub(crate) fn revoke_key(input: Input) -> Answer {
-    let Reason { reason } = input.read()?;
-    ok(&input.control.revoke_key(input.actor()?, &input.name, &reason)?)
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        cause: Option<String>,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { cause, reason } = input.read()?;
+    let cause = cause.as_deref().map(Cause::parse).transpose()?;
+    ok(&input.control.revoke_key_for(input.actor()?, &input.name, cause, &reason)?)
 }
 
 pub(crate) fn quarantine_key(input: Input) -> Answer {

@@ -36,6 +36,18 @@ pub enum Network {
     Unknown,
 }
 
+impl Network {
+    /// Whether calls from here may have come from one of the addresses of `other`: of what is not known, they may.
+    #[must_use]
+    pub fn may_be_of(&self, other: &model::Network) -> bool {
+        match self {
+            Self::Address(address) => other.holds(*address),
+            Self::Within(first) => other.meets(&model::Network::around(*first, bits_of_network(*first))),
+            Self::Unknown => true,
+        }
+    }
+}
+
 /// A fact that policies read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -245,6 +257,14 @@ pub(crate) fn first_of_network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// How many of the 128 bits of an IPv6 address the addresses of such a network share.
+const fn bits_of_network(first: IpAddr) -> u32 {
+    match first {
+        IpAddr::V4(_) => 96 + 24,
+        IpAddr::V6(_) => 48,
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Whole,
@@ -300,6 +320,26 @@ mod tests {
     fn networks_are_of_24_and_48_bits() {
         for (address, first) in [("203.0.113.77", "203.0.113.0"), ("2001:db8:1:2::3", "2001:db8:1::")] {
             assert_eq!(first_of_network(address.parse().unwrap()), first.parse::<IpAddr>().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_network_may_be_of_another_where_one_address_is() {
+        let network = |text: &str| model::Network::parse(text).unwrap();
+        let address = |text: &str| Network::Address(text.parse().unwrap());
+        let within = |text: &str| Network::Within(text.parse().unwrap());
+        for (one, other, may) in [
+            (address("203.0.113.7"), "203.0.113.7", true),
+            (address("203.0.113.7"), "203.0.113.8", false),
+            (address("203.0.113.7"), "203.0.0.0/16", true),
+            (within("203.0.113.0"), "203.0.113.8", true),
+            (within("203.0.113.0"), "203.0.0.0/16", true),
+            (within("203.0.113.0"), "203.0.112.0/24", false),
+            (within("2001:db8:1::"), "2001:db8:1:2::/64", true),
+            (within("2001:db8:1::"), "2001:db8:2::/64", false),
+            (Network::Unknown, "203.0.113.8", true),
+        ] {
+            assert_eq!(one.may_be_of(&network(other)), may, "{one:?} {other}");
         }
     }
 

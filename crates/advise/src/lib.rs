@@ -23,7 +23,7 @@ pub use replay::{Flip, ReplayQuestion, Replayed, Side, replay};
 pub use right_size::{KeyAdvice, KeyFacts, KeyUse, is_within, right_size};
 pub use suggest::{
     ApiFacts, Basis, Concern, Evidence, Grantee, KeyStanding, KeyState, Proposal, Reach, SuggestQuestion,
-    Suggestion, Waiting, Withdrawn, WithdrawnUse, World, append, confidence, proposal_text, suggest,
+    Suggestion, Waiting, Withdrawn, WithdrawnUse, World, append, confidence, proposal_text, spoken, suggest,
 };
 pub use tally::{
     Batch, Detail, LateEnding, OTHER, Opened, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Row, Spread, Tally,

@@ -9,7 +9,7 @@ use catalog::{Catalog, Operation};
 use model::{KeyId, Timestamp};
 use serde::Serialize;
 
-use crate::Usage;
+use crate::{CallFacts, Usage};
 
 /// A key that is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub struct KeyAdvice {
     pub note: Option<String>,
 }
 
-/// Looks at keys over the window from `begin` to now; calls are recorded since `recorded`.
+/// Looks at keys over the window from `begin` to now; calls are recorded since `recorded`, and of these `counts` those of
+/// whoever is not stopped.
 #[must_use]
 pub fn right_size(
     usage: &Usage,
@@ -57,9 +58,13 @@ pub fn right_size(
     catalog: &Catalog,
     begin: Timestamp,
     recorded: Option<Timestamp>,
+    counts: &dyn Fn(&CallFacts) -> bool,
 ) -> Vec<KeyAdvice> {
     let mut used: BTreeMap<&str, BTreeMap<&str, (u64, Timestamp)>> = BTreeMap::new();
     for row in usage.rows().iter().filter(|row| row.facts.passed() && !row.facts.operation.is_empty()) {
+        if !counts(&row.facts) {
+            continue;
+        }
         let Some(key) = &row.facts.key else { continue };
         let use_ = used.entry(key).or_default().entry(&row.facts.operation).or_insert((0, row.counts.last));
         use_.0 += row.counts.calls;

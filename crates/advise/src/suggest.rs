@@ -6,16 +6,18 @@
 //!
 //! It learns from calls that passed through this gateway, came from a caller whose credential was verified, and were
 //! answered without an error. It never learns from failures, from callers that are only claimed or anonymous, from keys
-//! that were revoked or quarantined, or from imported logs, which are not in the roll-ups.
+//! that were revoked or quarantined, from what is blocked, or from imported logs, which are not in the roll-ups.
 
 mod asked;
 mod evidence;
 mod grants;
 mod habits;
+mod places;
 mod text;
 mod waiting;
 mod weigh;
 mod withdrawn;
+mod word;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +27,14 @@ use model::{Application, DataClass, KeyId, Timestamp};
 use policy::Policies;
 use serde::Serialize;
 
-use crate::{Directory, Usage};
+use crate::{CallFacts, Directory, Usage};
 
 use evidence::Need;
 pub use text::{append, proposal_text};
 pub use waiting::Waiting;
 pub use weigh::{Concern, confidence};
 pub use withdrawn::{Withdrawn, WithdrawnUse};
+pub use word::spoken;
 
 /// How a key stands today.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +69,10 @@ pub trait World: Directory {
     fn active_keys(&self) -> Vec<(KeyId, KeyStanding)>;
     /// All applications that are not disabled.
     fn applications(&self) -> Vec<Arc<Application>>;
-    /// Whether a caller, by its label, is somebody who may be granted anything: known, and not disabled.
+    /// Whether a caller, by its label, is somebody who may be granted anything: known, and neither disabled nor blocked.
     fn is_in_good_standing(&self, caller: &str) -> bool;
+    /// Whether the user or the network of these calls is blocked now, or may be where that is not recorded.
+    fn is_blocked(&self, facts: &CallFacts) -> bool;
     /// The API of this name.
     fn api(&self, name: &str) -> Option<ApiFacts>;
 }

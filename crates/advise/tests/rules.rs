@@ -4,6 +4,9 @@
 #[path = "company/log.rs"]
 mod log;
 #[cfg(test)]
+#[path = "rules/places.rs"]
+mod places;
+#[cfg(test)]
 #[path = "rules/replay.rs"]
 mod replay;
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use advise::{ApiFacts, Directory, KeyStanding, KeyState, World};
+use advise::{ApiFacts, CallFacts, Directory, KeyStanding, KeyState, World};
 use config::Repository;
 use model::{Application, ApplicationName, KeyId, Timestamp};
 use store::KeyRow;
 
 use crate::ControlError;
+use crate::blocks::Blocked;
+use crate::cause::Cause;
 use crate::state::State;
 
 /// Everybody as the store and the files have them at one moment.
@@ -20,8 +22,7 @@ pub(crate) struct Today {
     replaced: BTreeSet<KeyId>,
     apis: BTreeMap<String, ApiFacts>,
     issuers: BTreeSet<String>,
-    /// Callers that are blocked, by their labels.
-    blocked: BTreeSet<String>,
+    blocked: Blocked,
     now: Timestamp,
 }
 
@@ -39,10 +40,6 @@ impl Today {
         });
         let keys: BTreeMap<KeyId, KeyRow> =
             state.store.keys()?.into_iter().map(|row| (row.id, state.with_stop(row))).collect();
-        let blocked = state.blocks.views(now).into_iter().filter_map(|block| match block.kind {
-            "app" | "workload" => Some(format!("{}:{}", block.kind, block.name)),
-            _ => None,
-        });
         Ok(Self {
             applications: applications.collect(),
             replaced: keys.values().filter_map(|row| row.rotated_from).collect(),
@@ -56,27 +53,37 @@ impl Today {
                 })
                 .collect(),
             issuers: repository.gateway.issuers.iter().map(|issuer| issuer.name.to_string()).collect(),
-            blocked: blocked.collect(),
+            blocked: Blocked::now(state, now),
             now,
         })
     }
 
     fn standing(&self, row: &KeyRow) -> KeyStanding {
         let said = row.changed.as_ref().map(|act| act.reason.clone()).unwrap_or_default();
-        let state = match row.state {
-            store::KeyState::Active => KeyState::Sound,
-            store::KeyState::Quarantined => KeyState::Stopped(format!("the key is quarantined: {said}")),
-            // A key that was replaced and then revoked did its work, unless somebody says that it leaked.
-            store::KeyState::Revoked if self.replaced.contains(&row.id) && !tells_of_a_leak(&said) => {
-                KeyState::Sound
+        let state = match (row.state, self.blocked.key(row.id)) {
+            (_, Some(why)) => KeyState::Stopped(format!("the key is blocked: {why}")),
+            (store::KeyState::Active, None) => KeyState::Sound,
+            (store::KeyState::Quarantined, None) => {
+                KeyState::Stopped(format!("the key is quarantined: {said}"))
             }
-            store::KeyState::Revoked => KeyState::Stopped(format!("the key was revoked: {said}")),
+            (store::KeyState::Revoked, None) if self.did_its_work(row.id, &said) => KeyState::Sound,
+            (store::KeyState::Revoked, None) => KeyState::Stopped(format!("the key was revoked: {said}")),
         };
         KeyStanding {
             application: row.application.to_string(),
             scopes: row.scopes.clone(),
             state,
             created: row.created,
+        }
+    }
+
+    /// Whether a revoked key did its work until then, by what was said: a key that another replaces did, unless somebody says that
+    /// it leaked.
+    fn did_its_work(&self, id: KeyId, said: &str) -> bool {
+        match Cause::of_reason(said) {
+            Some(Cause::Ended | Cause::Replaced) => true,
+            Some(Cause::Leaked) => false,
+            None => self.replaced.contains(&id) && !tells_of_a_leak(said),
         }
     }
 }
@@ -106,7 +113,11 @@ impl World for Today {
     }
 
     fn active_keys(&self) -> Vec<(KeyId, KeyStanding)> {
-        let active = |row: &&KeyRow| row.state == store::KeyState::Active && self.now < row.ends();
+        let active = |row: &&KeyRow| {
+            row.state == store::KeyState::Active
+                && self.now < row.ends()
+                && self.blocked.key(row.id).is_none()
+        };
         self.keys.values().filter(active).map(|row| (row.id, self.standing(row))).collect()
     }
 
@@ -116,7 +127,7 @@ impl World for Today {
     }
 
     fn is_in_good_standing(&self, caller: &str) -> bool {
-        if self.blocked.contains(caller) {
+        if self.blocked.caller(caller) {
             return false;
         }
         let Some(name) = caller.strip_prefix("app:") else {
@@ -128,6 +139,10 @@ impl World for Today {
             // A client that a token names: as long as its issuer is one of ours.
             None => name.split_once(':').is_some_and(|(issuer, _)| self.issuers.contains(issuer)),
         }
+    }
+
+    fn is_blocked(&self, facts: &CallFacts) -> bool {
+        self.blocked.place(facts)
     }
 
     fn api(&self, name: &str) -> Option<ApiFacts> {

@@ -5,6 +5,7 @@
 //! stops everything until an administrator repairs it by name: whoever could take a line out of the store could
 //! otherwise take a block away without anybody's act.
 
+mod blocked;
 mod known;
 mod overlap;
 mod signed;
@@ -16,6 +17,7 @@ use model::{Block, BlockId, BlockTarget, TeamName, Timestamp};
 use serde::Serialize;
 use store::{Act, StoreError};
 
+pub(crate) use blocked::Blocked;
 pub(crate) use known::KnownBlocks;
 pub(crate) use signed::{BlockKey, id_of_object, object_of, of_object, stands, store};
 

@@ -6,6 +6,7 @@ use advise::{KeyAdvice, KeyFacts, is_within, right_size};
 use store::KeyState;
 
 use crate::actor::{Actor, Needs};
+use crate::blocks::Blocked;
 use crate::keys::KeyView;
 use crate::usage::UsageOrder;
 use crate::{Control, ControlError};
@@ -36,9 +37,11 @@ impl Control {
         let recorded = self.usage_span()?.map(|(first, _)| first);
         let snapshot = self.live.load().0;
         let state = self.state();
+        let blocked = Blocked::now(&state, now);
         let rows = state.store.keys()?.into_iter().map(|row| state.with_stop(row));
         let keys: Vec<KeyFacts> = rows
             .filter(|row| row.state == KeyState::Active && now < row.ends())
+            .filter(|row| blocked.key(row.id).is_none())
             .filter(|row| application.is_none_or(|name| row.application.as_str() == name))
             .map(|row| KeyFacts {
                 id: row.id,
@@ -48,7 +51,9 @@ impl Control {
             })
             .collect();
         drop(state);
-        let mut advice = right_size(&usage, &keys, &snapshot.revision.catalog, begin, recorded);
+        let mut advice = right_size(&usage, &keys, &snapshot.revision.catalog, begin, recorded, &|facts| {
+            !blocked.stops(facts)
+        });
         advice.sort_by(|one, other| {
             other.never.len().cmp(&one.never.len()).then_with(|| one.key.cmp(&other.key))
         });

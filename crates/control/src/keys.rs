@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{Act, Digest, KeyChange, KeyKind, KeyRow, NewKey};
 
 use crate::actor::{Actor, Needs};
+use crate::cause::Cause;
 use crate::owed::Stop;
 use crate::state::State;
 use crate::{Control, ControlError, check_reason, unheeded};
@@ -164,6 +165,18 @@ impl Control {
     /// Refuses a key from the next request on, for good. Revoking twice is no error. Where log or store do not take
     /// it, the key is refused all the same, and the error says what is missing.
     pub fn revoke_key(&self, actor: &Actor, id: &str, reason: &str) -> Result<KeyView, ControlError> {
+        self.revoke_key_for(actor, id, None, reason)
+    }
+
+    /// The same with the cause, which says whether what the key did is evidence for grants. Where none is said, it is not, unless
+    /// another key replaces this one and the reason does not tell of a leak.
+    pub fn revoke_key_for(
+        &self,
+        actor: &Actor,
+        id: &str,
+        cause: Option<Cause>,
+        reason: &str,
+    ) -> Result<KeyView, ControlError> {
         self.demand(actor, Needs::Analyst)?;
         check_reason(reason)?;
         let mut state = self.state();
@@ -172,7 +185,8 @@ impl Control {
         if old.state != store::KeyState::Revoked {
             // Stopped first: a full log must not keep a leaked key alive.
             state.stop_key(&self.live, old.id);
-            let act = Act { at: self.now(), by: actor.label(), reason: reason.to_owned() };
+            let reason = cause.map_or_else(|| reason.to_owned(), |cause| cause.before(reason));
+            let act = Act { at: self.now(), by: actor.label(), reason };
             state.owed.add(stop.clone(), act);
         }
         // What fails stays owed, and the answer says so.

@@ -1,8 +1,8 @@
 //! `policy suggest`: grants from recorded use, as changes of files that a person reviews.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use advise::{Proposal, SuggestQuestion, Suggestion, Withdrawn, append, proposal_text, suggest};
+use advise::{Proposal, SuggestQuestion, Suggestion, Withdrawn, append, proposal_text, spoken, suggest};
 use model::ApiName;
 use serde::Serialize;
 
@@ -13,6 +13,9 @@ use crate::files::{self, Files};
 use crate::force::Bringing;
 use crate::usage::UsageOrder;
 use crate::{Control, ControlError};
+
+/// What the names of files with proposals begin with.
+const FILE_PREFIX: &str = "policies/suggested-";
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +63,13 @@ impl Control {
         let before = check_with(&read, &mut known).map_err(ControlError::Files)?;
         let today = Today::read(&self.state(), &before.repository, self.now())?;
         let texts: Vec<&str> = before.repository.policies.iter().map(|policy| policy.text.as_str()).collect();
-        let known_ids = |id: &str| texts.iter().any(|text| text.contains(&format!("\"{id}\"")));
+        let stands = |id: &str| texts.iter().any(|text| text.contains(&format!("\"{id}\"")));
+        let is_asked_again = |id: &str| {
+            let policies = &before.repository.policies;
+            let mut suggested = policies.iter().filter(|policy| policy.path.starts_with(FILE_PREFIX));
+            !order.accept.is_empty() && suggested.any(|policy| spoken(&policy.text, id, "").is_some())
+        };
+        let known_ids = |id: &str| stands(id) && !is_asked_again(id);
         let question = SuggestQuestion {
             catalog: &before.catalog,
             policies: &before.policies,
@@ -70,8 +79,10 @@ impl Control {
             known_ids: &known_ids,
         };
         let mut suggestion = suggest(&usage, &question);
-        accept(&mut suggestion, &order.accept)?;
-        let changes = changes(&read, &suggestion, &known_ids);
+        let mut words = accept(&mut suggestion, &order.accept, &stands, &read)?;
+        let mut changes = changes(&words.files, &suggestion, &stands);
+        words.complete(&mut changes, &read);
+        suggestion.proposals.append(&mut words.proposals);
         let mut after = read;
         for change in &changes {
             after.insert(change.file.clone(), change.after.clone().into_bytes());
@@ -110,8 +121,67 @@ impl Control {
     }
 }
 
-/// Gives the owner's word where it was given.
-fn accept(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), ControlError> {
+/// Proposals that stood in comments and for which the owner's word is given now.
+struct Words {
+    proposals: Vec<Proposal>,
+    /// The files with the grants in the place of the comments.
+    files: Files,
+    changed: BTreeSet<String>,
+}
+
+impl Words {
+    /// Adds the files with comments that became grants, and what the others were before.
+    fn complete(&self, changes: &mut Vec<WrittenFile>, read: &Files) {
+        for file in &self.changed {
+            let before = text_of(read, file);
+            match changes.iter_mut().find(|change| change.file == *file) {
+                Some(change) => change.before = before,
+                None => changes.push(WrittenFile {
+                    file: file.clone(),
+                    before,
+                    after: text_of(&self.files, file).unwrap_or_default(),
+                }),
+            }
+        }
+    }
+}
+
+/// Gives the owner's word where it was given. Of proposals that stand in comments those remain that it was given for.
+fn accept(
+    suggestion: &mut Suggestion,
+    accepted: &[String],
+    stands: &dyn Fn(&str) -> bool,
+    read: &Files,
+) -> Result<Words, ControlError> {
+    // A grant without any concern stands in a comment because somebody does not want it; that is asked for by its id alone.
+    let unwanted: BTreeSet<String> =
+        suggestion.proposals.iter().filter(|one| one.is_ready()).map(|one| one.id.clone()).collect();
+    give(suggestion, accepted)?;
+    let mut words = Words { proposals: Vec::new(), files: read.clone(), changed: BTreeSet::new() };
+    let mut fresh = Vec::new();
+    for proposal in suggestion.proposals.drain(..) {
+        if !stands(&proposal.id) {
+            fresh.push(proposal);
+            continue;
+        }
+        let file = file_of(&proposal.api);
+        let is_given =
+            proposal.is_ready() && (!unwanted.contains(&proposal.id) || accepted.contains(&proposal.id));
+        let text = text_of(&words.files, &file).filter(|_| is_given);
+        match text.and_then(|text| spoken(&text, &proposal.id, &proposal.text)) {
+            Some(text) => {
+                words.files.insert(file.clone(), text.into_bytes());
+                words.changed.insert(file);
+                words.proposals.push(proposal);
+            }
+            None => suggestion.already_proposed += 1,
+        }
+    }
+    suggestion.proposals = fresh;
+    Ok(words)
+}
+
+fn give(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), ControlError> {
     for word in accepted {
         let mut is_known = advise::Concern::ALL.iter().any(|concern| concern.code() == word);
         for proposal in &mut suggestion.proposals {
@@ -125,7 +195,9 @@ fn accept(suggestion: &mut Suggestion, accepted: &[String]) -> Result<(), Contro
             let codes = advise::Concern::ALL.map(advise::Concern::code).join(", ");
             return Err(ControlError::invalid(
                 format!("`{word}` is no proposal"),
-                format!("give the id of one, or one of {codes}"),
+                format!(
+                    "give the id of one, or one of {codes}; where it stands in a comment that was changed, take the slashes away"
+                ),
             ));
         }
     }
@@ -145,7 +217,7 @@ fn changes(read: &Files, suggestion: &Suggestion, is_known: &dyn Fn(&str) -> boo
     }
     let change = |(api, parts): (&str, Vec<String>)| {
         let file = file_of(api);
-        let before = read.get(&file).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let before = text_of(read, &file);
         let after = append(before.as_deref(), parts.into_iter());
         WrittenFile { file, before, after }
     };
@@ -153,5 +225,9 @@ fn changes(read: &Files, suggestion: &Suggestion, is_known: &dyn Fn(&str) -> boo
 }
 
 fn file_of(api: &str) -> String {
-    format!("policies/suggested-{api}.cedar")
+    format!("{FILE_PREFIX}{api}.cedar")
+}
+
+fn text_of(files: &Files, file: &str) -> Option<String> {
+    files.get(file).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }

@@ -3,6 +3,7 @@
 mod access;
 mod advice;
 mod apis;
+mod blocked;
 mod blocks;
 mod cases;
 mod changes;
@@ -20,6 +21,7 @@ mod status;
 mod stops;
 mod summaries;
 mod upkeep;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;

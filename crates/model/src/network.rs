@@ -81,6 +81,13 @@ impl Network {
         self.mask.count_ones()
     }
 
+    /// Whether some address is in both.
+    #[must_use]
+    pub const fn meets(&self, other: &Self) -> bool {
+        let mask = self.mask & other.mask;
+        self.bits & mask == other.bits & mask
+    }
+
     /// The network of the first `prefix` of 128 bits that holds `address`; for looking networks up by their prefix.
     #[must_use]
     pub fn around(address: IpAddr, prefix: u32) -> Self {

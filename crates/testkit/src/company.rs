@@ -38,8 +38,12 @@ pub struct Shape {
     pub scopes: Scopes,
     pub credentials: Credentials,
     pub needs: Needs,
+    pub rhythms: Rhythms,
     /// How often somebody calls what he is curious about.
     pub curiosity: u64,
+    /// How many things one client's people are curious about at most.
+    pub curious_about: u64,
+    pub spray: Spray,
     /// When the spray begins, in percent of the learning days.
     pub spray_from: i64,
     /// Whether some APIs hold restricted data.
@@ -66,7 +70,10 @@ impl Shape {
             scopes: Scopes::Mixed,
             credentials: Credentials::Mixed,
             needs: Needs::Own,
+            rhythms: Rhythms::Mixed,
             curiosity: 1,
+            curious_about: 3,
+            spray: Spray::Mixed,
             spray_from: 40,
             sensitive: false,
             documents: Documents::Silent,
@@ -88,8 +95,12 @@ pub enum Pace {
 pub enum Addresses {
     /// Everybody, whoever steals included, from one address, as in a test on one machine.
     Loopback,
+    /// Each call from another network, as functions in a cloud do. A thief's are no other than theirs.
+    Functions,
     /// Each client from one network of its own.
     One,
+    /// Each client from twenty networks, by chance.
+    Pool,
     /// Each client from one to four networks at the same time.
     Several,
     /// Each client from another network every few days.
@@ -134,9 +145,32 @@ pub enum StolenKey {
 /// Whose need it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
+    /// One operation or two of one API.
+    Few,
     Own,
     /// The clients of a team need the same.
     OfTeam,
+}
+
+/// When needs are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rhythms {
+    Mixed,
+    /// Once a day, or once a week.
+    Quiet,
+}
+
+/// How somebody with a client's key tries everything that it opens, a few times each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spray {
+    /// From another network each day.
+    Botnet,
+    /// From one network, calling what the client calls as well.
+    Mixed,
+    /// From one network, nothing but what the client does not call.
+    Slow,
+    /// From two networks at the same time.
+    Two,
 }
 
 /// An operation, by the places of its API and of itself in it.

@@ -71,8 +71,6 @@ pub(super) struct CallerUse {
     pub(super) days: u128,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
-    /// Calls, and when the first of them was, by network.
-    pub(super) networks: BTreeMap<Network, (u64, Timestamp)>,
     /// Operations that policy permits already.
     pub(super) granted: BTreeSet<String>,
     /// What the scopes of its tokens say, together with the documents that ask for them.
@@ -178,9 +176,6 @@ impl Gathered {
         caller.first = Some(caller.first.map_or(counts.first, |first| first.min(counts.first)));
         caller.last = Some(caller.last.map_or(counts.last, |last| last.max(counts.last)));
         let network = network_of(&used.facts.network);
-        let seen = caller.networks.entry(network.clone()).or_insert((0, counts.first));
-        seen.0 += counts.ok;
-        seen.1 = seen.1.min(counts.first);
         let span = Span { calls: counts.ok, days: used.days, first: counts.first, last: counts.last };
         let use_ = caller.uses.entry(used.facts.operation.clone()).or_default();
         use_.networks.entry(network).and_modify(|before| before.add(&span)).or_insert(span);
@@ -237,8 +232,10 @@ fn no_evidence(used: &Used, question: &SuggestQuestion<'_>) -> Option<&'static s
     if used.counts.ok == 0 {
         return Some("answered with an error, or not known how");
     }
-    (!question.world.is_in_good_standing(&facts.caller))
-        .then_some("the caller is unknown today, disabled or blocked")
+    if !question.world.is_in_good_standing(&facts.caller) {
+        return Some("the caller is unknown today, disabled or blocked");
+    }
+    question.world.is_blocked(facts).then_some("the user or the network is blocked today, or may be")
 }
 
 /// Why what a key did is no evidence; none where it is.

@@ -3,6 +3,7 @@
 use model::Strength;
 use policy::quoted;
 
+use super::word::{CONCERN, NEEDS_WORD};
 use super::{Basis, Grantee, Proposal, Reach};
 
 /// What the ids of proposals begin with.
@@ -125,9 +126,9 @@ pub fn proposal_text(proposal: &Proposal) -> String {
         return proposal.text.clone();
     }
     let whose = if proposal.owner.is_empty() { "the API's owner" } else { &proposal.owner };
-    let mut text = format!("// Needs the word of {whose}:\n");
+    let mut text = format!("{NEEDS_WORD}{whose}:\n");
     for concern in &proposal.concerns {
-        text.push_str(&format!("//   - {}\n", concern.as_str()));
+        text.push_str(&format!("{CONCERN}{}\n", concern.as_str()));
     }
     for line in proposal.text.lines() {
         text.push_str(if line.is_empty() { "//" } else { "// " });

@@ -28,11 +28,11 @@ const NEW_PART: i64 = 4;
 pub enum Concern {
     /// It was called once.
     CalledOnce,
-    /// It was called a few times within one hour or less, by a caller that was here for much longer.
+    /// It was called a few times within one hour or less, by a caller that was here for longer.
     CalledInOneHour,
     /// The caller has just appeared.
     NewCaller,
-    /// It was called only from networks that the caller began to use late and seldom uses.
+    /// It was called, but for a try, only from networks that are not the caller's own.
     NewNetwork,
     /// More of the caller's calls found nothing than succeeded.
     MostlyMisses,
@@ -62,10 +62,12 @@ impl Concern {
         match self {
             Self::CalledOnce => "it was called once, which may be curiosity",
             Self::CalledInOneHour => {
-                "it was called a few times within one hour only, by a caller that was here for much longer"
+                "it was called a few times within one hour or less and then never again, by a caller that was here for longer"
             }
             Self::NewCaller => "the caller has just appeared",
-            Self::NewNetwork => "it was called only from networks that are new for this caller",
+            Self::NewNetwork => {
+                "but for a try at most, it was called only from networks that are not the caller's own"
+            }
             Self::MostlyMisses => "more of the caller's calls found nothing than succeeded, as with scanners",
             Self::ObjectRule => {
                 "policies of this operation look at a path parameter, and this grant would pass by them"
@@ -250,7 +252,7 @@ fn client(label: &str, caller: &CallerUse, world: &dyn World) -> Option<Client> 
 /// What of a use is not as the caller's others are.
 fn unusual(habits: &Habits<'_>, operation: &str) -> impl Iterator<Item = Concern> {
     let by_itself = match habits.usual(operation) {
-        Usual::Never => Some(Concern::NewNetwork),
+        Usual::Elsewhere => Some(Concern::NewNetwork),
         Usual::Once => Some(Concern::CalledOnce),
         Usual::AtOneMoment => Some(Concern::CalledInOneHour),
         Usual::Often => None,

@@ -1,6 +1,8 @@
 //! Companies of many shapes, each as another generator or another way of testing might make it.
 
-use testkit::company::{Addresses, Credentials, Documents, Needs, Pace, Scopes, Shape, StolenKey};
+use testkit::company::{
+    Addresses, Credentials, Documents, Needs, Pace, Rhythms, Scopes, Shape, Spray, StolenKey,
+};
 
 use super::judge::{Judged, judge};
 
@@ -72,6 +74,65 @@ fn restricted_data_whose_writes_need_a_word() {
 fn clients_of_one_network_and_of_changing_ones() {
     assert_good("one", months(61..62).map(|shape| Shape { addresses: Addresses::One, ..shape }));
     assert_good("rotating", months(64..66).map(|shape| Shape { addresses: Addresses::Rotating, ..shape }));
+}
+
+/// Where nearly each call has another network, networks neither hold back nor vouch.
+#[test]
+fn clients_whose_networks_change_with_each_call() {
+    let functions = |shape| Shape { addresses: Addresses::Functions, ..shape };
+    assert_good("functions", months(141..143).map(functions));
+    let pool = |shape| Shape { addresses: Addresses::Pool, ..shape };
+    assert_good("pool", months(144..146).map(pool));
+}
+
+/// Who calls once a day or once a week is outnumbered by whoever has its key.
+#[test]
+fn quiet_clients_whose_keys_are_used_by_thieves() {
+    let quiet = |shape| Shape {
+        rhythms: Rhythms::Quiet,
+        needs: Needs::Few,
+        addresses: Addresses::One,
+        scopes: Scopes::Exact,
+        ..shape
+    };
+    for spray in [Spray::Slow, Spray::Mixed, Spray::Botnet, Spray::Two] {
+        let sprayed = |shape| Shape { spray, scopes: Scopes::Mixed, ..quiet(shape) };
+        assert_good("quiet", months(151..153).map(sprayed));
+        assert_good(
+            "quiet and late",
+            months(154..156).map(|shape| Shape { spray_from: 80, ..sprayed(shape) }),
+        );
+    }
+    assert_good("quiet with exact scopes", months(157..158).map(quiet));
+}
+
+#[test]
+fn thieves_of_many_networks() {
+    for spray in [Spray::Slow, Spray::Botnet, Spray::Two] {
+        assert_good("thieves", months(161..162).map(|shape| Shape { spray, ..shape }));
+        let early = |shape| Shape { spray, spray_from: 4, addresses: Addresses::One, ..shape };
+        assert_good("early thieves", months(163..164).map(early));
+        let rotating = |shape| Shape { spray, addresses: Addresses::Rotating, ..shape };
+        assert_good("thieves of who changes networks", months(165..166).map(rotating));
+    }
+}
+
+/// Who does little regularly may try much.
+#[test]
+fn bursts_of_curiosity_beside_little_work() {
+    for curiosity in [2, 4] {
+        let curious =
+            |shape| Shape { needs: Needs::Few, curiosity, curious_about: 9, scopes: Scopes::Mixed, ..shape };
+        assert_good("bursts", months(171..173).map(curious));
+        assert_good(
+            "bursts beside quiet work",
+            months(173..175).map(|shape| Shape {
+                rhythms: Rhythms::Quiet,
+                addresses: Addresses::One,
+                ..curious(shape)
+            }),
+        );
+    }
 }
 
 #[test]

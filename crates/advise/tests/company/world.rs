@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use advise::{ApiFacts, Directory, KeyStanding, KeyState, World};
+use advise::{ApiFacts, CallFacts, Directory, KeyStanding, KeyState, World};
 use catalog::{
     ApiDeclaration, AskedScopes, BasePath, Catalog, Hosts, Lifecycle, OperationDeclaration, ParameterKind,
     PathParameter, Spanning, Template, Visibility, built_in_groups,
 };
 use model::{
-    ApiName, Application, ApplicationName, DataClass, Exposure, GroupName, HostName, KeyId, Method, TeamName,
-    Timestamp,
+    ApiName, Application, ApplicationName, DataClass, Exposure, GroupName, HostName, KeyId, Method, Network,
+    TeamName, Timestamp,
 };
 use policy::{Policies, PolicySource, ValidationCache, compile};
 use testkit::company::{Api, Client, Company, Standing};
@@ -22,6 +22,7 @@ pub(crate) struct Made {
     applications: BTreeMap<String, Arc<Application>>,
     keys: BTreeMap<KeyId, KeyStanding>,
     apis: BTreeMap<String, ApiFacts>,
+    pub(crate) blocked: Vec<Network>,
 }
 
 impl Made {
@@ -57,6 +58,7 @@ impl Made {
             applications: with_keys.map(|client| (client.name.clone(), application(client))).collect(),
             keys: keys.collect(),
             apis: apis.collect(),
+            blocked: Vec::new(),
         }
     }
 
@@ -145,6 +147,10 @@ impl World for Made {
     fn is_in_good_standing(&self, caller: &str) -> bool {
         let name = caller.strip_prefix("app:").unwrap_or_default();
         name.starts_with("corp:") || self.applications.contains_key(name)
+    }
+
+    fn is_blocked(&self, facts: &CallFacts) -> bool {
+        self.blocked.iter().any(|network| facts.network.may_be_of(network))
     }
 
     fn api(&self, name: &str) -> Option<ApiFacts> {

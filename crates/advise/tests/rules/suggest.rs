@@ -5,7 +5,7 @@ use testkit::company::{Call, Company, Place, Standing, Who};
 
 use super::small::{
     DAY, DELETE, HOUR, LIST, MAKE, MAKE_SECRET, OTHER, READ, SECRETS, SHOP, TILL, away, call, company, key,
-    often, propose, propose_beside, word,
+    often, propose, propose_beside, propose_while, word,
 };
 
 /// What is said of `place` when `shop` makes these calls beside one that it makes often.
@@ -46,6 +46,52 @@ fn who_does_everything_at_one_moment_is_not_conspicuous_by_it() {
     assert_eq!(word(&propose(&company, &one), &company, READ), "called_in_one_hour");
 }
 
+/// The more somebody tries, the less it is his usual way: what the caller does again and again says what is.
+#[test]
+fn bursts_wait_beside_regular_work_however_many_they_are() {
+    let company = company();
+    let burst = |place, day: i64| (0..3).map(|n| call(SHOP, place, day * DAY + n)).collect::<Vec<_>>();
+    let foreign = [READ, MAKE, DELETE, SECRETS];
+    let tries = foreign.map(|place| burst(place, 16));
+    let weekly: Vec<Call> = [0, 7, 14, 21].map(|day| call(SHOP, LIST, day * DAY)).into();
+    for work in [often(SHOP, LIST), weekly] {
+        let calls = [vec![work], tries.to_vec()].concat();
+        let suggestion = propose(&company, &calls);
+        assert_eq!(word(&suggestion, &company, LIST), "ready");
+        for place in foreign {
+            assert_eq!(word(&suggestion, &company, place), "called_in_one_hour");
+        }
+        // What comes again on another day is needed.
+        let again = [calls, vec![burst(READ, 23)]].concat();
+        assert_eq!(word(&propose(&company, &again), &company, READ), "ready");
+    }
+    // Neither does it help to try on several days what never comes again.
+    let days = [burst(READ, 3), burst(MAKE, 9), burst(DELETE, 16)];
+    assert_eq!(word(&propose(&company, &days), &company, MAKE), "called_in_one_hour");
+    // Who came at one moment alone was not here for longer than that.
+    assert_eq!(word(&propose(&company, &tries), &company, READ), "ready");
+}
+
+/// A script that is over within seconds calls one operation after the other; nobody was there for longer than that.
+#[test]
+fn operations_one_after_the_other_within_seconds_are_no_tries() {
+    let company = company();
+    let run = |place, count: i64, begin: i64| {
+        let micros = |n: i64| call(SHOP, place, 0).time + (begin + n) * 3_000;
+        (0..count).map(|n| Call { time: micros(n), ..call(SHOP, place, 0) }).collect::<Vec<_>>()
+    };
+    let calls =
+        [run(LIST, 20, 0), run(READ, 2, 20), run(MAKE, 3, 22), run(SECRETS, 8, 25), run(DELETE, 1, 33)];
+    let suggestion = propose(&company, &calls);
+    for place in [LIST, READ, MAKE, SECRETS] {
+        assert_eq!(word(&suggestion, &company, place), "ready", "{place:?}");
+    }
+    assert_eq!(word(&suggestion, &company, DELETE), "called_once");
+    // Where other work goes on around it, a moment is one.
+    let around = [run(LIST, 40, 0), run(READ, 2, 20)];
+    assert_eq!(word(&propose(&company, &around), &company, READ), "called_in_one_hour");
+}
+
 #[test]
 fn a_caller_of_the_last_day_is_new_and_one_of_the_day_before_is_not() {
     let company = company();
@@ -71,10 +117,12 @@ fn what_comes_only_from_a_late_network_needs_a_word() {
     let days = |from: i64| (from..30).map(|day| away(call(SHOP, READ, day * DAY + HOUR))).collect::<Vec<_>>();
     check(days(20), READ, "new_network");
     check(days(0), READ, "ready");
-    // Once from where it is at home, which alone counts.
-    let mut once_at_home = days(20);
-    once_at_home.push(call(SHOP, READ, 3 * DAY));
-    check(once_at_home, READ, "called_once");
+    // A try from where it is at home makes nothing of that more usual.
+    let mut tried_at_home = days(20);
+    tried_at_home.push(call(SHOP, READ, 3 * DAY));
+    check(tried_at_home.clone(), READ, "new_network");
+    tried_at_home.push(call(SHOP, READ, 5 * DAY));
+    check(tried_at_home, READ, "ready");
 }
 
 #[test]
@@ -87,7 +135,7 @@ fn a_slow_spray_is_told_though_its_network_was_there_from_the_beginning() {
     let said =
         |places: &[Place]| word(&propose(&company, &[often(SHOP, LIST), spray(places)]), &company, READ);
     assert_eq!(said(&[READ, DELETE, SECRETS]), "new_network");
-    assert_eq!(said(&[READ]), "ready");
+    assert_eq!(said(&[READ]), "new_network");
 }
 
 #[test]
@@ -146,6 +194,18 @@ fn only_successes_of_verified_callers_are_evidence() {
     check(change(|call| Call { in_scope: false, status: 403, ..call }), READ, "no proposal");
     check(change(|call| Call { who: Who::Anonymous, key: None, ..call }), READ, "no proposal");
     check(change(|call| Call { who: Who::Claimed, key: None, ..call }), READ, "no proposal");
+}
+
+#[test]
+fn what_came_from_a_blocked_network_is_no_evidence() {
+    let company = company();
+    let calls = [often(SHOP, LIST), often(SHOP, READ).into_iter().map(away).collect()];
+    let said = |blocked: &str| {
+        let suggestion = propose_while(&company, Some(blocked), "", &calls);
+        [LIST, READ].map(|place| word(&suggestion, &company, place))
+    };
+    assert_eq!(said("203.0.112.0/24"), ["ready", "ready"]);
+    assert_eq!(said("203.0.113.9"), ["ready", "no proposal"]);
 }
 
 #[test]

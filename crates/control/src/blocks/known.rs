@@ -125,6 +125,16 @@ impl KnownBlocks {
         found.into_iter().map(|(block, act)| view(block, act)).collect()
     }
 
+    /// Those in force, with who made each and why.
+    pub(crate) fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &(Block, Act)> {
+        self.blocks.values().filter(move |(block, _)| now < block.until)
+    }
+
+    /// Whether every block is known.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.fault.is_none()
+    }
+
     /// The same stops with those of these blocks that are in force.
     pub(crate) fn stops(&self, before: &Stops, now: Timestamp) -> Stops {
         let in_force = self.blocks.values().map(|(block, _)| block).filter(|block| now < block.until);

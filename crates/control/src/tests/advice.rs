@@ -59,12 +59,12 @@ impl Open {
     }
 }
 
-fn write() -> SuggestOrder {
+pub(super) fn write() -> SuggestOrder {
     SuggestOrder { write: true, reason: "learned".to_owned(), ..SuggestOrder::default() }
 }
 
 pub(super) const LIST: (&str, &str) = ("GET", "/orders");
-const MAKE: (&str, &str) = ("POST", "/orders");
+pub(super) const MAKE: (&str, &str) = ("POST", "/orders");
 
 #[test]
 fn usage_is_counted_once_over_restarts_and_kills() {

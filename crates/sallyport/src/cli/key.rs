@@ -42,10 +42,14 @@ A scope is an operation or a group. Without --expires a key lives 90 days.")]
     Show { id: String },
     /// Refuse a key from the next request on, for good
     #[command(
-        after_help = "Example:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\""
+        after_help = "Examples:\n  sallyport key revoke 7Q2mX9aBcD3f --reason \"found in a repository\"\n  sallyport key revoke 7Q2mX9aBcD3f --cause replaced --reason \"yearly change of keys\"\n\nWhat a key called that leaked is no evidence for `policy suggest`; of one that was replaced or whose use ended it is."
     )]
     Revoke {
         id: String,
+        /// `leaked`, `replaced` by another key, or its use has `ended`; taken for leaked where nobody says, unless `key rotate`
+        /// replaced it
+        #[arg(long, value_name = "CAUSE", value_parser = ["leaked", "replaced", "ended"])]
+        cause: Option<String>,
         #[command(flatten)]
         why: Why,
     },

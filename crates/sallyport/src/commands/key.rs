@@ -41,7 +41,11 @@ pub(super) async fn run(client: &Client, command: &KeyCommand, output: Output) -
             let key = client.ask(Method::GET, &format!("/v1/keys/{}", escape(id)), None).await?;
             print_one(output, &key, describe_key)?;
         }
-        KeyCommand::Revoke { id, why } => change(client, id, "revoke", why, output).await?,
+        KeyCommand::Revoke { id, cause: None, why } => change(client, id, "revoke", why, output).await?,
+        KeyCommand::Revoke { id, cause: Some(cause), why } => {
+            let body = json!({ "cause": cause, "reason": why.reason });
+            change_with(client, id, "revoke", &body, output).await?;
+        }
         KeyCommand::Rotate { id, overlap, why } => {
             let body = json!({ "overlap_seconds": overlap.as_secs(), "reason": why.reason });
             let key =
@@ -124,9 +128,18 @@ fn advice_text(key: &Value) -> String {
 
 /// Changes the state of a key.
 async fn change(client: &Client, id: &str, act: &str, why: &Why, output: Output) -> anyhow::Result<()> {
-    let body = json!({ "reason": why.reason });
+    change_with(client, id, act, &json!({ "reason": why.reason }), output).await
+}
+
+async fn change_with(
+    client: &Client,
+    id: &str,
+    act: &str,
+    body: &Value,
+    output: Output,
+) -> anyhow::Result<()> {
     let path = format!("/v1/keys/{}/{act}", escape(id));
-    let key = client.ask(Method::POST, &path, Some(&body)).await?;
+    let key = client.ask(Method::POST, &path, Some(body)).await?;
     print_one(output, &key, |key| format!("key {} is {}", text(key, "id"), text(key, "state")))
 }
 

@@ -63,7 +63,7 @@ fn client(company: &Company, number: usize, dice: &mut Dice) -> Client {
     let team = number % shape.teams.max(1);
     let needs = match (shape.needs, company.clients.get(team)) {
         (Needs::OfTeam, Some(first)) => first.needs.clone(),
-        (Needs::Own | Needs::OfTeam, _) => needs(company, dice),
+        (Needs::Few | Needs::Own | Needs::OfTeam, _) => needs(company, dice),
     };
     let is_token = shape.credentials == Credentials::Mixed && number % 5 == 3;
     Client {
@@ -77,9 +77,15 @@ fn client(company: &Company, number: usize, dice: &mut Dice) -> Client {
     }
 }
 
-/// Some operations of one to three APIs; now and then all reads of one.
+/// One operation or two, or some operations of one to three APIs; now and then all reads of one.
 fn needs(company: &Company, dice: &mut Dice) -> BTreeSet<Place> {
     let mut needs = BTreeSet::new();
+    if company.shape.needs == Needs::Few {
+        let api = dice.place(company.apis.len());
+        let operations = company.apis[api].operations.len();
+        needs.extend((0..2).map(|_| (api, dice.place(operations))));
+        return needs;
+    }
     for _api in 0..dice.between(1, 3) {
         let api = dice.place(company.apis.len());
         let operations = &company.apis[api].operations;

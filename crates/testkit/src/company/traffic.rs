@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    Addresses, Call, Client, Company, Dice, Documents, Pace, Place, Purpose, Scopes, Standing, StolenKey,
-    Who, made,
+    Addresses, Call, Client, Company, Dice, Documents, Pace, Place, Purpose, Rhythms, Scopes, Spray,
+    Standing, StolenKey, Who, made,
 };
 
 /// 2026-05-31T00:00:00Z, the end of a month; the held-out day is thirty days later.
@@ -85,6 +85,8 @@ fn plan(company: &mut Company, number: usize, dice: &mut Dice) -> Plan {
     let mut rhythms = BTreeMap::new();
     for place in &client.needs {
         let rhythm = match dice.below(100) {
+            0..60 if shape.rhythms == Rhythms::Quiet => Rhythm::Weekly(dice.number(7), 1),
+            _ if shape.rhythms == Rhythms::Quiet => Rhythm::Nightly(dice.below(24), 1),
             // What nobody declared is called often enough to be seen.
             0..8 if can_declare && !client.is_late => {
                 Rhythm::Declared(if dice.percent(50) { -1 } else { dice.number(shape.days) })
@@ -107,7 +109,8 @@ fn plan(company: &mut Company, number: usize, dice: &mut Dice) -> Plan {
         Standing::Token => Vec::new(),
     };
     let count = match shape.addresses {
-        Addresses::Loopback | Addresses::One => 1,
+        Addresses::Functions | Addresses::Loopback | Addresses::One => 1,
+        Addresses::Pool => 20,
         Addresses::Several => dice.between(1, 4),
         Addresses::Rotating => 10,
     };
@@ -166,8 +169,9 @@ fn needs(company: &mut Company, number: usize, plan: &Plan, day: i64, dice: &mut
 fn address(company: &Company, plan: &Plan, day: i64, dice: &mut Dice) -> IpAddr {
     let place = match company.shape.addresses {
         Addresses::Loopback => return IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Addresses::Functions => return within(network(100, dice), dice),
         Addresses::One => 0,
-        Addresses::Several => dice.place(plan.networks.len()),
+        Addresses::Pool | Addresses::Several => dice.place(plan.networks.len()),
         Addresses::Rotating => usize::try_from(day / 3).unwrap_or(0) % plan.networks.len(),
     };
     within(plan.networks[place], dice)
@@ -214,7 +218,7 @@ fn unneeded(company: &Company, client: usize, dice: &mut Dice) -> Option<Place> 
 /// A person tries something, and does not come back to it.
 fn curiosity(company: &mut Company, number: usize, plan: &Plan, dice: &mut Dice) {
     let mut tried = BTreeSet::new();
-    for _thing in 0..dice.between(0, 3) {
+    for _thing in 0..dice.between(0, company.shape.curious_about) {
         let Some(place) = unneeded(company, number, dice) else { continue };
         if !tried.insert(place) {
             continue;
@@ -292,27 +296,44 @@ fn stolen(company: &mut Company, plans: &[Plan], dice: &mut Dice) {
 fn elsewhere(company: &Company, away: Ipv4Addr, dice: &mut Dice) -> IpAddr {
     match company.shape.addresses {
         Addresses::Loopback => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Addresses::One | Addresses::Several | Addresses::Rotating => within(away, dice),
+        Addresses::Functions
+        | Addresses::One
+        | Addresses::Pool
+        | Addresses::Several
+        | Addresses::Rotating => within(away, dice),
     }
 }
 
 /// Somebody with a valid key tries everything that it opens, slowly, from another network; nobody notices.
 fn spray(company: &mut Company, plans: &[Plan], dice: &mut Dice) {
-    // On one machine nothing tells it from its owner.
-    if company.shape.addresses == Addresses::Loopback {
+    // On one machine nothing tells it from its owner, and where each call has another network neither.
+    if matches!(company.shape.addresses, Addresses::Functions | Addresses::Loopback) {
         return;
     }
     let clients = with_keys(company);
+    let begin = company.shape.days * company.shape.spray_from / 100;
     for client in clients.iter().skip(1).take(3) {
         let key = plans[*client].keys[1];
-        let away = network(198, dice);
-        let open: Vec<Place> = company.places().filter(|place| company.covers(key, *place)).collect();
-        let begin = company.shape.days * company.shape.spray_from / 100;
-        for place in open {
+        let count = match company.shape.spray {
+            Spray::Botnet => company.shape.days,
+            Spray::Mixed | Spray::Slow => 1,
+            Spray::Two => 2,
+        };
+        let away: Vec<Ipv4Addr> = (0..count.max(1)).map(|_| network(198, dice)).collect();
+        let is_of_interest = |place: &Place| {
+            company.shape.spray == Spray::Mixed || !company.clients[*client].needs.contains(place)
+        };
+        let open = company.places().filter(|place| company.covers(key, *place) && is_of_interest(place));
+        for place in open.collect::<Vec<Place>>() {
             for _call in 0..dice.between(1, 4) {
                 let day = begin + dice.number((company.shape.days - begin).max(1));
                 let time = moment(company, day, 0, 24, dice);
-                let address = within(away, dice);
+                let from = match company.shape.spray {
+                    Spray::Botnet => usize::try_from(day).unwrap_or(0) % away.len(),
+                    Spray::Mixed | Spray::Slow => 0,
+                    Spray::Two => dice.place(away.len()),
+                };
+                let address = within(away[from], dice);
                 let call = call(company, time, *client, Some(key), place, address, (200, Purpose::Spray));
                 company.learning.push(call);
             }

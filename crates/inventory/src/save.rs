@@ -13,7 +13,7 @@ use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
 use crate::settings::{Force, Limits, OVERRIDES_MAX, Override, Settings};
 use crate::sketch;
-use crate::tally::{DataSeen, Tally};
+use crate::tally::{DataSeen, Extent, Tally};
 use crate::tree::{EndKey, Kid, Node};
 
 /// Why bytes are no state.
@@ -111,7 +111,7 @@ struct SavedEnd {
     callers: Vec<u64>,
     types: Vec<String>,
     routes: Vec<String>,
-    sizes: Option<(u64, u64)>,
+    sizes: Option<(i64, i64)>,
     /// Open, verified, untold.
     proofs: (u64, u64, u64),
     slashed: u64,
@@ -266,30 +266,26 @@ fn save_node(node: &Node, parent: usize, place: SavedPlace, list: &mut Vec<Saved
 }
 
 fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
+    let more = tally.more();
     SavedEnd {
         method: key.method.name().into(),
         page: key.page,
         count: tally.count,
-        first: tally.first,
-        last: tally.last,
-        statuses: tally.statuses.clone(),
-        callers: tally.callers.hashes().to_vec(),
+        first: tally.time.least(),
+        last: tally.time.greatest(),
+        statuses: tally.marks.statuses().collect(),
+        callers: tally.marks.callers().to_vec(),
         types: tally.types().map(str::to_owned).collect(),
         routes: tally.rare().routes.iter().map(|(_, text)| text.to_string()).collect(),
-        sizes: tally.size_least.zip(tally.size_greatest),
-        proofs: (tally.open, tally.verified, tally.untold),
-        slashed: tally.slashed,
+        sizes: tally.sizes.least().zip(tally.sizes.greatest()),
+        proofs: (more.open, more.verified, tally.untold()),
+        slashed: more.slashed,
         client_side: tally.rare().client_side,
-        named: tally.named,
+        named: more.named,
         deprecated: tally.rare().deprecated,
         sunset: tally.rare().sunset,
         request_types: tally.request_types(),
-        queries: tally
-            .queries
-            .iter()
-            .flat_map(|queries| queries.iter())
-            .map(|(_, (name, count))| (name.to_string(), *count))
-            .collect(),
+        queries: more.queries.iter().map(|(_, (name, count))| (name.to_string(), *count)).collect(),
         data: tally
             .rare()
             .data
@@ -363,8 +359,8 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 }
                 above.adopt(Kid { text: text.into(), node })
             }
-            SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
-            SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),
+            SavedPlace::WordsRest => above.words.group().rest.replace(Box::new(node)).is_none(),
+            SavedPlace::TypedRest => above.typed.group().rest.replace(Box::new(node)).is_none(),
         };
         if !before {
             return Err(LoadInventoryError::Damaged("a node twice"));
@@ -375,29 +371,23 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
 
 fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     let method = Method::parse(&saved.method).ok_or(LoadInventoryError::Damaged("an unknown method"))?;
-    let mut tally = Tally {
-        count: saved.count,
-        first: saved.first,
-        last: saved.last,
-        size_least: saved.sizes.map(|sizes| sizes.0),
-        size_greatest: saved.sizes.map(|sizes| sizes.1),
-        open: saved.proofs.0,
-        verified: saved.proofs.1,
-        untold: saved.proofs.2,
-        slashed: saved.slashed,
-        named: saved.named,
-        ..Tally::default()
-    };
+    let sizes = Extent::of(saved.sizes.map(|sizes| sizes.0), saved.sizes.map(|sizes| sizes.1));
+    let mut tally = Tally::of(saved.count, Extent::of(saved.first, saved.last), sizes);
+    let (open, verified, _) = saved.proofs;
+    if (open, verified, saved.slashed, saved.named) != (0, 0, 0, 0) {
+        let more = tally.more_mut();
+        (more.open, more.verified, more.slashed, more.named) = (open, verified, saved.slashed, saved.named);
+    }
     if saved.client_side != 0 || saved.deprecated != 0 || saved.sunset.is_some() {
         let rare = tally.rare_mut();
         (rare.client_side, rare.deprecated, rare.sunset) =
             (saved.client_side, saved.deprecated, saved.sunset);
     }
     for (status, count) in saved.statuses {
-        tally.add_status(status, count);
+        tally.marks.add_status(status, count);
     }
     for hash in saved.callers {
-        tally.callers.insert(hash);
+        tally.marks.add_caller(hash);
     }
     for text in saved.types {
         tally.keep_type(&text);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::classes::DataClass;
-use crate::inventory::{Host, Inventory};
+use crate::inventory::{Dropped, Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
@@ -46,7 +46,11 @@ struct Saved {
     format: String,
     version: u32,
     limits: SavedLimits,
+    /// Exchanges of hosts that were given up.
     other_hosts: u64,
+    /// Successes among these, the most that one such host can have had, and some of their names.
+    #[serde(default)]
+    dropped: (u64, u64, Vec<String>),
     /// Runs of hours in which anything was seen: the first, and how many.
     #[serde(default)]
     hours: Vec<(i64, u32)>,
@@ -71,6 +75,8 @@ struct SavedLimits {
 struct SavedHost {
     name: String,
     total: u64,
+    #[serde(default)]
+    start: u64,
     first: Option<i64>,
     last: Option<i64>,
     noise: Vec<(String, u64, Vec<String>)>,
@@ -132,11 +138,17 @@ struct SavedEnd {
 impl Inventory {
     /// The state as bytes. Equal states give equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let hosts = self.kept_hosts();
         let saved = Saved {
             format: FORMAT.into(),
             version: VERSION,
             limits: limits(&self.settings.limits),
-            other_hosts: self.other_hosts,
+            other_hosts: hosts.dropped.count,
+            dropped: (
+                hosts.dropped.succeeded,
+                hosts.dropped.most,
+                hosts.dropped.names.iter().map(|(_, name)| name.to_string()).collect(),
+            ),
             hours: runs(&self.hours),
             overrides: self
                 .settings
@@ -145,7 +157,7 @@ impl Inventory {
                 .map(|said| (said.host.clone(), said.prefix.clone(), said.force == Force::Literal))
                 .collect(),
             callers: self.callers.iter().map(|(_, text)| text.to_string()).collect(),
-            hosts: self.hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
+            hosts: hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -168,7 +180,10 @@ impl Inventory {
             return Err(LoadInventoryError::OtherLimits);
         }
         let mut inventory = Self::new(settings);
-        inventory.other_hosts = saved.other_hosts;
+        let (succeeded, most, names) = saved.dropped;
+        let dropped = Dropped { count: saved.other_hosts, succeeded, most, ..Dropped::default() };
+        inventory.hosts.dropped = dropped;
+        names.iter().for_each(|name| inventory.hosts.dropped.name(name));
         if saved.overrides.len() > OVERRIDES_MAX {
             return Err(LoadInventoryError::Damaged("more overrides than a person writes"));
         }
@@ -229,6 +244,7 @@ fn save_host(name: &str, host: &Host) -> SavedHost {
     SavedHost {
         name: name.into(),
         total: host.total,
+        start: host.start,
         first: host.first,
         last: host.last,
         noise: host
@@ -305,6 +321,7 @@ fn load_host(saved: SavedHost, limits: &Limits) -> Result<Host, LoadInventoryErr
         first: saved.first,
         last: saved.last,
         total: saved.total,
+        start: saved.start,
         ..Host::default()
     };
     for (name, count, samples) in saved.noise {

@@ -1,5 +1,7 @@
 //! Every constant of the engine, with its reason.
 
+use std::collections::BTreeSet;
+
 /// What bounds memory. Two inventories can be merged only if these are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -12,7 +14,7 @@ pub struct Limits {
     pub segments: usize,
     /// Bytes of a segment; longer ones are cut. 255 is what file systems and most identifiers stay below.
     pub segment_bytes: usize,
-    /// Hosts told apart, since the `Host` header is the caller's to choose; the rest is counted as noise.
+    /// Hosts told apart, since the `Host` header is the caller's to choose; the rest is counted as noise. Twice as many are held meanwhile.
     pub hosts: usize,
     /// Callers of a host whose names are kept for samples.
     pub callers: usize,
@@ -304,4 +306,6 @@ pub struct Settings {
     pub overrides: Vec<Override>,
     /// Known beforehand.
     pub priors: Vec<Prior>,
+    /// Hosts that are kept whatever is seen of others, in lower case.
+    pub named_hosts: BTreeSet<String>,
 }

@@ -109,6 +109,89 @@ fn memory_is_bounded_whatever_is_asked_for() {
     assert!(many < few * 2, "{few} bytes for 2,000 paths, {many} for 20,000");
 }
 
+fn at_host(inventory: &mut Inventory, host: &str, status: u16) {
+    inventory.observe(&Exchange {
+        host: Some(host),
+        method: "GET",
+        path: "/a",
+        status: Some(status),
+        ..Exchange::default()
+    });
+}
+
+fn few_hosts(named: &[&str]) -> Settings {
+    let named_hosts = named.iter().map(|name| (*name).to_owned()).collect();
+    Settings { limits: Limits { hosts: 10, ..Limits::default() }, named_hosts, ..Settings::default() }
+}
+
+const REAL: [&str; 3] = ["one.test", "two.test", "three.test"];
+
+#[test]
+fn invented_hosts_push_out_no_host_at_which_something_succeeded() {
+    for (status, real) in [(404, 1), (200, 40)] {
+        // Before, among and after the invented ones.
+        for turn in 0..3 {
+            let mut inventory = Inventory::new(few_hosts(&["named.test"]));
+            let answer = |inventory: &mut Inventory| {
+                REAL.iter().for_each(|host| (0..real).for_each(|_| at_host(inventory, host, 200)));
+                at_host(inventory, "named.test", 404);
+            };
+            for number in 0..3_000 {
+                if turn == 0 && number == 0 || turn == 1 && number == 1_503 {
+                    answer(&mut inventory);
+                }
+                at_host(&mut inventory, &format!("h{number}.invented.test"), status);
+                assert!(inventory.hosts.len() <= 20);
+            }
+            if turn == 2 {
+                (0..9).for_each(|_| answer(&mut inventory));
+            }
+            for inventory in
+                [Inventory::from_bytes(&inventory.to_bytes(), few_hosts(&["named.test"])).unwrap(), inventory]
+            {
+                let hosts: Vec<String> = inventory.hosts().into_iter().map(|host| host.host).collect();
+                assert_eq!(hosts.len(), 10, "{status} {turn}");
+                for host in REAL.into_iter().chain(["named.test"]) {
+                    assert!(hosts.iter().any(|kept| kept == host), "{status} {turn} {host}: {hosts:?}");
+                }
+                let dropped = inventory.dropped_hosts().unwrap();
+                assert_eq!(dropped.count, 3_000 - (10 - 4), "{status} {turn}");
+                assert_eq!(dropped.succeeded, if status == 200 { dropped.count } else { 0 });
+                assert!((1_000..9_000).contains(&dropped.hosts), "{}", dropped.hosts);
+                assert_eq!(dropped.samples.len(), 5);
+                let told = inventory.noise().into_iter().find(|one| one.kind == NoiseKind::TooManyHosts);
+                assert_eq!(told.unwrap().count, dropped.count);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_that_comes_to_a_full_house_stays_if_it_comes_again() {
+    let mut inventory = Inventory::new(few_hosts(&[]));
+    // Every invented host has five successes, and the real one never two in a row.
+    for number in 0..2_000 {
+        (0..5).for_each(|_| at_host(&mut inventory, &format!("h{number}.invented.test"), 200));
+        at_host(&mut inventory, "real.test", 200);
+    }
+    let real = inventory.hosts().into_iter().find(|host| host.host == "real.test");
+    assert!(real.is_some_and(|host| 1_900 < host.count), "{:?}", inventory.hosts());
+}
+
+#[test]
+fn up_to_the_limit_no_host_is_given_up_and_the_order_changes_nothing() {
+    let hosts: Vec<String> = (0..19).map(|number| format!("h{number}.test")).collect();
+    let feed = |order: &mut dyn Iterator<Item = &String>| {
+        let mut inventory = Inventory::new(few_hosts(&[]));
+        order.for_each(|host| at_host(&mut inventory, host, 200));
+        inventory
+    };
+    let (one, other) = (feed(&mut hosts.iter()), feed(&mut hosts.iter().rev()));
+    assert_eq!(one.to_bytes(), other.to_bytes());
+    assert_eq!(one.dropped_hosts().unwrap().hosts, 9);
+    assert_eq!(feed(&mut hosts.iter().take(10)).dropped_hosts(), None);
+}
+
 #[test]
 fn only_success_makes_an_operation() {
     for (status, count) in [(200, 1), (204, 1), (304, 1), (101, 1), (301, 0), (401, 0), (404, 0), (500, 0)] {

@@ -10,7 +10,7 @@ use crate::inventory::{HostSummary, Inventory};
 use crate::kept::{Examples, Kept, join};
 use crate::method::Method;
 use crate::noise::NoiseReport;
-use crate::operation::{Callers, Operation};
+use crate::operation::{Callers, Operation, Parameter, ValueKind};
 use crate::settings::{Override, Prior, Settings};
 use crate::sketch;
 use crate::tally::{Tally, least};
@@ -144,7 +144,8 @@ impl Live {
         priors.extend(declared.iter().cloned());
         self.found.set_priors(priors);
         let mut operations = self.found.operations();
-        operations.extend(self.counted());
+        let numbers = Numbers::of(declared);
+        operations.extend(self.counted().map(|one| numbers.put(one)));
         join(self.before.operations().to_vec(), operations)
     }
 
@@ -255,6 +256,28 @@ impl Live {
             query: succeeded.query_names(),
             data: all.data_fields(),
         }
+    }
+}
+
+/// The declared parameters that are numbers, by host, method and template.
+struct Numbers<'a>(HashMap<(Option<&'a str>, &'a str, &'a str), &'a [String]>);
+
+impl<'a> Numbers<'a> {
+    fn of(declared: &'a [Prior]) -> Self {
+        let with = declared.iter().filter(|prior| !prior.numbers.is_empty());
+        let one = |prior: &'a Prior| {
+            ((prior.host.as_deref(), prior.method.as_str(), prior.path.as_str()), prior.numbers.as_slice())
+        };
+        Self(with.map(one).collect())
+    }
+
+    /// A declared operation with those of its parameters that are numbers. Of the others nobody saw a value.
+    fn put(&self, mut one: Operation) -> Operation {
+        let of = |host| self.0.get(&(host, one.method, one.path.as_str()));
+        let names = of(Some(one.host.as_str())).or_else(|| of(None)).copied().unwrap_or_default();
+        let number = |name: &String| Parameter { name: name.clone(), kind: ValueKind::Integer };
+        one.parameters = names.iter().map(number).collect();
+        one
     }
 }
 

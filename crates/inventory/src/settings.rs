@@ -72,7 +72,7 @@ pub struct Override {
 }
 
 /// A template that is known beforehand, from an OpenAPI document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prior {
     /// The host; none for all hosts.
     pub host: Option<String>,
@@ -80,6 +80,8 @@ pub struct Prior {
     pub method: String,
     /// The template with named parameters.
     pub path: String,
+    /// Names of parameters that are numbers, so that no word is one of their values.
+    pub numbers: Vec<String>,
 }
 
 /// Weights of the model, in natural logarithms of odds that a segment is a name rather than a value, and the points on its scales.

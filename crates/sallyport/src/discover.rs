@@ -132,6 +132,7 @@ fn with_documents(mut seen: Inventory, contracts: &mut [Contract]) -> Inventory 
             host: contract.host.clone(),
             method: one.method.clone(),
             path: one.path.clone(),
+            numbers: one.numbers.clone(),
         }));
     }
     seen.set_priors(priors);

@@ -133,8 +133,8 @@ pub(super) fn judge<'a>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KnownParameter {
     No,
-    /// A document or a route has one.
-    Told,
+    /// A document or a route has one that may be a word, and answers these methods where it ends.
+    Told(u32),
     /// A person said so.
     Said,
 }
@@ -145,7 +145,12 @@ fn known_parameter(context: &Context<'_>) -> KnownParameter {
         if place.forced == Some(Force::Parameter) {
             return KnownParameter::Said;
         }
-        known = KnownParameter::Told;
+        // One that is a number takes no word, so it says nothing of words.
+        known = match known {
+            _ if place.is_number => known,
+            KnownParameter::Told(methods) => KnownParameter::Told(methods | place.methods),
+            KnownParameter::No | KnownParameter::Said => KnownParameter::Told(place.methods),
+        };
     }
     known
 }
@@ -228,6 +233,18 @@ struct Evident {
     methods: u32,
 }
 
+/// What is known of a parameter at the place says of a segment.
+fn told(weights: &Weights, one: &mut Seen<'_>, known: KnownParameter) {
+    match known {
+        KnownParameter::No => {}
+        // What ends here with methods that the known parameter does not have is something else.
+        KnownParameter::Told(methods)
+            if methods != 0 && one.methods != 0 && !one.below && one.methods & methods == 0 => {}
+        KnownParameter::Told(_) => one.add(weights.told, "a parameter is known here"),
+        KnownParameter::Said => one.add(f64::NEG_INFINITY, "said so by a person"),
+    }
+}
+
 /// Parts the wordlike segments of a place into names and values.
 fn split<'a>(
     weights: &Weights,
@@ -258,11 +275,7 @@ fn split<'a>(
         !crowd && number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
-            match evident.known {
-                KnownParameter::No => {}
-                KnownParameter::Told => one.add(weights.told, "a parameter is known here"),
-                KnownParameter::Said => one.add(f64::NEG_INFINITY, "said so by a person"),
-            }
+            told(weights, one, evident.known);
             one.add(weights.openness * open, "its siblings are an open set");
             if words::likeness(stem(one.text)) >= 0.0 {
                 one.add(company, "among strange siblings");

@@ -282,7 +282,8 @@ fn what_people_and_documents_say_outweighs_what_is_inferred() {
         with(Settings { overrides, ..Settings::default() }),
         ["/things/{thing}", "/users/1", "/users/{userId}"]
     );
-    let priors = vec![Prior { host: None, method: "GET".into(), path: "/users/2".into() }];
+    let priors =
+        vec![Prior { host: None, method: "GET".into(), path: "/users/2".into(), ..Prior::default() }];
     assert_eq!(
         with(Settings { priors, ..Settings::default() }),
         ["/things/search", "/users/2", "/users/{userId}"]

@@ -3,6 +3,7 @@
 use traffic::{Credential, Exchange};
 
 use super::*;
+use crate::states::{Contract, Declared};
 
 fn call<'a>(method: &'a str, path: &'a str, status: u16) -> Exchange<'a> {
     Exchange {
@@ -312,4 +313,48 @@ fn join_is_bounded_in_time_with_many_unsure_operations() {
         operations.push(Operation { path: format!("/a{number}/b"), confidence: 0.3, ..one.clone() });
     }
     assert_eq!(join(Vec::new(), operations).len(), 20_000);
+}
+
+#[test]
+fn adopting_a_template_of_numbers_takes_no_name_beside_it() {
+    let mut live = live(Kept::default());
+    for number in 1..=41 {
+        live.observe(&Alike::one(call("GET", &format!("/jobs/{number}"), 200)));
+        live.observe(&Alike::one(call("GET", "/jobs/export-all", 200)));
+        live.observe(&Alike::one(call("POST", "/jobs/purge", 202)));
+    }
+    let all = ["GET /jobs/export-all 41/41", "POST /jobs/purge 41/41", "GET /jobs/{jobId} 41/41"];
+    assert_eq!(found(&mut live), all);
+    let prior = |numbers: &[&str]| Prior {
+        method: "GET".to_owned(),
+        path: "/jobs/{job}".to_owned(),
+        numbers: numbers.iter().map(|name| (*name).to_owned()).collect(),
+        ..Prior::default()
+    };
+    let contract = |prior: &Prior| Contract {
+        operations: vec![Declared {
+            method: prior.method.clone(),
+            path: prior.path.clone(),
+            numbers: prior.numbers.clone(),
+            ..Declared::default()
+        }],
+        host: Some("shop.example".to_owned()),
+        ..Contract::default()
+    };
+    let stated = |live: &mut Live, prior: &Prior| -> Vec<String> {
+        let operations = live.operations(std::slice::from_ref(prior));
+        let stated = crate::classify(operations, &[contract(prior)], None);
+        stated.iter().map(|one| format!("{} {} {}", one.state.as_str(), one.method, one.path)).collect()
+    };
+    let number = prior(&["job"]);
+    let apart = ["shadow GET /jobs/export-all", "documented GET /jobs/{job}", "shadow POST /jobs/purge"];
+    for _ in 0..2 {
+        assert_eq!(stated(&mut live, &number), apart);
+        // From now on what fits the template is counted under it.
+        live.observe(&Alike::one(Exchange { route: Some("/jobs/{job}"), ..call("GET", "/jobs/9", 200) }));
+    }
+    let mut again = restart(&mut live);
+    assert_eq!(stated(&mut again, &number), apart);
+    // A parameter that is a text may have any word for its value, but the document says nothing of other methods.
+    assert_eq!(stated(&mut live, &prior(&[])), ["documented GET /jobs/{job}", "shadow POST /jobs/purge"]);
 }

@@ -126,6 +126,16 @@ pub struct Weights {
     pub unlike: f64,
     /// Per logarithm of the lead of a known word over the most popular strange sibling.
     pub popular: f64,
+    /// What a segment has at least that is asked for again and again, as no value beside it is.
+    pub steady: f64,
+    /// So many times the requests of the next one.
+    pub steady_lead: u64,
+    /// And so many at least: fewer may come of one visit.
+    pub steady_least: u64,
+    /// Strange siblings of which this can be said.
+    pub steady_crowd: usize,
+    /// Strange segments that may be above the others.
+    pub steady_most: usize,
     /// A segment that answers methods which no strange sibling answers.
     pub methods: f64,
     /// A segment with followers in a set that is small and that nothing new comes to.
@@ -217,6 +227,11 @@ impl Default for Weights {
             openness: -2.0,
             unlike: 2.5,
             popular: 1.2,
+            steady: 1.0,
+            steady_lead: 10,
+            steady_least: 20,
+            steady_crowd: 6,
+            steady_most: 4,
             methods: 1.5,
             closed: 1.2,
             verb: 1.0,

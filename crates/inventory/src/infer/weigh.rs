@@ -233,6 +233,23 @@ struct Evident {
     methods: u32,
 }
 
+/// From how many requests on a segment is none of the values at a place: many times as many as the next has below it, where no more than a few
+/// are above. Of values the most popular leads the next by little (Zipf), so what stands so far apart is no value, whatever else speaks for
+/// it; and whoever asks for made-up paths does not hide by them what is used steadily.
+fn steady(weights: &Weights, wordlike: &[Seen<'_>]) -> Option<u64> {
+    let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0);
+    let mut counts: Vec<u64> = strange.map(|one| one.count).collect();
+    counts.sort_unstable_by_key(|count| std::cmp::Reverse(*count));
+    let leads = |above: usize| {
+        let next = counts.get(above)?;
+        let least = next.saturating_mul(weights.steady_lead).max(weights.steady_least);
+        let is_crowd = weights.steady_crowd <= counts.len().saturating_sub(above);
+        let stands = above.checked_sub(1).and_then(|last| counts.get(last)).is_none_or(|last| least <= *last);
+        (is_crowd && stands).then_some(least)
+    };
+    (0..=weights.steady_most).filter_map(leads).min()
+}
+
 /// What is known of a parameter at the place says of a segment.
 fn told(weights: &Weights, one: &mut Seen<'_>, known: KnownParameter) {
     match known {
@@ -271,6 +288,7 @@ fn split<'a>(
     // The more strange values there are, the more of the known words must be values too.
     let company = -(weights.company * (1.0 + 0.8 * number).ln()).min(weights.company_most);
     let crowd = number > 6.0 && number * 5.0 >= to_f64(wordlike.len()) * 3.0;
+    let steady = steady(weights, &wordlike);
     let closed =
         !crowd && number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
@@ -287,6 +305,9 @@ fn split<'a>(
             if number + to_f64(evident.distinct) >= 4.0 && one.methods != 0 && one.methods & methods == 0 {
                 one.add(weights.methods, "methods that no such sibling has");
             }
+        }
+        if group && steady.is_some_and(|least| least <= one.count) && one.score < weights.steady {
+            one.add(weights.steady - one.score, "asked for again and again, as no value is");
         }
         if closed && !one.follows.is_empty() {
             one.add(weights.closed, "one of a closed set");

@@ -379,3 +379,65 @@ fn a_time_without_evidence_is_told_where_the_rhythm_does_not_explain_it() {
     assert_eq!(loaded.gaps(), merged.gaps());
     assert_eq!(loaded.to_bytes(), merged.to_bytes());
 }
+
+/// Steadily used operations of a host that answers anything with success, and requests to paths that somebody made up, so many of each.
+fn steady_and_made_up(calls: usize, each: usize, credential: Credential) -> Vec<String> {
+    let mut inventory = Inventory::new(Settings::default());
+    let mut call = |path: &str, credential: Credential| {
+        inventory.observe(&Exchange {
+            method: "GET",
+            path,
+            status: Some(200),
+            client: Some("192.0.2.1"),
+            response_type: Some("application/json"),
+            credential,
+            ..Exchange::default()
+        });
+    };
+    for number in 0..calls {
+        for path in ["/admin/users/export", "/admin/debug/heap", "/internal/config/dump"] {
+            call(path, credential);
+        }
+        call(&format!("/reports/{}/rows", 1 + number * 7 % 999), credential);
+    }
+    let mut state = 7_u64;
+    let mut word = || -> String {
+        (0..7)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(b'a' + u8::try_from((state >> 33) % 26).unwrap())
+            })
+            .collect()
+    };
+    for _ in 0..30 {
+        let path = format!("/{}/{}/{}", word(), word(), word());
+        (0..each).for_each(|_| call(&path, Credential::Absent));
+    }
+    for first in ["/admin", "/admin/users", "/admin/debug"] {
+        for _ in 0..30 {
+            let path = format!("{first}/{}", word());
+            (0..each).for_each(|_| call(&path, Credential::Absent));
+        }
+    }
+    inventory.operations().into_iter().map(|operation| operation.path).collect()
+}
+
+#[test]
+fn made_up_paths_hide_no_operation_that_is_used_steadily() {
+    const STEADY: [&str; 4] =
+        ["/admin/users/export", "/internal/config/dump", "/reports/{reportId}/rows", "/admin/debug/heap"];
+    // As often as each made-up path, what is used steadily is told by its callers alone, where its words are no common ones not at all.
+    for (calls, each, credential, told) in [
+        (60, 1, Credential::Absent, 4),
+        (60, 2, Credential::Absent, 4),
+        (600, 5, Credential::Absent, 4),
+        (60, 60, Credential::Verified, 3),
+    ] {
+        let found = steady_and_made_up(calls, each, credential);
+        for path in STEADY.into_iter().take(told) {
+            assert!(found.iter().any(|one| one == path), "{calls} {each} {path}: {found:?}");
+        }
+        assert!(found.iter().any(|one| one == "/{tenant}/{tenant2}/{tenant3}"), "{found:?}");
+        assert!(found.len() < 12, "{found:?}");
+    }
+}

@@ -358,3 +358,45 @@ fn adopting_a_template_of_numbers_takes_no_name_beside_it() {
     // A parameter that is a text may have any word for its value, but the document says nothing of other methods.
     assert_eq!(stated(&mut live, &prior(&[])), ["documented GET /jobs/{job}", "shadow POST /jobs/purge"]);
 }
+
+#[test]
+fn made_up_paths_hide_nothing_that_is_used_steadily_neither_now_nor_after_a_restart() {
+    let mut live = live(Kept::default());
+    for number in 0..60 {
+        for path in ["/admin/users/export", "/internal/config/export"] {
+            live.observe(&Alike::one(call("GET", path, 200)));
+        }
+        live.observe(&Alike::one(call("GET", &format!("/reports/{}/rows", number * 7), 200)));
+    }
+    let made_up = |live: &mut Live| {
+        for number in 0_u32..30 {
+            let word = |salt: u32| -> String {
+                (0..7_u32)
+                    .map(|place| {
+                        let mixed = number.wrapping_mul(31).wrapping_add(salt).wrapping_mul(2_654_435_761);
+                        char::from(b'a' + u8::try_from((mixed >> (3 * place)) % 26).unwrap())
+                    })
+                    .collect()
+            };
+            let path = format!("/{}/{}/{}", word(1), word(2), word(3));
+            let one = Exchange { caller: None, credential: Credential::Absent, ..call("GET", &path, 200) };
+            live.observe(&Alike::one(one));
+        }
+    };
+    made_up(&mut live);
+    let steady = |live: &mut Live| {
+        let all = live.operations(&[]);
+        for path in ["/admin/users/export", "/internal/config/export"] {
+            let one = all.iter().find(|one| one.path == path);
+            assert_eq!(
+                one.map(|one| (one.succeeded, one.auth())),
+                Some((60, "verified only")),
+                "{path} in {all:?}"
+            );
+        }
+    };
+    steady(&mut live);
+    let mut again = restart(&mut live);
+    made_up(&mut again);
+    steady(&mut again);
+}

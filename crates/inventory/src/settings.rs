@@ -142,6 +142,8 @@ pub struct Weights {
     pub closed: f64,
     /// A segment that begins with a verb.
     pub verb: f64,
+    /// How much of `company` holds for a segment that is a verb and asked for more often than any strange sibling.
+    pub company_of_verb: f64,
     /// `me`, `all`, `latest`, `healthz`: words that no entity is called.
     pub whole: f64,
     /// Two or more words of one closed list (days, environments, formats) are siblings. They may be reports of that name, so it is no proof.
@@ -235,6 +237,7 @@ impl Default for Weights {
             methods: 1.5,
             closed: 1.2,
             verb: 1.0,
+            company_of_verb: 0.5,
             whole: 4.0,
             choice: -2.5,
             choice_behind_parameter: -6.5,

@@ -219,6 +219,20 @@ impl Seen<'_> {
     }
 }
 
+/// How much of `company` holds for a segment, where the most popular strange sibling has so many requests: people and things are seldom
+/// called `me` or `search`, and of those that are none leads all others.
+fn company_of(weights: &Weights, one: &Seen<'_>, most: u64) -> f64 {
+    if one.count < most {
+        1.0
+    } else if words::is_self(one.text) {
+        0.0
+    } else if words::is_verb(one.text) {
+        weights.company_of_verb
+    } else {
+        1.0
+    }
+}
+
 /// What shows that there are values at a place.
 #[derive(Debug, Clone, Copy)]
 struct Evident {
@@ -296,7 +310,7 @@ fn split<'a>(
             told(weights, one, evident.known);
             one.add(weights.openness * open, "its siblings are an open set");
             if words::likeness(stem(one.text)) >= 0.0 {
-                one.add(company, "among strange siblings");
+                one.add(company * company_of(weights, one, most), "among strange siblings");
             }
             popular(weights, one, most);
             if number >= 3.0 && one.below && leaves * 10.0 >= number * 9.0 {

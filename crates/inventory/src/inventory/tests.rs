@@ -441,3 +441,42 @@ fn made_up_paths_hide_no_operation_that_is_used_steadily() {
         assert!(found.len() < 12, "{found:?}");
     }
 }
+
+#[test]
+fn what_stands_for_the_caller_and_what_is_done_stay_names_among_names_of_people() {
+    let people =
+        ["zoe", "noah", "frank", "amber", "mila", "jonas", "tilda", "oskar", "ida", "emil", "alma", "hugo"];
+    let mut inventory = Inventory::new(Settings::default());
+    let mut call = |method: &str, path: &str, count: usize| {
+        let one = Exchange { method, path, status: Some(200), ..Exchange::default() };
+        (0..count).for_each(|_| inventory.observe(&one));
+    };
+    for (number, one) in people.iter().enumerate() {
+        for other in people.iter().skip(number + 1) {
+            call("GET", &format!("/users/{one}.{other}"), 1 + (number + other.len()) % 3);
+            if number % 3 == 0 {
+                call("GET", &format!("/users/{one}.{other}/repos"), 1);
+            }
+        }
+    }
+    call("GET", "/users/me", 11);
+    call("PATCH", "/users/me", 13);
+    call("GET", "/users/me/avatar", 4);
+    call("GET", "/users/search", 19);
+    call("GET", "/users/new", 5);
+    let mut found: Vec<String> =
+        inventory.operations().into_iter().map(|one| format!("{} {}", one.method, one.path)).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "GET /users/me",
+            "GET /users/me/avatar",
+            "GET /users/new",
+            "GET /users/search",
+            "GET /users/{user}",
+            "GET /users/{user}/repos",
+            "PATCH /users/me",
+        ]
+    );
+}

@@ -164,7 +164,7 @@ pub struct Weights {
     pub number: f64,
     /// A file whose stem is strange.
     pub file: f64,
-    /// A host name: dotted names of methods end in a top-level domain by chance only.
+    /// Three or more host names are siblings: dotted names of methods end in a top-level domain by chance only.
     pub host: f64,
     /// The most that popularity may say.
     pub popular_most: f64,

@@ -317,6 +317,10 @@ fn is_random(text: &str) -> bool {
         if parts.len() >= 3 && short * 2 >= parts.len() && letters >= 5 {
             return true;
         }
+        // Twenty letters and more in parts of three on average are nobody's words.
+        if text.len() >= 20 && letters == text.len() && letters < parts.len().saturating_mul(4) {
+            return true;
+        }
         if digits > 0
             && !text.contains('.')
             && parts.len() >= 2

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use traffic::Exchange;
 
+use crate::classes::hidden;
 use crate::infer;
 use crate::method::Method;
 use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
@@ -283,7 +284,7 @@ impl Host {
                 (&mut self.failed, key, &of_failures)
             }
             Sort::Noise(kind) => {
-                self.noise.entry(kind).or_default().count(1, exchange.path);
+                self.noise.entry(kind).or_default().count(1, &hidden::path(exchange.path));
                 return;
             }
         };

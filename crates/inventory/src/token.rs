@@ -36,7 +36,9 @@ pub(crate) fn read(text: &str) -> Form {
     if text.is_empty() {
         return WORD;
     }
-    number(text)
+    crate::classes::hidden::kind(text)
+        .map(strong)
+        .or_else(|| number(text))
         .or_else(|| date(text))
         .or_else(|| hexadecimal(text))
         .or_else(|| punctuated(text))

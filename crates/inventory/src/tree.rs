@@ -7,6 +7,7 @@
 
 mod way;
 
+use crate::classes::hidden;
 use crate::method::Method;
 use crate::settings::Limits;
 use crate::sketch;
@@ -118,7 +119,7 @@ fn order(text: &str) -> u64 {
 
 fn is_typed(text: &str) -> bool {
     if let Some(tail) = text.strip_prefix(JOINED) {
-        return tail.starts_with('(');
+        return tail.starts_with(['(', ';']);
     }
     token::read(text).strength == Strength::Strong
 }
@@ -142,7 +143,11 @@ impl Node {
     ) {
         self.total = self.total.saturating_add(1);
         let Some((text, reading)) = way.next() else {
-            self.count_end(key, count);
+            let found = &mut way.found;
+            self.count_end(key, |tally| {
+                count(tally);
+                found.drain(..).for_each(|seen| tally.keep_data(seen));
+            });
             return;
         };
         let limits = way.limits;
@@ -340,6 +345,21 @@ pub(crate) fn decode(segment: &str) -> String {
 
 fn nibble(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A segment that was seen as it may be shown: what is hidden by its class, the rest as a path has it.
+pub(crate) fn written(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, class, behind)) = hidden::find(rest) {
+        out.push_str(&encode(before));
+        out.push('{');
+        out.push_str(class.name());
+        out.push('}');
+        rest = behind;
+    }
+    out.push_str(&encode(rest));
+    out
 }
 
 /// Writes a decoded segment as a path has it (RFC 3986, `pchar`).

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::infer::Frame;
 use crate::method::Method;
 use crate::settings::{Force, Settings};
-use crate::tree::Node;
+use crate::tree::{JOINED, Node};
 
 /// A place in the known templates.
 #[derive(Debug, Default)]
@@ -47,6 +47,11 @@ impl Known {
     fn add(&mut self, template: &str, numbers: &[String]) -> &mut Self {
         let mut place = self;
         for segment in template.trim_matches('/').split('/').filter(|segment| !segment.is_empty()) {
+            // Matrix parameters are judged apart from what they are of.
+            let (segment, matrix) = match segment.find(';').and_then(|at| segment.split_at_checked(at)) {
+                Some((base, tail)) if !base.is_empty() => (base, Some(tail)),
+                Some(_) | None => (segment, None),
+            };
             let whole =
                 (segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1)
                     || (segment.starts_with('<') && segment.ends_with('>'))
@@ -70,6 +75,9 @@ impl Known {
             } else {
                 place.literals.entry(segment.into()).or_default()
             };
+            if let Some(tail) = matrix {
+                place = place.framed.entry(Frame::parse(&format!("{JOINED}{tail}")).text()).or_default();
+            }
         }
         place
     }

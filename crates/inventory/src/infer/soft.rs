@@ -62,10 +62,10 @@ impl SoftPages {
             for kid in &mut group.kids {
                 let length = path.len();
                 match kid.text.strip_prefix(tree::JOINED) {
-                    Some(tail) => path.push_str(&tree::encode(tail)),
+                    Some(tail) => path.push_str(&tree::written(tail)),
                     None => {
                         path.push('/');
-                        path.push_str(&tree::encode(&kid.text));
+                        path.push_str(&tree::written(&kid.text));
                     }
                 }
                 self.prune_at(&mut kid.node, path);

@@ -245,6 +245,16 @@ fn names_and_values_are_told_apart() {
         &["/users/1", "/users/2", "/users/me", "/users/search"],
         &["/users/me", "/users/search", "/users/{userId}"],
     );
+    check(
+        &[
+            "/users;id=1/posts",
+            "/users;id=2/posts",
+            "/users;id=2",
+            "/parks;region=x/trails",
+            "/parks;region=y/trails",
+        ],
+        &["/parks;region={region}/trails", "/users;id={id}", "/users;id={id}/posts"],
+    );
     check(&["/v1/users", "/v1/orders", "/v2/users"], &["/v1/orders", "/v1/users", "/v2/users"]);
     check(
         &["/api/3/issue/10001", "/api/3/issue/10002/comments"],
@@ -479,4 +489,63 @@ fn what_stands_for_the_caller_and_what_is_done_stay_names_among_names_of_people(
             "PATCH /users/me",
         ]
     );
+}
+
+#[test]
+fn what_is_personal_or_secret_in_a_path_is_neither_kept_nor_shown() {
+    let secrets = [
+        "ada@lovelace.example",
+        "4111111111111111",
+        "DE89370400440532013000",
+        "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+        "a81bc81b-dead-4e5d-abff-90865d1e13b1",
+        "s3cr3t",
+    ];
+    let [mail, card, iban, key, reset, matrix] = secrets;
+    let mut inventory = Inventory::new(Settings::default());
+    for (path, method, status) in [
+        (format!("/users/{mail}/orders"), "GET", 200),
+        (format!("/cards/{card}"), "GET", 200),
+        (format!("/cards/{card}.pdf"), "GET", 200),
+        (format!("/accounts/{iban}"), "GET", 404),
+        (format!("/keys/{key}"), "GET", 200),
+        (format!("/password-reset/{reset}"), "POST", 204),
+        (format!("/docs;token={matrix}/list"), "GET", 200),
+        (format!("/users/{mail}"), "OPTIONS", 204),
+        (format!("/users/{mail}/x.css"), "GET", 200),
+        (format!("/users/{mail}"), "BREW", 200),
+    ] {
+        let path = path.as_str();
+        inventory.observe(&Exchange { method, path, status: Some(status), ..Exchange::default() });
+    }
+    let bytes = inventory.to_bytes();
+    let again = Inventory::from_bytes(&bytes, Settings::default()).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    let (operations, noise) = again.found();
+    let everything = format!("{} {operations:?} {noise:?}", String::from_utf8(bytes).unwrap());
+    for secret in secrets {
+        assert!(!everything.contains(secret), "{secret} in {everything}");
+    }
+    let shown: Vec<(String, String)> =
+        operations.iter().map(|one| (one.path.clone(), one.examples.join(" "))).collect();
+    let shown: Vec<(&str, &str)> =
+        shown.iter().map(|(path, example)| (path.as_str(), example.as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("/cards/{cardId}", "/cards/{payment-card}"),
+            ("/cards/{cardId}.pdf", "/cards/{payment-card}.pdf"),
+            ("/docs;token={token}/list", "/docs;token={credential}/list"),
+            ("/keys/{keyId}", "/keys/{token}"),
+            ("/password-reset/{passwordResetId}", "/password-reset/{credential}"),
+            ("/users/{email}/orders", "/users/{email}/orders"),
+        ]
+    );
+    let data: Vec<String> = operations
+        .iter()
+        .flat_map(|one| &one.data)
+        .map(|one| format!("{} {} {} {}", one.class.name(), one.place.name(), one.field, one.count))
+        .collect();
+    assert!(data.iter().any(|one| one == "email path users 1"), "{data:?}");
+    assert!(data.iter().any(|one| one == "credential path docs 1"), "{data:?}");
 }

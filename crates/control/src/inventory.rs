@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use catalog::{Api, Catalog, Hosts};
+use catalog::{Api, Catalog, Hosts, ParameterKind, PathParameter};
 use config::ApiConfig;
 use inventory::{Examples, Exposure, Kept, Live, Prior, Settings, State, Stated, canonical, classify};
 use model::{RevisionNumber, Timestamp};
@@ -350,6 +350,11 @@ pub(crate) fn api_of<'a>(catalog: &'a Catalog, host: &str, path: &str) -> Option
     catalog.apis().iter().filter(serves).max_by_key(rank)
 }
 
+/// Names of parameters that are numbers.
+fn numbers(parameters: &[PathParameter]) -> Vec<String> {
+    parameters.iter().filter(|one| one.kind == ParameterKind::Long).map(|one| one.name.clone()).collect()
+}
+
 /// The declared templates, as what is known beforehand.
 fn priors(catalog: &Catalog) -> Vec<Prior> {
     let mut priors = Vec::new();
@@ -358,6 +363,7 @@ fn priors(catalog: &Catalog) -> Vec<Prior> {
             host,
             method: operation.method.as_str().to_owned(),
             path: operation.template.to_string(),
+            numbers: numbers(&operation.parameters),
         };
         match catalog.api(operation.api).map(|api| &api.hosts) {
             Some(Hosts::Listed(hosts)) => {

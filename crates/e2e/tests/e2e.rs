@@ -15,6 +15,7 @@ mod e2e {
     mod client_certificates;
     mod demo;
     mod discover;
+    mod discover_forged;
     mod discover_outputs;
     mod exchange;
     mod existing_keys;

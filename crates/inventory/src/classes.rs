@@ -4,6 +4,7 @@
 //! together. Whoever writes a body may be an attacker, so the work is linear in what is looked at, and what is looked at is bounded.
 
 mod field;
+pub(crate) mod hidden;
 mod json;
 mod secret;
 mod value;

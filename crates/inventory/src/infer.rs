@@ -254,8 +254,8 @@ impl<'a> Source<'a> {
         let mut link = self.way.as_ref();
         while let Some(current) = link {
             match current.text.strip_prefix(JOINED) {
-                Some(tail) => parts.push(crate::tree::encode(tail)),
-                None => parts.push(format!("/{}", crate::tree::encode(current.text))),
+                Some(tail) => parts.push(crate::tree::written(tail)),
+                None => parts.push(format!("/{}", crate::tree::written(current.text))),
             }
             link = current.parent.as_ref();
         }

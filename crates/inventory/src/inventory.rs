@@ -2,10 +2,12 @@
 
 mod hosts;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use traffic::Exchange;
 
+use crate::classes::hidden;
 use crate::infer;
 use crate::method::Method;
 use crate::noise::{self, NoiseKind, NoiseReport, Sighting};
@@ -16,11 +18,13 @@ use crate::sketch::{self, LeastMap};
 use crate::tally::least;
 use crate::tree::{EndKey, Node, Readings, Way};
 
-pub(crate) use hosts::Hosts;
+pub(crate) use hosts::{Dropped, Hosts};
 
 const HOUR_MS: i64 = 3_600_000;
 /// Hours that are remembered: eleven years.
 const HOURS_MAX: usize = 100_000;
+/// Names given of hosts that were given up.
+const DROPPED_SAMPLES: usize = 5;
 /// The shortest time without evidence that is told.
 const GAP_HOURS: i64 = 3;
 
@@ -29,8 +33,6 @@ const GAP_HOURS: i64 = 3;
 pub struct Inventory {
     pub(crate) settings: Settings,
     pub(crate) hosts: Hosts,
-    /// Exchanges of hosts that were given up.
-    pub(crate) other_hosts: u64,
     /// Names of callers by hash, for samples.
     pub(crate) callers: LeastMap<Box<str>>,
     /// Hours since 1970 in UTC in which anything was seen.
@@ -53,6 +55,21 @@ pub(crate) struct Host {
     pub(crate) first: Option<i64>,
     pub(crate) last: Option<i64>,
     pub(crate) total: u64,
+    /// Successes that it may have had before it was last given up.
+    pub(crate) start: u64,
+}
+
+/// Hosts that were more than an inventory keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedHosts {
+    /// How many; above sixteen an estimate.
+    pub hosts: u64,
+    /// Their exchanges.
+    pub count: u64,
+    /// Those of them that were answered with success.
+    pub succeeded: u64,
+    /// Some of their names.
+    pub samples: Vec<String>,
 }
 
 /// The extent of what was seen of a host.
@@ -83,7 +100,6 @@ impl Inventory {
         Self {
             settings,
             hosts: Hosts::default(),
-            other_hosts: 0,
             callers,
             hours: BTreeSet::new(),
             hour: None,
@@ -107,7 +123,7 @@ impl Inventory {
         hosts.with(exchange.host.unwrap_or_default(), |host| {
             host.count(exchange, caller, readings, &settings.limits);
         });
-        self.trim_hosts();
+        hosts.make_room(settings.limits.hosts, &settings.named_hosts);
     }
 
     /// Replaces the templates that are known beforehand.
@@ -135,17 +151,14 @@ impl Inventory {
 
     /// Joins what another inventory saw. Both must have been made with the same limits; priors are those of `self`.
     pub fn merge(&mut self, mut other: Self) {
-        self.other_hosts = self.other_hosts.saturating_add(other.other_hosts);
         self.hours.append(&mut other.hours);
         self.add_overrides(std::mem::take(&mut other.settings.overrides));
         for (hash, text) in other.callers.into_entries() {
             self.callers.upsert(hash, || text, |_| {});
         }
-        for (name, host) in other.hosts.into_all() {
-            let limits = &self.settings.limits;
-            self.hosts.with(&name, |own| own.merge(host, limits));
-        }
-        self.trim_hosts();
+        let Self { hosts, settings, .. } = self;
+        hosts.merge(other.hosts, |own, host| own.merge(host, &settings.limits));
+        hosts.make_room(settings.limits.hosts, &settings.named_hosts);
     }
 
     /// The operations found, by host, path and method.
@@ -161,7 +174,8 @@ impl Inventory {
     /// The operations and what is none, for whoever wants both: inferring is most of the work.
     pub fn found(&self) -> (Vec<Operation>, Vec<NoiseReport>) {
         let (mut operations, mut noise) = (Vec::new(), Vec::new());
-        for (name, host) in self.hosts.iter() {
+        let hosts = self.kept_hosts();
+        for (name, host) in hosts.iter() {
             let structure = infer::structure(self, name, host);
             operations.extend(infer::operations(self, name, host, &structure));
             noise.extend(noise::reports(self, name, host, &structure));
@@ -172,14 +186,12 @@ impl Inventory {
         let is_service = |operation: &mut Operation| service::is_service(self, operation);
         let services: Vec<Operation> = operations.extract_if(.., is_service).collect();
         service::report(services, &mut noise);
-        if self.other_hosts > 0 {
-            noise.push(NoiseReport {
-                host: String::new(),
-                kind: NoiseKind::TooManyHosts,
-                count: self.other_hosts,
-                samples: Vec::new(),
-            });
-        }
+        noise.extend(dropped(&hosts).map(|dropped| NoiseReport {
+            host: String::new(),
+            kind: NoiseKind::TooManyHosts,
+            count: dropped.count,
+            samples: dropped.samples,
+        }));
         noise.sort_by(|one, other| (&one.host, one.kind).cmp(&(&other.host, other.kind)));
         (operations, noise)
     }
@@ -187,7 +199,7 @@ impl Inventory {
     /// The hosts and the time over which there is evidence of each, by host.
     pub fn hosts(&self) -> Vec<HostSummary> {
         let mut found: Vec<HostSummary> = self
-            .hosts
+            .kept_hosts()
             .iter()
             .map(|(name, host)| HostSummary {
                 host: name.to_string(),
@@ -214,15 +226,45 @@ impl Inventory {
         long.map(|(from, to)| (from.saturating_mul(HOUR_MS), to.saturating_mul(HOUR_MS))).collect()
     }
 
-    fn trim_hosts(&mut self) {
-        while self.hosts.len() > self.settings.limits.hosts {
-            let Some(host) = self.hosts.pop() else { return };
-            self.other_hosts = self.other_hosts.saturating_add(host.total);
+    /// The hosts that were more than [`Limits::hosts`], if there were any.
+    pub fn dropped_hosts(&self) -> Option<DroppedHosts> {
+        dropped(&self.kept_hosts())
+    }
+
+    /// The hosts, no more than the limit.
+    pub(crate) fn kept_hosts(&self) -> Cow<'_, Hosts> {
+        let limit = self.settings.limits.hosts;
+        if self.hosts.len() <= limit {
+            return Cow::Borrowed(&self.hosts);
         }
+        let mut hosts = self.hosts.clone();
+        hosts.keep(limit, &self.settings.named_hosts);
+        Cow::Owned(hosts)
     }
 }
 
+fn dropped(hosts: &Hosts) -> Option<DroppedHosts> {
+    let dropped = &hosts.dropped;
+    (0 < dropped.count).then(|| DroppedHosts {
+        hosts: dropped.hosts(),
+        count: dropped.count,
+        succeeded: dropped.succeeded,
+        samples: dropped.names.iter().take(DROPPED_SAMPLES).map(|(_, name)| name.to_string()).collect(),
+    })
+}
+
 impl Host {
+    /// Exchanges that were answered with success.
+    pub(crate) fn successes(&self) -> u64 {
+        self.succeeded.total.saturating_add(self.pages.total)
+    }
+
+    /// The successes, with those that it may have had before it was given up; none where there was no success.
+    pub(crate) fn evidence(&self) -> u64 {
+        let successes = self.successes();
+        if successes == 0 { 0 } else { successes.saturating_add(self.start) }
+    }
+
     fn count(
         &mut self,
         exchange: &Exchange<'_>,
@@ -242,7 +284,7 @@ impl Host {
                 (&mut self.failed, key, &of_failures)
             }
             Sort::Noise(kind) => {
-                self.noise.entry(kind).or_default().count(1, exchange.path);
+                self.noise.entry(kind).or_default().count(1, &hidden::path(exchange.path));
                 return;
             }
         };
@@ -260,6 +302,7 @@ impl Host {
         self.first = least(self.first, other.first);
         self.last = self.last.max(other.last);
         self.total = self.total.saturating_add(other.total);
+        self.start = self.start.max(other.start);
     }
 }
 

@@ -3,7 +3,6 @@
 //! A literal part of a template is kept where it reads like a name or where inference is sure of it. Else it may be somebody's value,
 //! and stands as a parameter. Examples are never kept, nor hosts at which nothing answered.
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::DataClass;
@@ -12,10 +11,13 @@ use crate::method::Method;
 use crate::operation::{Callers, DataField, DataPlace, Operation, Parameter, StatusCount, ValueKind};
 use crate::save::LoadInventoryError;
 use crate::settings::{Force, OVERRIDES_MAX, Override, Prior};
-use crate::states::{absorb, canonical, fits};
 use crate::tally::least;
 use crate::words;
 
+pub(crate) use join::join;
+use join::numbers;
+
+mod join;
 mod said;
 
 const FORMAT: &str = "sallyport-kept-inventory";
@@ -191,6 +193,7 @@ impl Kept {
             host: Some(one.host.clone()),
             method: one.method.to_owned(),
             path: one.path.clone(),
+            numbers: numbers(one),
         })
         .collect()
     }
@@ -400,49 +403,6 @@ fn sort(operations: &mut [Operation]) {
     operations.sort_by(|one, other| {
         (&one.host, &one.path, one.method).cmp(&(&other.host, &other.path, other.method))
     });
-}
-
-/// Operations from before and since as one list: the same ones come together, and an unsure one with the template that it fits.
-pub(crate) fn join(before: Vec<Operation>, since: Vec<Operation>) -> Vec<Operation> {
-    let mut joined: Vec<Operation> = Vec::with_capacity(before.len() + since.len());
-    let mut places: HashMap<(String, &'static str, String), usize> = HashMap::new();
-    // Templates with parameters, by host, method and number of segments.
-    let mut alike: HashMap<(String, &'static str, usize), Vec<usize>> = HashMap::new();
-    // What is surest names the template.
-    let mut all: Vec<Operation> = before.into_iter().chain(since).collect();
-    all.sort_by(|one, other| {
-        let order = other.from_route.cmp(&one.from_route);
-        order.then(other.confidence.total_cmp(&one.confidence)).then_with(|| {
-            (&one.host, &one.path, one.method, one.last_seen).cmp(&(
-                &other.host,
-                &other.path,
-                other.method,
-                other.last_seen,
-            ))
-        })
-    });
-    for one in all {
-        let key = (one.host.clone(), one.method, canonical(&one.path));
-        let shape = (one.host.clone(), one.method, key.2.matches('/').count());
-        let place = places.get(&key).copied().or_else(|| {
-            let is_sure = one.from_route || SURE <= one.confidence;
-            let mut candidates = alike.get(&shape).filter(|_| !is_sure)?.iter().copied();
-            candidates
-                .find(|place| joined.get(*place).is_some_and(|known| fits(&key.2, &canonical(&known.path))))
-        });
-        match place.and_then(|place| joined.get_mut(place)) {
-            Some(known) => absorb(known, one),
-            None => {
-                if key.2.contains('{') {
-                    alike.entry(shape).or_default().push(joined.len());
-                }
-                places.insert(key, joined.len());
-                joined.push(one);
-            }
-        }
-    }
-    sort(&mut joined);
-    joined
 }
 
 /// One summary per host.

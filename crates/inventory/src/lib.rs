@@ -31,7 +31,7 @@ mod tree;
 mod words;
 
 pub use classes::DataClass;
-pub use inventory::{HostSummary, Inventory};
+pub use inventory::{DroppedHosts, HostSummary, Inventory};
 pub use kept::{Examples, Kept};
 pub use live::Live;
 pub use noise::{NoiseKind, NoiseReport};

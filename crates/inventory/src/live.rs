@@ -10,7 +10,7 @@ use crate::inventory::{HostSummary, Inventory};
 use crate::kept::{Examples, Kept, join};
 use crate::method::Method;
 use crate::noise::NoiseReport;
-use crate::operation::{Callers, Operation, StatusCount};
+use crate::operation::{Callers, Operation, Parameter, ValueKind};
 use crate::settings::{Override, Prior, Settings};
 use crate::sketch;
 use crate::tally::{Tally, least};
@@ -144,7 +144,8 @@ impl Live {
         priors.extend(declared.iter().cloned());
         self.found.set_priors(priors);
         let mut operations = self.found.operations();
-        operations.extend(self.counted());
+        let numbers = Numbers::of(declared);
+        operations.extend(self.counted().map(|one| numbers.put(one)));
         join(self.before.operations().to_vec(), operations)
     }
 
@@ -162,8 +163,8 @@ impl Live {
             hosts.push(HostSummary {
                 host: key.host.to_string(),
                 count: one.count.saturating_add(other.count),
-                first_seen: least(one.first, other.first),
-                last_seen: one.last.max(other.last),
+                first_seen: least(one.time.least(), other.time.least()),
+                last_seen: one.time.greatest().max(other.time.greatest()),
             });
         }
         crate::kept::join_hosts(hosts)
@@ -220,7 +221,7 @@ impl Live {
         let succeeded = &counted.succeeded;
         let mut all = succeeded.clone();
         all.merge(&counted.failed);
-        let names = succeeded.callers.hashes().iter().filter_map(|hash| self.found.callers.find(*hash));
+        let names = succeeded.marks.callers().iter().filter_map(|hash| self.found.callers.find(*hash));
         Operation {
             host: key.host.to_string(),
             method: key.method.name(),
@@ -228,24 +229,24 @@ impl Live {
             parameters: Vec::new(),
             count: all.count,
             succeeded: succeeded.count,
-            statuses: all.statuses.iter().map(|&(status, count)| StatusCount { status, count }).collect(),
-            first_seen: succeeded.first,
-            last_seen: succeeded.last,
+            statuses: all.statuses(),
+            first_seen: succeeded.time.least(),
+            last_seen: succeeded.time.greatest(),
             callers: Callers {
-                estimate: succeeded.callers.estimate().min(succeeded.count),
+                estimate: succeeded.marks.estimate().min(succeeded.count),
                 sample: names
                     .take(self.found.settings.limits.examples)
                     .map(|name| name.to_string())
                     .collect(),
-                named: succeeded.named,
+                named: succeeded.more().named,
             },
             confidence: 1.0,
             reasons: Vec::new(),
             examples: Vec::new(),
             content_types: succeeded.types().map(str::to_owned).collect(),
-            open_successes: succeeded.open,
-            verified_successes: succeeded.verified,
-            untold_successes: succeeded.untold,
+            open_successes: succeeded.more().open,
+            verified_successes: succeeded.more().verified,
+            untold_successes: succeeded.untold(),
             client_side: succeeded.rare().client_side,
             deprecated: succeeded.rare().deprecated,
             sunset: succeeded.rare().sunset,
@@ -255,6 +256,28 @@ impl Live {
             query: succeeded.query_names(),
             data: all.data_fields(),
         }
+    }
+}
+
+/// The declared parameters that are numbers, by host, method and template.
+struct Numbers<'a>(HashMap<(Option<&'a str>, &'a str, &'a str), &'a [String]>);
+
+impl<'a> Numbers<'a> {
+    fn of(declared: &'a [Prior]) -> Self {
+        let with = declared.iter().filter(|prior| !prior.numbers.is_empty());
+        let one = |prior: &'a Prior| {
+            ((prior.host.as_deref(), prior.method.as_str(), prior.path.as_str()), prior.numbers.as_slice())
+        };
+        Self(with.map(one).collect())
+    }
+
+    /// A declared operation with those of its parameters that are numbers. Of the others nobody saw a value.
+    fn put(&self, mut one: Operation) -> Operation {
+        let of = |host| self.0.get(&(host, one.method, one.path.as_str()));
+        let names = of(Some(one.host.as_str())).or_else(|| of(None)).copied().unwrap_or_default();
+        let number = |name: &String| Parameter { name: name.clone(), kind: ValueKind::Integer };
+        one.parameters = names.iter().map(number).collect();
+        one
     }
 }
 

@@ -240,7 +240,7 @@ fn group_unknown(group: &Group, places: &[&Place], path: &mut String, seen: &mut
         let inner: Vec<&Place> = places.iter().filter_map(|place| place.step(&kid.text)).collect();
         let length = path.len();
         path.push('/');
-        path.push_str(&tree::encode(&kid.text));
+        path.push_str(&tree::written(&kid.text));
         unknown(&kid.node, &inner, path, seen);
         path.truncate(length);
     }

@@ -57,23 +57,24 @@ pub fn document(host: &str, operations: &[Stated], style: Style) -> Written {
         .filter(|one| one.host == host)
         .filter_map(|one| one.seen.as_ref().map(|seen| (one, seen)))
     {
+        let mut leave_out = |reason| {
+            left_out.push(LeftOut { method: one.method.clone(), path: one.path.clone(), reason });
+        };
         let place = METHODS.iter().position(|method| *method == one.method);
         let Some(place) = place else {
-            let (method, path) = (one.method.clone(), one.path.clone());
-            left_out.push(LeftOut { method, path, reason: "OpenAPI 3.1 has no field for the method" });
+            leave_out("OpenAPI 3.1 has no field for the method");
             continue;
         };
+        if one.path.contains(';') {
+            leave_out("no request that the gateway takes has a path with `;`");
+            continue;
+        }
         // Templates that differ in the names of parameters alone are one path, under the first one's names.
         let item = paths
             .entry(crate::states::canonical(&one.path))
             .or_insert_with(|| (one.path.clone(), BTreeMap::new()));
         if item.1.contains_key(&place) {
-            let (method, path) = (one.method.clone(), one.path.clone());
-            left_out.push(LeftOut {
-                method,
-                path,
-                reason: "a template of the same form is declared already",
-            });
+            leave_out("a template of the same form is declared already");
             continue;
         }
         let id = distinct(&operation_id(&one.method, &one.path), &mut names);

@@ -188,6 +188,8 @@ impl fmt::Display for Reason {
 /// Where in an exchange data was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataPlace {
+    /// In the path. The field is the segment before it.
+    Path,
     /// In the query.
     Query,
     /// In the request's body.
@@ -201,6 +203,7 @@ impl DataPlace {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Path => "path",
             Self::Query => "query",
             Self::Request => "request",
             Self::Response => "response",
@@ -208,7 +211,9 @@ impl DataPlace {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Query, Self::Request, Self::Response].into_iter().find(|place| place.name() == name)
+        [Self::Path, Self::Query, Self::Request, Self::Response]
+            .into_iter()
+            .find(|place| place.name() == name)
     }
 }
 

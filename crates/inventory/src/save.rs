@@ -7,13 +7,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::classes::DataClass;
-use crate::inventory::{Host, Inventory};
+use crate::inventory::{Dropped, Host, Inventory};
 use crate::method::Method;
 use crate::noise::{NoiseKind, Sighting};
 use crate::operation::DataPlace;
 use crate::settings::{Force, Limits, OVERRIDES_MAX, Override, Settings};
 use crate::sketch;
-use crate::tally::{DataSeen, Tally};
+use crate::tally::{DataSeen, Extent, Tally};
 use crate::tree::{EndKey, Kid, Node};
 
 /// Why bytes are no state.
@@ -46,7 +46,11 @@ struct Saved {
     format: String,
     version: u32,
     limits: SavedLimits,
+    /// Exchanges of hosts that were given up.
     other_hosts: u64,
+    /// Successes among these, the most that one such host can have had, and some of their names.
+    #[serde(default)]
+    dropped: (u64, u64, Vec<String>),
     /// Runs of hours in which anything was seen: the first, and how many.
     #[serde(default)]
     hours: Vec<(i64, u32)>,
@@ -71,6 +75,8 @@ struct SavedLimits {
 struct SavedHost {
     name: String,
     total: u64,
+    #[serde(default)]
+    start: u64,
     first: Option<i64>,
     last: Option<i64>,
     noise: Vec<(String, u64, Vec<String>)>,
@@ -111,7 +117,7 @@ struct SavedEnd {
     callers: Vec<u64>,
     types: Vec<String>,
     routes: Vec<String>,
-    sizes: Option<(u64, u64)>,
+    sizes: Option<(i64, i64)>,
     /// Open, verified, untold.
     proofs: (u64, u64, u64),
     slashed: u64,
@@ -132,11 +138,17 @@ struct SavedEnd {
 impl Inventory {
     /// The state as bytes. Equal states give equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let hosts = self.kept_hosts();
         let saved = Saved {
             format: FORMAT.into(),
             version: VERSION,
             limits: limits(&self.settings.limits),
-            other_hosts: self.other_hosts,
+            other_hosts: hosts.dropped.count,
+            dropped: (
+                hosts.dropped.succeeded,
+                hosts.dropped.most,
+                hosts.dropped.names.iter().map(|(_, name)| name.to_string()).collect(),
+            ),
             hours: runs(&self.hours),
             overrides: self
                 .settings
@@ -145,7 +157,7 @@ impl Inventory {
                 .map(|said| (said.host.clone(), said.prefix.clone(), said.force == Force::Literal))
                 .collect(),
             callers: self.callers.iter().map(|(_, text)| text.to_string()).collect(),
-            hosts: self.hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
+            hosts: hosts.iter().map(|(name, host)| save_host(name, host)).collect(),
         };
         // Writing to memory a value whose maps have text for keys cannot fail.
         serde_json::to_vec(&saved).unwrap_or_default()
@@ -168,7 +180,10 @@ impl Inventory {
             return Err(LoadInventoryError::OtherLimits);
         }
         let mut inventory = Self::new(settings);
-        inventory.other_hosts = saved.other_hosts;
+        let (succeeded, most, names) = saved.dropped;
+        let dropped = Dropped { count: saved.other_hosts, succeeded, most, ..Dropped::default() };
+        inventory.hosts.dropped = dropped;
+        names.iter().for_each(|name| inventory.hosts.dropped.name(name));
         if saved.overrides.len() > OVERRIDES_MAX {
             return Err(LoadInventoryError::Damaged("more overrides than a person writes"));
         }
@@ -229,6 +244,7 @@ fn save_host(name: &str, host: &Host) -> SavedHost {
     SavedHost {
         name: name.into(),
         total: host.total,
+        start: host.start,
         first: host.first,
         last: host.last,
         noise: host
@@ -266,30 +282,26 @@ fn save_node(node: &Node, parent: usize, place: SavedPlace, list: &mut Vec<Saved
 }
 
 fn save_end(key: EndKey, tally: &Tally) -> SavedEnd {
+    let more = tally.more();
     SavedEnd {
         method: key.method.name().into(),
         page: key.page,
         count: tally.count,
-        first: tally.first,
-        last: tally.last,
-        statuses: tally.statuses.clone(),
-        callers: tally.callers.hashes().to_vec(),
+        first: tally.time.least(),
+        last: tally.time.greatest(),
+        statuses: tally.marks.statuses().collect(),
+        callers: tally.marks.callers().to_vec(),
         types: tally.types().map(str::to_owned).collect(),
         routes: tally.rare().routes.iter().map(|(_, text)| text.to_string()).collect(),
-        sizes: tally.size_least.zip(tally.size_greatest),
-        proofs: (tally.open, tally.verified, tally.untold),
-        slashed: tally.slashed,
+        sizes: tally.sizes.least().zip(tally.sizes.greatest()),
+        proofs: (more.open, more.verified, tally.untold()),
+        slashed: more.slashed,
         client_side: tally.rare().client_side,
-        named: tally.named,
+        named: more.named,
         deprecated: tally.rare().deprecated,
         sunset: tally.rare().sunset,
         request_types: tally.request_types(),
-        queries: tally
-            .queries
-            .iter()
-            .flat_map(|queries| queries.iter())
-            .map(|(_, (name, count))| (name.to_string(), *count))
-            .collect(),
+        queries: more.queries.iter().map(|(_, (name, count))| (name.to_string(), *count)).collect(),
         data: tally
             .rare()
             .data
@@ -309,6 +321,7 @@ fn load_host(saved: SavedHost, limits: &Limits) -> Result<Host, LoadInventoryErr
         first: saved.first,
         last: saved.last,
         total: saved.total,
+        start: saved.start,
         ..Host::default()
     };
     for (name, count, samples) in saved.noise {
@@ -363,8 +376,8 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
                 }
                 above.adopt(Kid { text: text.into(), node })
             }
-            SavedPlace::WordsRest => above.words.rest.replace(Box::new(node)).is_none(),
-            SavedPlace::TypedRest => above.typed.rest.replace(Box::new(node)).is_none(),
+            SavedPlace::WordsRest => above.words.group().rest.replace(Box::new(node)).is_none(),
+            SavedPlace::TypedRest => above.typed.group().rest.replace(Box::new(node)).is_none(),
         };
         if !before {
             return Err(LoadInventoryError::Damaged("a node twice"));
@@ -375,29 +388,23 @@ fn load_tree(saved: Vec<SavedNode>, limits: &Limits) -> Result<Node, LoadInvento
 
 fn load_end(saved: SavedEnd) -> Result<(EndKey, Tally), LoadInventoryError> {
     let method = Method::parse(&saved.method).ok_or(LoadInventoryError::Damaged("an unknown method"))?;
-    let mut tally = Tally {
-        count: saved.count,
-        first: saved.first,
-        last: saved.last,
-        size_least: saved.sizes.map(|sizes| sizes.0),
-        size_greatest: saved.sizes.map(|sizes| sizes.1),
-        open: saved.proofs.0,
-        verified: saved.proofs.1,
-        untold: saved.proofs.2,
-        slashed: saved.slashed,
-        named: saved.named,
-        ..Tally::default()
-    };
+    let sizes = Extent::of(saved.sizes.map(|sizes| sizes.0), saved.sizes.map(|sizes| sizes.1));
+    let mut tally = Tally::of(saved.count, Extent::of(saved.first, saved.last), sizes);
+    let (open, verified, _) = saved.proofs;
+    if (open, verified, saved.slashed, saved.named) != (0, 0, 0, 0) {
+        let more = tally.more_mut();
+        (more.open, more.verified, more.slashed, more.named) = (open, verified, saved.slashed, saved.named);
+    }
     if saved.client_side != 0 || saved.deprecated != 0 || saved.sunset.is_some() {
         let rare = tally.rare_mut();
         (rare.client_side, rare.deprecated, rare.sunset) =
             (saved.client_side, saved.deprecated, saved.sunset);
     }
     for (status, count) in saved.statuses {
-        tally.add_status(status, count);
+        tally.marks.add_status(status, count);
     }
     for hash in saved.callers {
-        tally.callers.insert(hash);
+        tally.marks.add_caller(hash);
     }
     for text in saved.types {
         tally.keep_type(&text);

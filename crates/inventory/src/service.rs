@@ -92,10 +92,20 @@ mod tests {
         assert_eq!(seen(Settings::default(), "GET", "/.well-known/openid-configuration"), (0, service));
         assert_eq!(seen(Settings::default(), "POST", "/metrics"), (1, vec![]));
         assert_eq!(seen(Settings::default(), "GET", "/v1/metrics"), (1, vec![]));
-        let prior = Prior { host: Some("h".into()), method: "get".into(), path: "/metrics".into() };
+        let prior = Prior {
+            host: Some("h".into()),
+            method: "get".into(),
+            path: "/metrics".into(),
+            ..Prior::default()
+        };
         let declared = Settings { priors: vec![prior], ..Settings::default() };
         assert_eq!(seen(declared, "GET", "/metrics"), (1, vec![]));
-        let prior = Prior { host: Some("other".into()), method: "GET".into(), path: "/metrics".into() };
+        let prior = Prior {
+            host: Some("other".into()),
+            method: "GET".into(),
+            path: "/metrics".into(),
+            ..Prior::default()
+        };
         let elsewhere = Settings { priors: vec![prior], ..Settings::default() };
         assert_eq!(seen(elsewhere, "GET", "/metrics").0, 0);
     }

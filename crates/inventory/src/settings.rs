@@ -1,5 +1,7 @@
 //! Every constant of the engine, with its reason.
 
+use std::collections::BTreeSet;
+
 /// What bounds memory. Two inventories can be merged only if these are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -12,7 +14,7 @@ pub struct Limits {
     pub segments: usize,
     /// Bytes of a segment; longer ones are cut. 255 is what file systems and most identifiers stay below.
     pub segment_bytes: usize,
-    /// Hosts told apart, since the `Host` header is the caller's to choose; the rest is counted as noise.
+    /// Hosts told apart, since the `Host` header is the caller's to choose; the rest is counted as noise. Twice as many are held meanwhile.
     pub hosts: usize,
     /// Callers of a host whose names are kept for samples.
     pub callers: usize,
@@ -70,7 +72,7 @@ pub struct Override {
 }
 
 /// A template that is known beforehand, from an OpenAPI document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prior {
     /// The host; none for all hosts.
     pub host: Option<String>,
@@ -78,6 +80,8 @@ pub struct Prior {
     pub method: String,
     /// The template with named parameters.
     pub path: String,
+    /// Names of parameters that are numbers, so that no word is one of their values.
+    pub numbers: Vec<String>,
 }
 
 /// Weights of the model, in natural logarithms of odds that a segment is a name rather than a value, and the points on its scales.
@@ -122,12 +126,24 @@ pub struct Weights {
     pub unlike: f64,
     /// Per logarithm of the lead of a known word over the most popular strange sibling.
     pub popular: f64,
+    /// What a segment has at least that is asked for again and again, as no value beside it is.
+    pub steady: f64,
+    /// So many times the requests of the next one.
+    pub steady_lead: u64,
+    /// And so many at least: fewer may come of one visit.
+    pub steady_least: u64,
+    /// Strange siblings of which this can be said.
+    pub steady_crowd: usize,
+    /// Strange segments that may be above the others.
+    pub steady_most: usize,
     /// A segment that answers methods which no strange sibling answers.
     pub methods: f64,
     /// A segment with followers in a set that is small and that nothing new comes to.
     pub closed: f64,
     /// A segment that begins with a verb.
     pub verb: f64,
+    /// How much of `company` holds for a segment that is a verb and asked for more often than any strange sibling.
+    pub company_of_verb: f64,
     /// `me`, `all`, `latest`, `healthz`: words that no entity is called.
     pub whole: f64,
     /// Two or more words of one closed list (days, environments, formats) are siblings. They may be reports of that name, so it is no proof.
@@ -148,7 +164,7 @@ pub struct Weights {
     pub number: f64,
     /// A file whose stem is strange.
     pub file: f64,
-    /// A host name: dotted names of methods end in a top-level domain by chance only.
+    /// Three or more host names are siblings: dotted names of methods end in a top-level domain by chance only.
     pub host: f64,
     /// The most that popularity may say.
     pub popular_most: f64,
@@ -213,9 +229,15 @@ impl Default for Weights {
             openness: -2.0,
             unlike: 2.5,
             popular: 1.2,
+            steady: 1.0,
+            steady_lead: 10,
+            steady_least: 20,
+            steady_crowd: 6,
+            steady_most: 4,
             methods: 1.5,
             closed: 1.2,
             verb: 1.0,
+            company_of_verb: 0.5,
             whole: 4.0,
             choice: -2.5,
             choice_behind_parameter: -6.5,
@@ -304,4 +326,6 @@ pub struct Settings {
     pub overrides: Vec<Override>,
     /// Known beforehand.
     pub priors: Vec<Prior>,
+    /// Hosts that are kept whatever is seen of others, in lower case.
+    pub named_hosts: BTreeSet<String>,
 }

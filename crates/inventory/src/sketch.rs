@@ -21,49 +21,19 @@ pub(crate) fn insert<T>(list: &mut Vec<T>, place: usize, element: T) {
     list.insert(place.min(list.len()), element);
 }
 
-/// The least hashes of a set, which give an estimate of its size (Bar-Yossef and others, 2002) and a uniform sample of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Least {
-    /// Ascending and distinct.
-    hashes: Vec<u64>,
-}
-
-/// How many hashes are kept. The estimate's standard error is about 1 / sqrt(14): enough to tell one caller from ten from thousands.
+/// How many of the least hashes of a set are kept, which give an estimate of its size (Bar-Yossef and others, 2002) and a uniform sample of it.
+/// The estimate's standard error is about 1 / sqrt(14): enough to tell one caller from ten from thousands.
 pub(crate) const LEAST: usize = 16;
 
-impl Least {
-    pub(crate) fn insert(&mut self, hash: u64) {
-        if self.hashes.len() == LEAST && self.hashes.last().is_some_and(|last| *last <= hash) {
-            return;
+/// How many distinct hashes there were, of which these are the least, ascending: exact below [`LEAST`].
+pub(crate) fn estimate(least: &[u64]) -> u64 {
+    match least.last() {
+        Some(last) if least.len() == LEAST => {
+            let share = u128::from(*last).saturating_add(1);
+            let kept = u128::try_from(LEAST).unwrap_or(1).saturating_sub(1);
+            u64::try_from((kept << 64) / share).unwrap_or(u64::MAX)
         }
-        if let Err(place) = self.hashes.binary_search(&hash) {
-            if self.hashes.len() == LEAST {
-                self.hashes.pop();
-            }
-            insert(&mut self.hashes, place, hash);
-        }
-    }
-
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for hash in &other.hashes {
-            self.insert(*hash);
-        }
-    }
-
-    pub(crate) fn hashes(&self) -> &[u64] {
-        &self.hashes
-    }
-
-    /// How many distinct hashes there were: exact below [`LEAST`].
-    pub(crate) fn estimate(&self) -> u64 {
-        match self.hashes.last() {
-            Some(last) if self.hashes.len() == LEAST => {
-                let share = u128::from(*last).saturating_add(1);
-                let kept = u128::try_from(LEAST).unwrap_or(1).saturating_sub(1);
-                u64::try_from((kept << 64) / share).unwrap_or(u64::MAX)
-            }
-            Some(_) | None => u64::try_from(self.hashes.len()).unwrap_or(u64::MAX),
-        }
+        Some(_) | None => u64::try_from(least.len()).unwrap_or(u64::MAX),
     }
 }
 

@@ -6,6 +6,7 @@ mod exposure;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation::{DataField, Operation, StatusCount};
+use crate::token::{self, Strength};
 use crate::tree;
 
 pub use drift::Drift;
@@ -44,6 +45,8 @@ pub struct Declared {
     pub method: String,
     /// The template with the base path before it.
     pub path: String,
+    /// Names of its parameters that are numbers, so that no word is one of their values.
+    pub numbers: Vec<String>,
     /// Marked `deprecated`.
     pub is_deprecated: bool,
     /// Names of query parameters, and whether they are required. None where the source does not tell.
@@ -138,24 +141,45 @@ fn push_encoded(text: &mut String, parts: &str) {
 /// undeclared operations one in a hundred is lost by it.
 const OWN_CONFIDENCE: f64 = 0.95;
 
+/// What the parameters of a template take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Anything,
+    /// Values of a form that names do not have, such as numbers.
+    Ids,
+}
+
+/// What each parameter of a template takes, in its order, by the names of those that take no words.
+pub(crate) fn takes(template: &str, ids: impl Fn(&str) -> bool) -> Vec<Takes> {
+    let names = template.split('{').skip(1).map(|behind| behind.split('}').next().unwrap_or_default());
+    names.map(|name| if ids(name) { Takes::Ids } else { Takes::Anything }).collect()
+}
+
 /// Whether every call to `path` would be one to `declared`, a canonical template, too.
-pub(crate) fn fits(path: &str, declared: &str) -> bool {
+pub(crate) fn fits(path: &str, declared: &str, takes: &[Takes]) -> bool {
     let (mut one, mut other) = (path.split('/'), declared.split('/'));
+    let mut takes = takes.iter();
     loop {
         let (segment, wanted) = match (one.next(), other.next()) {
             (None, None) => return true,
             (Some(segment), Some(wanted)) => (segment, wanted),
             (None, Some(_)) | (Some(_), None) => return false,
         };
+        let taken = takes.by_ref().take(wanted.matches("{}").count());
+        let is_id = taken.fold(false, |is_id, takes| is_id | (*takes == Takes::Ids));
         let holds = wanted.split_once("{}").is_some_and(|(before, after)| {
-            before.len() + after.len() < segment.len()
-                && segment.starts_with(before)
-                && segment.ends_with(after)
+            let inside = segment.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            inside.is_some_and(|inside| !inside.is_empty() && (!is_id || may_be_id(inside)))
         });
         if segment != wanted && !holds {
             return false;
         }
     }
+}
+
+/// Whether what stands in a path is of a form that names do not have, or a parameter.
+fn may_be_id(text: &str) -> bool {
+    text.contains("{}") || token::read(text).strength == Strength::Strong
 }
 
 /// Adds what was seen of the same operation under another template.
@@ -269,6 +293,7 @@ struct Known<'a> {
     by: Vec<usize>,
     /// Marked deprecated by all of them: what one still offers is not gone because another marks it.
     is_deprecated: bool,
+    takes: Vec<Takes>,
 }
 
 type Place = (String, Key);
@@ -282,7 +307,10 @@ pub fn classify(operations: Vec<Operation>, contracts: &[Contract], now: Option<
     for (number, (contract, host)) in contracts.iter().zip(&placed).enumerate() {
         for one in &contract.operations {
             let place = (host.clone().unwrap_or_default(), key(&one.method, &one.path));
-            let known = declared.entry(place).or_insert(Known { one, by: Vec::new(), is_deprecated: true });
+            let known = declared.entry(place).or_insert_with(|| {
+                let takes = takes(&one.path, |name| one.numbers.iter().any(|number| number == name));
+                Known { one, by: Vec::new(), is_deprecated: true, takes }
+            });
             known.by.push(number);
             known.is_deprecated &= one.is_deprecated;
         }
@@ -311,10 +339,9 @@ fn together(operations: Vec<Operation>, declared: &BTreeMap<Place, Known<'_>>) -
             let first = (own.0.clone(), (own.1.0.clone(), String::new()));
             let fitting = declared
                 .range(first..)
-                .map(|(place, _)| place)
-                .take_while(|(host, (method, _))| *host == own.0 && *method == own.1.0)
-                .find(|(_, (_, template))| fits(&own.1.1, template));
-            fitting.cloned().unwrap_or(own)
+                .take_while(|((host, (method, _)), _)| *host == own.0 && *method == own.1.0)
+                .find(|((_, (_, template)), known)| fits(&own.1.1, template, &known.takes));
+            fitting.map(|(place, _)| place.clone()).unwrap_or(own)
         };
         match found.get_mut(&place) {
             Some(known) => absorb(known, operation),

@@ -6,7 +6,11 @@ use traffic::{Alike, Credential, Exchange, Side};
 
 use crate::classes::{self, DataClass};
 use crate::operation::{DataField, DataPlace, StatusCount};
-use crate::sketch::{self, Least, LeastMap};
+use crate::sketch::{self, LeastMap};
+
+pub(crate) use packed::{Extent, Marks};
+
+mod packed;
 
 /// Distinct texts kept of media types and routes, by hash.
 const TEXTS_MAX: usize = 4;
@@ -21,36 +25,49 @@ const TYPE_BYTES_MAX: usize = 100;
 /// Fields with a class of data that are kept, by hash.
 const DATA_MAX: usize = 64;
 
-/// Counts, times and samples. Joining two is commutative and associative.
+/// Counts, times and samples. Joining two is commutative and associative. There are as many as paths that are kept, so what a line of an access
+/// log seldom tells is apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) count: u64,
-    /// Milliseconds since 1970 in UTC.
-    pub(crate) first: Option<i64>,
-    pub(crate) last: Option<i64>,
-    /// Ascending by status; zero stands for "not told".
-    pub(crate) statuses: Vec<(u16, u64)>,
-    pub(crate) callers: Least,
-    /// Media types of answers. Access logs have none, so apart.
-    pub(crate) types: Option<Box<Texts>>,
-    /// The least and the greatest size of an answer that had one.
-    pub(crate) size_least: Option<u64>,
-    pub(crate) size_greatest: Option<u64>,
+    /// From when to when, in milliseconds since 1970 in UTC.
+    pub(crate) time: Extent,
+    /// The sizes of answers that had one.
+    pub(crate) sizes: Extent,
+    /// Statuses, of which zero stands for "not told", and callers.
+    pub(crate) marks: Marks,
+    /// What many lines tell nothing of.
+    more: Option<Box<More>>,
+}
+
+/// What richer sources than access logs tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct More {
+    /// Media types of answers.
+    types: Texts,
+    /// Names of query parameters of requests that succeeded, by hash, and in how many.
+    pub(crate) queries: Names,
     /// 2xx answers to requests that showed that they carried no credential.
     pub(crate) open: u64,
     /// 2xx answers to requests whose credential was verified.
     pub(crate) verified: u64,
-    /// 2xx answers of which neither is known.
-    pub(crate) untold: u64,
     /// Requests with a trailing slash.
     pub(crate) slashed: u64,
     /// Requests whose caller the source named.
     pub(crate) named: u64,
-    /// Names of query parameters of requests that succeeded, by hash, and in how many. Often none, so apart.
-    pub(crate) queries: Option<Box<Names>>,
     /// What few sources tell, and of few operations.
-    pub(crate) rare: Option<Box<Rare>>,
+    rare: Option<Box<Rare>>,
 }
+
+static NO_MORE: More = More {
+    types: LeastMap::new(TEXTS_MAX),
+    queries: LeastMap::new(QUERIES_MAX),
+    open: 0,
+    verified: 0,
+    slashed: 0,
+    named: 0,
+    rare: None,
+};
 
 /// Distinct texts by hash.
 pub(crate) type Texts = LeastMap<Box<str>>;
@@ -106,6 +123,11 @@ impl DataSeen {
 }
 
 impl Tally {
+    /// So many exchanges, with times and sizes.
+    pub(crate) fn of(count: u64, time: Extent, sizes: Extent) -> Self {
+        Self { count, time, sizes, ..Self::default() }
+    }
+
     /// Counts one exchange.
     pub(crate) fn observe(&mut self, exchange: &Exchange<'_>, caller: Option<u64>) {
         self.observe_alike(&Alike::one(*exchange), caller);
@@ -117,10 +139,9 @@ impl Tally {
         let exchange = &alike.first;
         let count = u64::from(alike.count);
         self.count = self.count.saturating_add(count);
-        self.first = least(self.first, exchange.at);
-        self.last = self.last.max(alike.until);
+        self.time.join(Extent::of(exchange.at, alike.until));
         let status = exchange.status.unwrap_or(0);
-        self.add_status(status, count);
+        self.marks.add_status(status, count);
         if exchange.own_answer {
             self.add_own(status, count);
         }
@@ -128,12 +149,10 @@ impl Tally {
             self.observe_query(query, count);
         }
         if let Some(caller) = caller {
-            self.callers.insert(caller);
+            self.marks.add_caller(caller);
         }
-        if let Some(size) = exchange.bytes_out.filter(|size| *size > 0) {
-            self.size_least = least(self.size_least, Some(size));
-            self.size_greatest = self.size_greatest.max(Some(size));
-        }
+        let size = exchange.bytes_out.filter(|size| *size > 0).and_then(|size| i64::try_from(size).ok());
+        self.sizes.join(Extent::of(size, size));
         if let Some(essence) = exchange.response_type.and_then(essence) {
             self.keep_type(essence);
         }
@@ -146,12 +165,11 @@ impl Tally {
             self.keep_route(route);
         }
         if (200..300).contains(&status) {
-            let counter = match exchange.credential {
-                Credential::Absent => &mut self.open,
-                Credential::Verified => &mut self.verified,
-                Credential::NotShown | Credential::Sent => &mut self.untold,
-            };
-            *counter = counter.saturating_add(count);
+            match exchange.credential {
+                Credential::Absent => grow(&mut self.more_mut().open, count),
+                Credential::Verified => grow(&mut self.more_mut().verified, count),
+                Credential::NotShown | Credential::Sent => {}
+            }
         }
         let is_client = exchange.side == Side::Client && matches!(status, 200..=299 | 304);
         if is_client || exchange.deprecated || exchange.sunset.is_some() {
@@ -160,10 +178,12 @@ impl Tally {
             rare.deprecated = rare.deprecated.saturating_add(if exchange.deprecated { count } else { 0 });
             rare.sunset = least(rare.sunset, exchange.sunset);
         }
-        let many = |is: bool| if is { count } else { 0 };
-        self.slashed =
-            self.slashed.saturating_add(many(exchange.path.len() > 1 && exchange.path.ends_with('/')));
-        self.named = self.named.saturating_add(many(exchange.caller.is_some()));
+        if exchange.path.len() > 1 && exchange.path.ends_with('/') {
+            grow(&mut self.more_mut().slashed, count);
+        }
+        if exchange.caller.is_some() {
+            grow(&mut self.more_mut().named, count);
+        }
         if exchange.request_body.is_some() || exchange.response_body.is_some() {
             self.observe_bodies(exchange);
         }
@@ -185,15 +205,14 @@ impl Tally {
         if name.is_empty() || QUERY_NAME_BYTES_MAX < name.len() {
             return;
         }
-        let queries = self.queries.get_or_insert_with(|| Box::new(LeastMap::new(QUERIES_MAX)));
         let add = |known: &mut (Box<str>, u64)| known.1 = known.1.saturating_add(count);
-        queries.upsert(sketch::hash(name.as_bytes()), || (name.into(), count), add);
+        self.more_mut().queries.upsert(sketch::hash(name.as_bytes()), || (name.into(), count), add);
     }
 
     /// The names of query parameters, as they may be shown, with how many requests had them; ascending.
     pub(crate) fn query_names(&self) -> Vec<(String, u64)> {
         let mut names: BTreeMap<String, u64> = BTreeMap::new();
-        for (_, (name, count)) in self.queries.iter().flat_map(|queries| queries.iter()) {
+        for (_, (name, count)) in self.more().queries.iter() {
             let known = names.entry(classes::shown_name(name)).or_default();
             *known = known.saturating_add(*count);
         }
@@ -238,23 +257,24 @@ impl Tally {
 
     pub(crate) fn merge(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);
-        self.first = least(self.first, other.first);
-        self.last = self.last.max(other.last);
-        for (status, count) in &other.statuses {
-            self.add_status(*status, *count);
+        self.time.join(other.time);
+        self.sizes.join(other.sizes);
+        self.marks.merge(&other.marks);
+        if let Some(more) = &other.more {
+            self.merge_more(more);
         }
-        self.callers.merge(&other.callers);
-        for text in other.types() {
-            self.keep_type(text);
+    }
+
+    fn merge_more(&mut self, other: &More) {
+        let more = self.more_mut();
+        grow(&mut more.open, other.open);
+        grow(&mut more.verified, other.verified);
+        grow(&mut more.slashed, other.slashed);
+        grow(&mut more.named, other.named);
+        for (_, text) in other.types.iter() {
+            keep(&mut more.types, text);
         }
-        self.size_least = least(self.size_least, other.size_least);
-        self.size_greatest = self.size_greatest.max(other.size_greatest);
-        self.open = self.open.saturating_add(other.open);
-        self.verified = self.verified.saturating_add(other.verified);
-        self.untold = self.untold.saturating_add(other.untold);
-        self.slashed = self.slashed.saturating_add(other.slashed);
-        self.named = self.named.saturating_add(other.named);
-        for (_, (name, count)) in other.queries.iter().flat_map(|queries| queries.iter()) {
+        for (_, (name, count)) in other.queries.iter() {
             self.keep_query(name, *count);
         }
         if let Some(rare) = &other.rare {
@@ -283,18 +303,34 @@ impl Tally {
         }
     }
 
+    /// 2xx answers to requests of which it is not known whether they carried a credential.
+    pub(crate) fn untold(&self) -> u64 {
+        let successes = self.marks.statuses().filter(|(status, _)| (200..300).contains(status));
+        let successes: u64 = successes.fold(0, |sum, (_, count)| sum.saturating_add(count));
+        successes.saturating_sub(self.more().open.saturating_add(self.more().verified))
+    }
+
+    /// What many lines tell nothing of.
+    pub(crate) fn more(&self) -> &More {
+        self.more.as_deref().unwrap_or(&NO_MORE)
+    }
+
+    pub(crate) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_with(|| Box::new(NO_MORE.clone()))
+    }
+
     /// What is seldom there.
     pub(crate) fn rare(&self) -> &Rare {
-        self.rare.as_deref().unwrap_or(&NOTHING)
+        self.more().rare.as_deref().unwrap_or(&NOTHING)
     }
 
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_with(|| Box::new(NOTHING.clone()))
+        self.more_mut().rare.get_or_insert_with(|| Box::new(NOTHING.clone()))
     }
 
     /// The media types of answers.
     pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
-        self.types.iter().flat_map(|types| types.iter()).map(|(_, text)| &**text)
+        self.more().types.iter().map(|(_, text)| &**text)
     }
 
     /// The classes of data, ascending.
@@ -311,7 +347,7 @@ impl Tally {
     }
 
     pub(crate) fn keep_type(&mut self, text: &str) {
-        keep(self.types.get_or_insert_with(|| Box::new(LeastMap::new(TEXTS_MAX))), text);
+        keep(&mut self.more_mut().types, text);
     }
 
     pub(crate) fn keep_request_type(&mut self, text: &str) {
@@ -327,8 +363,9 @@ impl Tally {
         keep(&mut self.rare_mut().routes, text);
     }
 
-    pub(crate) fn add_status(&mut self, status: u16, count: u64) {
-        add(&mut self.statuses, status, count);
+    /// How often each status was answered, ascending.
+    pub(crate) fn statuses(&self) -> Vec<StatusCount> {
+        self.marks.statuses().map(|(status, count)| StatusCount { status, count }).collect()
     }
 
     fn add_own(&mut self, status: u16, count: u64) {
@@ -350,6 +387,10 @@ fn add(statuses: &mut Vec<(u16, u64)>, status: u16, count: u64) {
         }
         Err(place) => sketch::insert(statuses, place, (status, count)),
     }
+}
+
+fn grow(counter: &mut u64, count: u64) {
+    *counter = counter.saturating_add(count);
 }
 
 /// A media type without its parameters.

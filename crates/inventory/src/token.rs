@@ -36,7 +36,9 @@ pub(crate) fn read(text: &str) -> Form {
     if text.is_empty() {
         return WORD;
     }
-    number(text)
+    crate::classes::hidden::kind(text)
+        .map(strong)
+        .or_else(|| number(text))
         .or_else(|| date(text))
         .or_else(|| hexadecimal(text))
         .or_else(|| punctuated(text))
@@ -315,6 +317,10 @@ fn is_random(text: &str) -> bool {
         let letters: usize = parts.iter().map(|part| part.len()).sum();
         let short = parts.iter().filter(|part| part.len() <= 2).count();
         if parts.len() >= 3 && short * 2 >= parts.len() && letters >= 5 {
+            return true;
+        }
+        // Twenty letters and more in parts of three on average are nobody's words.
+        if text.len() >= 20 && letters == text.len() && letters < parts.len().saturating_mul(4) {
             return true;
         }
         if digits > 0

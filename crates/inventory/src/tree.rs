@@ -7,6 +7,7 @@
 
 mod way;
 
+use crate::classes::hidden;
 use crate::method::Method;
 use crate::settings::Limits;
 use crate::sketch;
@@ -21,11 +22,11 @@ pub(crate) use way::{Readings, Way};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Node {
     /// Wordlike values.
-    pub(crate) words: Group,
+    pub(crate) words: Siblings,
     /// Values of a form that names do not have.
-    pub(crate) typed: Group,
-    /// Ascending by key.
-    pub(crate) ends: Vec<(EndKey, Box<Tally>)>,
+    pub(crate) typed: Siblings,
+    /// Ascending by key. Nearly all have one or none, and soon stay as they are.
+    pub(crate) ends: Box<[(EndKey, Tally)]>,
     /// Requests through here.
     pub(crate) total: u64,
 }
@@ -37,7 +38,33 @@ pub(crate) struct EndKey {
     pub(crate) page: bool,
 }
 
-/// Siblings.
+/// A group that takes little room where there is none, as at most places.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Siblings(Option<Box<Group>>);
+
+static NOBODY: Group = Group { kids: Vec::new(), rest: None };
+
+impl std::ops::Deref for Siblings {
+    type Target = Group;
+
+    fn deref(&self) -> &Group {
+        self.0.as_deref().unwrap_or(&NOBODY)
+    }
+}
+
+impl Siblings {
+    /// The group, which is made where there is none.
+    pub(crate) fn group(&mut self) -> &mut Group {
+        self.0.get_or_insert_with(Box::default)
+    }
+
+    /// The group, where there is one.
+    pub(crate) fn any(&mut self) -> Option<&mut Group> {
+        self.0.as_deref_mut()
+    }
+}
+
+/// Values at one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Group {
     /// Ascending by order and text.
@@ -92,7 +119,7 @@ fn order(text: &str) -> u64 {
 
 fn is_typed(text: &str) -> bool {
     if let Some(tail) = text.strip_prefix(JOINED) {
-        return tail.starts_with('(');
+        return tail.starts_with(['(', ';']);
     }
     token::read(text).strength == Strength::Strong
 }
@@ -116,12 +143,17 @@ impl Node {
     ) {
         self.total = self.total.saturating_add(1);
         let Some((text, reading)) = way.next() else {
-            self.count_end(key, count);
+            let found = &mut way.found;
+            self.count_end(key, |tally| {
+                count(tally);
+                found.drain(..).for_each(|seen| tally.keep_data(seen));
+            });
             return;
         };
         let limits = way.limits;
-        let (group, allowed) =
+        let (siblings, allowed) =
             if reading.typed { (&mut self.typed, limits.typed) } else { (&mut self.words, limits.words) };
+        let group = siblings.group();
         let allowed = limit(allowed, level);
         let (node, inner) = group.place(&text, reading.order, allowed, limits, level);
         node.insert_at(way, key, count, inner);
@@ -129,32 +161,26 @@ impl Node {
     }
 
     fn count_end(&mut self, key: EndKey, count: impl FnOnce(&mut Tally)) {
-        let place = match self.ends.binary_search_by(|end| end.0.cmp(&key)) {
-            Ok(place) => place,
-            Err(place) => {
-                sketch::insert(&mut self.ends, place, (key, Box::default()));
-                place
-            }
-        };
+        let found = self.ends.binary_search_by(|end| end.0.cmp(&key));
+        let place = found.unwrap_or_else(|place| {
+            let mut ends = std::mem::take(&mut self.ends).into_vec();
+            ends.reserve_exact(1);
+            ends.insert(place, (key, Tally::default()));
+            self.ends = ends.into_boxed_slice();
+            place
+        });
         if let Some(end) = self.ends.get_mut(place) {
             count(&mut end.1);
         }
     }
 
     pub(crate) fn add_end(&mut self, key: EndKey, tally: &Tally) {
-        match self.ends.binary_search_by(|end| end.0.cmp(&key)) {
-            Ok(place) => {
-                if let Some(end) = self.ends.get_mut(place) {
-                    end.1.merge(tally);
-                }
-            }
-            Err(place) => sketch::insert(&mut self.ends, place, (key, Box::new(tally.clone()))),
-        }
+        self.count_end(key, |own| own.merge(tally));
     }
 
     /// Puts a kid in its place; false if there is one of its name.
     pub(crate) fn adopt(&mut self, kid: Kid) -> bool {
-        let group = if is_typed(&kid.text) { &mut self.typed } else { &mut self.words };
+        let group = if is_typed(&kid.text) { self.typed.group() } else { self.words.group() };
         let order = order(&kid.text);
         match group.find(order, &kid.text) {
             Ok(_) => false,
@@ -174,17 +200,30 @@ impl Node {
     /// Joins without regard to limits.
     fn absorb(&mut self, other: Self) {
         self.total = self.total.saturating_add(other.total);
-        for (key, tally) in other.ends {
-            self.add_end(key, &tally);
+        if self.ends.is_empty() {
+            self.ends = other.ends;
+        } else {
+            for (key, tally) in &other.ends {
+                self.add_end(*key, tally);
+            }
         }
-        self.words.absorb(other.words);
-        self.typed.absorb(other.typed);
+        for (own, others) in [(&mut self.words, other.words.0), (&mut self.typed, other.typed.0)] {
+            match (own.any(), others) {
+                (Some(own), Some(others)) => own.absorb(*others),
+                (None, Some(others)) => own.0 = Some(others),
+                (_, None) => {}
+            }
+        }
     }
 
     /// Enforces the limits of `level` below here.
     pub(crate) fn settle(&mut self, limits: &Limits, level: usize) {
-        self.words.settle(limit(limits.words, level), limits, level);
-        self.typed.settle(limit(limits.typed, level), limits, level);
+        if let Some(words) = self.words.any() {
+            words.settle(limit(limits.words, level), limits, level);
+        }
+        if let Some(typed) = self.typed.any() {
+            typed.settle(limit(limits.typed, level), limits, level);
+        }
     }
 }
 
@@ -306,6 +345,21 @@ pub(crate) fn decode(segment: &str) -> String {
 
 fn nibble(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A segment that was seen as it may be shown: what is hidden by its class, the rest as a path has it.
+pub(crate) fn written(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, class, behind)) = hidden::find(rest) {
+        out.push_str(&encode(before));
+        out.push('{');
+        out.push_str(class.name());
+        out.push('}');
+        rest = behind;
+    }
+    out.push_str(&encode(rest));
+    out
 }
 
 /// Writes a decoded segment as a path has it (RFC 3986, `pchar`).

@@ -40,14 +40,15 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
         .with_context(|| format!("there is no format `{format}`; there are {}", Wanted::names()))?;
     let fields = FieldMap::default().with(&arguments.fields).context("--fields cannot be used")?;
     let mut contracts = documents::read(&arguments.selection.openapi)?;
-    let mut inventory = Inventory::new(Settings::default());
+    let counting = counting(&arguments.selection, &contracts)?;
+    let mut inventory = Inventory::new(counting.clone());
     // Said now, it comes before what a state says.
     inventory.add_overrides(overrides(&arguments.selection)?);
     let (mut taken, mut failed) = (Vec::new(), Vec::new());
     for text in &arguments.inputs {
         let input = Input::of(text, arguments.host.as_deref());
         // One that cannot be read stops no other; all that could be is shown before it is told.
-        match feed::input(&input, wanted, &fields, output) {
+        match feed::input(&input, wanted, &fields, &counting, output) {
             Ok((seen, told)) => {
                 inventory.merge(seen);
                 taken.push(told);
@@ -77,7 +78,7 @@ pub(crate) fn run(arguments: &DiscoverArguments, output: Output) -> anyhow::Resu
 
 fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> {
     let mut contracts = documents::read(&arguments.selection.openapi)?;
-    let mut inventory = Inventory::new(Settings::default());
+    let mut inventory = Inventory::new(counting(&arguments.selection, &contracts)?);
     inventory.add_overrides(overrides(&arguments.selection)?);
     for path in &arguments.states {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -88,6 +89,13 @@ fn merge(arguments: &MergeArguments, output: Output) -> anyhow::Result<Verdict> 
     save(arguments.save_state.as_deref(), &inventory)?;
     let states = listed(arguments.states.iter().map(|path| path.display()));
     show(inventory, &[], &mut contracts, &[("States", states)], &arguments.selection, output)
+}
+
+/// How is counted: hosts that somebody named are kept, however many others there are.
+fn counting(selection: &Selection, contracts: &[Contract]) -> anyhow::Result<Settings> {
+    let named = said(&selection.exposure)?.into_iter().map(|said| said.pattern);
+    let documented = contracts.iter().flat_map(|one| one.host.iter().chain(&one.servers).cloned());
+    Ok(Settings { named_hosts: named.chain(documented).collect(), ..Settings::default() })
 }
 
 /// What was asked for, for those who only see what came of it.
@@ -124,6 +132,7 @@ fn with_documents(mut seen: Inventory, contracts: &mut [Contract]) -> Inventory 
             host: contract.host.clone(),
             method: one.method.clone(),
             path: one.path.clone(),
+            numbers: one.numbers.clone(),
         }));
     }
     seen.set_priors(priors);
@@ -174,6 +183,7 @@ fn show(
     let said = said(&selection.exposure)?;
     stated.iter_mut().for_each(|one| one.expose(&said));
     let gaps = inventory.gaps();
+    let dropped = inventory.dropped_hosts();
     let compared = report::Compared::of(contracts);
     match selection.output {
         DiscoverFormat::Openapi => {
@@ -193,6 +203,7 @@ fn show(
                 noise: &noise,
                 taken,
                 gaps: &gaps,
+                dropped: dropped.as_ref(),
                 settings: &[settings, &[documents]].concat(),
                 made_at: crate::system::now(),
             })?;
@@ -202,7 +213,8 @@ fn show(
             report::operations(&stated, compared, selection.output, output)?;
         }
     }
-    let blind = blind::Blind { stated: &stated, taken, hosts: &hosts, gaps: &gaps, compared };
+    let dropped = dropped.as_ref();
+    let blind = blind::Blind { stated: &stated, taken, hosts: &hosts, gaps: &gaps, dropped, compared };
     report::surroundings(&blind, &noise, output);
     let fails = stated.iter().any(|one| selection.fail_on.iter().any(|state| state == one.state.as_str()));
     Ok(if fails { Verdict::No } else { Verdict::Done })

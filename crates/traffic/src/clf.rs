@@ -29,8 +29,8 @@ pub(crate) fn read<'a>(
     // The referer, and the quotation marks around it, tell nothing of this request.
     let agent = cursor.plain_quoted().and_then(|_| cursor.plain_quoted()).filter(|agent| *agent != "-");
     let caller = user.filter(|user| *user != "-" && !user.is_empty());
-    // Servers write down the name that was tried, too; only where the answer was none of a failure had they checked it.
-    let was_verified = caller.is_some() && status < 400;
+    // Servers write down the name that was tried, too; it is nobody's where the answer was a failure.
+    let is_caller = status < 400;
     Ok(Exchange {
         at: Some(moment),
         host: vhost.or(aimed.host).and_then(|text| target::host(text, host)),
@@ -41,12 +41,9 @@ pub(crate) fn read<'a>(
         bytes_out,
         client: Some(client),
         agent,
-        caller: caller.filter(|_| was_verified),
-        credential: match (caller, was_verified) {
-            (None, _) => Credential::NotShown,
-            (Some(_), false) => Credential::Sent,
-            (Some(_), true) => Credential::Verified,
-        },
+        caller: caller.filter(|_| is_caller),
+        // Apache has checked the name. nginx takes it from any `Authorization: Basic`, checked or not, and its lines look the same.
+        credential: if caller.is_some() { Credential::Sent } else { Credential::NotShown },
         ..Exchange::default()
     })
 }
@@ -117,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_a_caller_only_where_the_answer_was_no_failure() {
+    fn a_user_is_a_caller_only_where_the_answer_was_no_failure_and_verified_by_no_line() {
         let line = |user: &str, status: u16| {
             format!("127.0.0.1 - {user} [10/Oct/2000:13:55:36 -0700] \"GET /a/1?b=c HTTP/1.1\" {status} 2326")
         };
-        let verified = Exchange { caller: Some("ada"), credential: Credential::Verified, ..PLAIN };
-        check(&line("ada", 200), verified);
+        let named = Exchange { caller: Some("ada"), credential: Credential::Sent, ..PLAIN };
+        check(&line("ada", 200), named);
         check(&line("ada", 401), Exchange { status: Some(401), credential: Credential::Sent, ..PLAIN });
-        check(&line("ada b", 200), Exchange { caller: Some("ada b"), ..verified });
+        check(&line("ada b", 200), Exchange { caller: Some("ada b"), ..named });
     }
 
     #[test]

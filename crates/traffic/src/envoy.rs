@@ -5,6 +5,7 @@
 
 use crate::exchange::Exchange;
 use crate::fault::{Fault, FaultKind};
+use crate::json::address;
 use crate::scan::Cursor;
 use crate::{target, time};
 
@@ -28,6 +29,9 @@ pub(crate) fn read<'a>(line: &'a str, host: &'a mut String) -> Result<Exchange<'
     let agent = told(cursor.plain_quoted());
     cursor.plain_quoted();
     let authority = told(cursor.plain_quoted());
+    // Istio names the peers behind the upstream: its cluster, our address there, our address here, and the client's.
+    cursor.plain_quoted();
+    let remote = told([0; 4].iter().map(|_| cursor.word()).last().flatten());
     Ok(Exchange {
         at: Some(moment),
         host: authority.or(aimed.host).and_then(|text| target::host(text, host)),
@@ -39,7 +43,10 @@ pub(crate) fn read<'a>(line: &'a str, host: &'a mut String) -> Result<Exchange<'
         bytes_out: Some(sent),
         duration: duration.checked_mul(1_000),
         // The address at the front is the one that the others say they saw.
-        client: forwarded.and_then(|list| list.split(',').next()).map(str::trim),
+        client: forwarded
+            .and_then(|list| list.split(',').next())
+            .map(str::trim)
+            .or_else(|| remote.map(address)),
         agent,
         ..Exchange::default()
     })
@@ -89,6 +96,15 @@ mod tests {
         {
             assert_eq!(read(&line, &mut String::new()), Ok(want), "{line}");
         }
+        let istio = |peers: &str| {
+            let back = back.replace("\"10.0.35.28, 10.0.0.1\"", "\"-\"");
+            let line = format!("{front} - via_upstream - \"-\" {back} {peers}");
+            read(&line, &mut String::new()).unwrap().client.map(str::to_owned)
+        };
+        let peers = "outbound|80||x 10.44.0.1:51000 10.0.2.1:8080 10.44.1.23:46520 - default";
+        assert_eq!(istio(peers).as_deref(), Some("10.44.1.23"));
+        assert_eq!(istio("outbound|80||x - - - - -"), None);
+        assert_eq!(istio(""), None);
         let unanswered = format!("{} - {back}", front.replace("204", "0"));
         assert_eq!(read(&unanswered, &mut String::new()).unwrap().status, None);
     }

@@ -10,7 +10,7 @@ pub enum Credential {
     Absent,
     /// One was sent; nobody says that it was checked.
     Sent,
-    /// Whoever wrote the record had verified it.
+    /// Whoever wrote the record had verified it; a name in a log alone does not show that.
     Verified,
 }
 
@@ -66,7 +66,8 @@ pub struct Exchange<'a> {
     pub client: Option<&'a str>,
     /// The `User-Agent`.
     pub agent: Option<&'a str>,
-    /// Who called by the source's account: the user of a log, the subject of a token, the service of a span.
+    /// Who called by the source's account: the user of a log, the subject of a token, the service of a span. A claim, unless the
+    /// credential is [`Credential::Verified`].
     pub caller: Option<&'a str>,
     /// Whether the request carried a credential.
     pub credential: Credential,

@@ -40,10 +40,12 @@ pub enum Part {
     Agent,
     ResponseType,
     Caller,
+    /// A caller whose name was checked by whoever wrote it down. Only a person can say so of a field.
+    Verified,
     Route,
 }
 
-const PARTS: usize = 17;
+const PARTS: usize = 18;
 
 /// What servers call these parts, the most telling first.
 const KNOWN: [(Part, &str, &[&str]); PARTS] = [
@@ -179,6 +181,7 @@ const KNOWN: [(Part, &str, &[&str]); PARTS] = [
         ],
     ),
     (Part::Caller, "caller", &["sub", "remote_user", "user_id", "ClientUsername", "user", "caller"]),
+    (Part::Verified, "verified", &[]),
     (Part::Route, "route", &["http.route", "route", "route_template"]),
 ];
 
@@ -188,7 +191,7 @@ pub enum FieldMapError {
     #[error("`{0}` is not of the form PART=FIELD")]
     Form(String),
     #[error(
-        "`{0}` is no part of a request; there are at, host, method, path, query, request, status, bytes_in, bytes_out, seconds, milliseconds, nanoseconds, client, agent, response_type, caller and route"
+        "`{0}` is no part of a request; there are at, host, method, path, query, request, status, bytes_in, bytes_out, seconds, milliseconds, nanoseconds, client, agent, response_type, caller, verified and route"
     )]
     Part(String),
 }
@@ -261,9 +264,11 @@ pub(crate) fn read<'a>(
         Some(found) => Some(moment(found).ok_or_else(|| fault(FaultKind::Time))?),
     };
     let status = map.count(object, Part::Status).and_then(|status| u16::try_from(status).ok());
-    let caller = map.text(object, Part::Caller);
+    let checked = map.text(object, Part::Verified).or_else(|| checked(object));
+    let caller = checked.or_else(|| map.text(object, Part::Caller));
     let query = map.text(object, Part::Query).or(aimed.query);
-    let was_verified = caller.is_some() && status.is_some_and(|status| (100..400).contains(&status));
+    // Servers write down the name that was tried, too; it is nobody's where the answer was a failure.
+    let is_caller = status.is_some_and(|status| (100..400).contains(&status));
     Ok(Exchange {
         at: moment,
         host: map.text(object, Part::Host).or(aimed.host).and_then(|text| target::host(text, host)),
@@ -277,11 +282,11 @@ pub(crate) fn read<'a>(
         response_type: map.text(object, Part::ResponseType),
         client: map.text(object, Part::Client).map(address),
         agent: map.text(object, Part::Agent),
-        caller: caller.filter(|_| was_verified),
-        credential: match (caller, was_verified) {
+        caller: caller.filter(|_| is_caller),
+        credential: match (caller, checked) {
             (None, _) => by_fields(object, query),
-            (Some(_), false) => Credential::Sent,
-            (Some(_), true) => Credential::Verified,
+            (Some(_), Some(_)) if is_caller => Credential::Verified,
+            (Some(_), _) => Credential::Sent,
         },
         route: map.text(object, Part::Route).or_else(|| {
             let (_, path) = object.get("routeKey")?.as_str()?.split_once(' ')?;
@@ -291,6 +296,14 @@ pub(crate) fn read<'a>(
         sunset: answered(object, "sunset").and_then(time::http_date),
         ..Exchange::default()
     })
+}
+
+/// A name that is in the log only if the server had checked it. Caddy fills `user_id` from its handlers of authentication, and has all fields
+/// of the request beside it. nginx takes `$remote_user` from any `Authorization: Basic`, Traefik `ClientUsername` from the address too, and
+/// what `sub`, `user` and `caller` of other logs hold nobody knows: those are claims.
+fn checked(object: &Value) -> Option<&str> {
+    object.get("request")?.get("headers")?.as_object()?;
+    object.get("user_id")?.as_str().filter(|name| !name.is_empty())
 }
 
 /// A field of the answer, where a log has them all.
@@ -385,7 +398,7 @@ fn duration(object: &Value, map: &FieldMap) -> Option<u64> {
 }
 
 /// An address without the port behind it: Envoy writes both.
-fn address(text: &str) -> &str {
+pub(crate) fn address(text: &str) -> &str {
     match text.rsplit_once(':') {
         Some((address, port)) if !address.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => {
             address
@@ -426,7 +439,7 @@ mod tests {
                 duration: Some(22_000),
                 response_type: Some("application/json"),
                 caller: Some("u1"),
-                credential: Credential::Verified,
+                credential: Credential::Sent,
                 ..common
             },
         );
@@ -529,6 +542,37 @@ mod tests {
         let mut reader = crate::Reader::new(crate::Format::JsonLines);
         let plain = br#"{"method":"GET","path":"/a","status":200}"#;
         assert_eq!(reader.line(plain).unwrap().unwrap().credential, Credential::NotShown);
+    }
+
+    #[test]
+    fn a_name_is_verified_only_where_the_server_must_have_checked_it() {
+        let find = |line: &str, map: &FieldMap| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            let (mut host, mut encoded) = (String::new(), String::new());
+            let found = read(&value, map, &mut host, &mut encoded).unwrap();
+            (found.caller.is_some(), found.credential)
+        };
+        let (plain, said) = (FieldMap::default(), FieldMap::default().with("verified=who").unwrap());
+        let caddy = |user: &str, status: u16| {
+            format!(
+                r#"{{"request":{{"method":"GET","uri":"/a","headers":{{"Authorization":["REDACTED"]}}}},"user_id":"{user}","status":{status}}}"#
+            )
+        };
+        assert_eq!(find(&caddy("ada", 200), &plain), (true, Credential::Verified));
+        assert_eq!(find(&caddy("ada", 401), &plain), (false, Credential::Sent));
+        assert_eq!(find(&caddy("", 200), &plain), (false, Credential::Sent));
+        for name in ["remote_user", "user_id", "ClientUsername", "sub", "user", "caller", "who"] {
+            let line =
+                |status: u16| format!(r#"{{"method":"GET","path":"/a","status":{status},"{name}":"ada"}}"#);
+            if name == "who" {
+                assert_eq!(find(&line(200), &plain), (false, Credential::NotShown));
+                assert_eq!(find(&line(200), &said), (true, Credential::Verified));
+                assert_eq!(find(&line(403), &said), (false, Credential::Sent));
+            } else {
+                assert_eq!(find(&line(200), &plain), (true, Credential::Sent), "{name}");
+                assert_eq!(find(&line(200), &said), (true, Credential::Sent), "{name}");
+            }
+        }
     }
 
     #[test]

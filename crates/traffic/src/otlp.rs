@@ -105,8 +105,8 @@ fn exchange<'a>(span: &'a Value, side: Side, scratch: &'a mut Scratch) -> Result
             .filter(|_| side == Side::Server),
         agent: text(span, &["user_agent.original", "http.user_agent"]),
         caller,
-        // A service names a user after it has checked who that is.
-        credential: if caller.is_some() { Credential::Verified } else { Credential::NotShown },
+        // By its definition `enduser.id` is what stood in the token or the `Authorization` field; nobody says that it was checked.
+        credential: if caller.is_some() { Credential::Sent } else { Credential::NotShown },
         route: route.filter(|route| route.starts_with('/')),
         side,
         ..Exchange::default()
@@ -151,7 +151,7 @@ mod tests {
             client: Some("203.0.113.7"),
             agent: Some("curl/8"),
             caller: Some("ada"),
-            credential: Credential::Verified,
+            credential: Credential::Sent,
             route: Some("/users/{id}"),
             ..Exchange::default()
         };

@@ -93,6 +93,10 @@ pub(crate) fn host<'a>(text: &'a str, scratch: &'a mut String) -> Option<&'a str
     if matches!(text, "" | "-" | "_") || 255 < text.len() || !text.bytes().all(fits) {
         return None;
     }
+    // No name has a label without a letter in it: `..` and `.a` are paths, if anything.
+    if text.starts_with('.') || text.contains("..") {
+        return None;
+    }
     if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Some(text);
     }
@@ -153,6 +157,13 @@ mod tests {
             ("", None),
             ("a b", None),
             ("a/b", None),
+            ("a.b", Some("a.b")),
+            (".", None),
+            ("..", None),
+            ("..:443", None),
+            ("...", None),
+            (".a", None),
+            ("a..b", None),
         ] {
             assert_eq!(host(text, &mut scratch), want, "{text}");
         }

@@ -163,7 +163,12 @@ mod tests {
         let settings = Declaring { base_path: &BasePath::root(), spanning: &[], hide_existence: &[] };
         let (declared, _) = declare(&document, &settings, &GroupsLock::empty());
         let mut inventory = Inventory::new(Settings::default());
-        inventory.set_priors(vec![Prior { host: None, method: "GET".to_owned(), path: path.to_owned() }]);
+        inventory.set_priors(vec![Prior {
+            host: None,
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            ..Prior::default()
+        }]);
         let called = "/m%C3%B6bel/7";
         inventory.observe(&Exchange {
             method: "GET",

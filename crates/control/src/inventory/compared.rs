@@ -7,7 +7,7 @@ use config::ApiConfig;
 use inventory::{Contract, Declared, Drift, Examples, canonical};
 use serde::Serialize;
 
-use super::api_of;
+use super::{api_of, numbers};
 use crate::live::Loaded;
 
 /// Stands for the host of what an API serves that answers to any: callers choose it, and it tells nothing of the API.
@@ -106,7 +106,9 @@ pub(super) fn contracts(catalog: &Catalog, compared: &Compared) -> Vec<Contract>
                 let below = api.base_path.below(&path).unwrap_or(&path);
                 let key = (method.clone(), canonical(if below.is_empty() { "/" } else { below }));
                 let told = told.and_then(|told| told.get(&key)).cloned().unwrap_or_default();
-                Declared { method, path, is_deprecated: operation.lifecycle == Lifecycle::Deprecated, ..told }
+                let numbers = numbers(&operation.parameters);
+                let is_deprecated = operation.lifecycle == Lifecycle::Deprecated;
+                Declared { method, path, numbers, is_deprecated, ..told }
             })
             .collect();
         let hosts: Vec<String> = match &api.hosts {

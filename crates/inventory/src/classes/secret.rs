@@ -83,6 +83,13 @@ pub(super) fn has_token(value: &str) -> bool {
     follows_bearer || words.any(|word| is_prefixed(word) || is_aws(word) || is_jwt(word))
 }
 
+/// Whether a text may begin as keys and tokens do, told fast.
+pub(super) fn may_be_token(text: &str) -> bool {
+    let Some(first) = text.as_bytes().first_chunk::<3>() else { return false };
+    matches!(first, b"eyJ" | b"AKI" | b"ASI")
+        || PREFIXES.iter().any(|(prefix, _)| prefix.as_bytes().starts_with(first))
+}
+
 fn has_private_key(value: &str) -> bool {
     value.split("-----BEGIN ").skip(1).any(|rest| {
         let title = rest.split("-----").next().unwrap_or_default();

@@ -83,9 +83,12 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, least: usize, judged:
     let endings = joined.iter().filter(|text| text.starts_with(&dotted)).count();
     let mut group = Grouped { certainty: 0.9, why: "files of several kinds".into(), ..Grouped::default() };
     let mut keys = Grouped { certainty: 0.95, why: "keys in parentheses".into(), ..Grouped::default() };
+    let mut matrices: BTreeMap<Frame, Grouped<'a>> = BTreeMap::new();
     for text in joined {
         let Some(one) = seen.remove(text) else { continue };
-        if text.get(1..).is_some_and(|tail| tail.starts_with('(')) {
+        if let Some(frame) = text.get(1..).and_then(frame::matrix) {
+            matrices.entry(frame).or_default().sources.extend(one.sources);
+        } else if text.get(1..).is_some_and(|tail| tail.starts_with('(')) {
             keys.kinds.push(ValueKind::Text);
             keys.sources.extend(one.sources);
         } else if endings >= least && text.starts_with(&dotted) {
@@ -95,6 +98,11 @@ fn take_joined<'a>(seen: &mut BTreeMap<&'a str, Seen<'a>>, least: usize, judged:
             let why = "follows an id without a slash".into();
             judged.literals.insert(text.into(), Named { sources: one.sources, certainty: 0.95, why });
         }
+    }
+    for (frame, mut group) in matrices {
+        (group.certainty, group.why) = (0.95, "matrix parameters".into());
+        group.kinds.push(ValueKind::Text);
+        judged.frames.push((frame, group));
     }
     if !keys.sources.is_empty() {
         keys.kinds.dedup();

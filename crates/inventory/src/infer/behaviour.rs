@@ -69,12 +69,14 @@ pub(super) fn weigh<'a>(
     }
 }
 
-/// What was done with a segment: the method, how many segments follow, and the first of them that is a name.
+/// What was done with a segment: the method, how many segments follow, the first of them that is a name, and whether by callers that were
+/// verified. Whoever asks for made-up paths without a credential so makes no entities of what others use with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Deed {
     method: Method,
     steps: u8,
     name: Name,
+    is_verified: bool,
 }
 
 /// A name below a segment.
@@ -141,9 +143,14 @@ fn deeds(sources: &[Source<'_>], shared: &Shared<'_>) -> Deeds {
 
 fn count(node: &Node, steps: u8, name: Name, shared: &Shared<'_>, deeds: &mut Deeds) {
     for (key, tally) in &node.ends {
-        let deed = Deed { method: key.method, steps: steps.min(STEPS), name };
-        let known = deeds.entry(deed).or_default();
-        *known = known.saturating_add(tally.count);
+        let verified = tally.more().verified.min(tally.count);
+        for (is_verified, count) in [(false, tally.count.saturating_sub(verified)), (true, verified)] {
+            if 0 < count {
+                let deed = Deed { method: key.method, steps: steps.min(STEPS), name, is_verified };
+                let known = deeds.entry(deed).or_default();
+                *known = known.saturating_add(count);
+            }
+        }
     }
     if STEPS.saturating_mul(2) <= steps {
         return;
@@ -290,7 +297,9 @@ mod tests {
     use super::*;
 
     fn deeds(list: &[(Method, u8, Name, u64)]) -> Deeds {
-        list.iter().map(|&(method, steps, name, count)| (Deed { method, steps, name }, count)).collect()
+        list.iter()
+            .map(|&(method, steps, name, count)| (Deed { method, steps, name, is_verified: false }, count))
+            .collect()
     }
 
     /// Entities that are read, and of which the notes are read.

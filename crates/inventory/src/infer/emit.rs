@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::infer::{Edge, Place, Structure};
 use crate::inventory::{Host, Inventory};
 use crate::method::Method;
-use crate::operation::{Callers, Operation, Parameter, Reason, StatusCount};
+use crate::operation::{Callers, Operation, Parameter, Reason};
 use crate::tally::Tally;
 use crate::tree::{self, Group, JOINED, Node};
 
@@ -106,7 +106,7 @@ fn operation(
         all.merge(failed);
     }
     let mut path = way.path.clone();
-    if path.is_empty() || tally.slashed.saturating_mul(2) > tally.count {
+    if path.is_empty() || tally.more().slashed.saturating_mul(2) > tally.count {
         path.push('/');
     }
     let mut reasons = way.reasons.clone();
@@ -126,33 +126,29 @@ fn operation(
         parameters: way.parameters.clone(),
         count: all.count,
         succeeded: tally.count,
-        statuses: all
-            .statuses
-            .iter()
-            .map(|(status, count)| StatusCount { status: *status, count: *count })
-            .collect(),
-        first_seen: tally.first,
-        last_seen: tally.last,
+        statuses: all.statuses(),
+        first_seen: tally.time.least(),
+        last_seen: tally.time.greatest(),
         callers: Callers {
             // An estimate may be too high, and nobody called less than once.
-            estimate: tally.callers.estimate().min(tally.count),
+            estimate: tally.marks.estimate().min(tally.count),
             sample: tally
-                .callers
-                .hashes()
+                .marks
+                .callers()
                 .iter()
                 .filter_map(|hash| inventory.callers.find(*hash))
                 .take(inventory.settings.limits.examples)
                 .map(|text| text.to_string())
                 .collect(),
-            named: tally.named,
+            named: tally.more().named,
         },
         confidence: way.certainty,
         reasons,
         examples: end.examples.clone(),
         content_types: tally.types().map(str::to_owned).collect(),
-        open_successes: tally.open,
-        verified_successes: tally.verified,
-        untold_successes: tally.untold,
+        open_successes: tally.more().open,
+        verified_successes: tally.more().verified,
+        untold_successes: tally.untold(),
         client_side: tally.rare().client_side,
         deprecated: tally.rare().deprecated,
         sunset: tally.rare().sunset,

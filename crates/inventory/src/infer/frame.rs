@@ -80,7 +80,7 @@ pub(crate) fn take(text: &str) -> Taken<'_> {
     if text.starts_with(JOINED) {
         return Taken::No;
     }
-    if let Some(frame) = matrix(text).or_else(|| size(text)).or_else(|| pair(text)) {
+    if let Some(frame) = size(text).or_else(|| pair(text)) {
         return Taken::Whole(frame);
     }
     if let Some(name) = text.strip_prefix('@')
@@ -95,18 +95,11 @@ pub(crate) fn take(text: &str) -> Taken<'_> {
     Taken::No
 }
 
-/// Matrix parameters (RFC 3986, section 3.3): `id;key=value;key=value`.
-fn matrix(text: &str) -> Option<Frame> {
-    let mut parts = text.split(';');
-    let stem = parts.next().filter(|stem| !stem.is_empty())?;
-    let fixed = words::likeness(stem) > 0.9;
-    let mut pieces = vec![if fixed { stem.to_owned() } else { String::new() }];
+/// Matrix parameters (RFC 3986, section 3.3) behind a segment: `;key=value;key=value`. Their names are part of what they are of.
+pub(crate) fn matrix(tail: &str) -> Option<Frame> {
+    let mut pieces = vec![JOINED.to_string()];
     let mut names = Vec::new();
-    if !fixed {
-        names.push(String::new());
-        pieces.push(String::new());
-    }
-    for part in parts {
+    for part in tail.strip_prefix(';')?.split(';') {
         let (key, value) = part.split_once('=')?;
         if key.is_empty() || value.is_empty() {
             return None;
@@ -117,7 +110,7 @@ fn matrix(text: &str) -> Option<Frame> {
         pieces.push(String::new());
         names.push(key.to_owned());
     }
-    text.contains(';').then_some(Frame { pieces, names })
+    Some(Frame { pieces, names })
 }
 
 /// `200x300`.
@@ -240,5 +233,16 @@ mod tests {
         files.push(("zorb7.csv".into(), 1));
         let files: Vec<(&str, u64)> = files.iter().map(|(text, count)| (text.as_str(), *count)).collect();
         assert_eq!(frame_of(&files, "zorb7.csv"), None);
+    }
+
+    #[test]
+    fn the_names_of_matrix_parameters_are_part_of_the_form() {
+        let text =
+            |tail: &str| matrix(tail).map(|frame| (frame.text().replace(JOINED, ""), frame.names.join(",")));
+        assert_eq!(text(";id=7"), Some((";id={}".to_owned(), "id".to_owned())));
+        assert_eq!(text(";a=1;b=x"), Some((";a={};b={}".to_owned(), "a,b".to_owned())));
+        for none in ["", ";", ";a", ";=1", ";a=", "a=1", ";a=1;"] {
+            assert_eq!(text(none), None, "{none}");
+        }
     }
 }

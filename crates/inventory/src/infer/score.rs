@@ -135,7 +135,8 @@ fn lexical(
             one.add(if likeness >= 0.5 { 0.0 } else { weights.number }, "a word with a number")
         }
         ValueKind::FileName => one.add(if likeness >= 0.0 { 0.0 } else { weights.file }, "a file"),
-        ValueKind::Domain => one.add(weights.host, "a host name"),
+        // Groups of an interface have such names as well, but there are few (`networking.k8s.io`).
+        ValueKind::Domain if alike >= weights.several => one.add(weights.host, "one of several host names"),
         _ => {}
     }
 }

@@ -10,13 +10,13 @@ use crate::tree::{self, EndKey, Node};
 /// The sizes of such pages, and where they were answered.
 #[derive(Debug, Default)]
 pub(crate) struct SoftPages {
-    sizes: BTreeSet<(bool, u64)>,
+    sizes: BTreeSet<(bool, i64)>,
     seen: Vec<(String, u64)>,
 }
 
 impl SoftPages {
     pub(crate) fn find(roots: [&Node; 2], thresholds: &Thresholds) -> Self {
-        let mut places: BTreeMap<(bool, u64), (usize, BTreeSet<&str>)> = BTreeMap::new();
+        let mut places: BTreeMap<(bool, i64), (usize, BTreeSet<&str>)> = BTreeMap::new();
         for root in roots {
             gather(root, None, thresholds.soft_firsts, &mut places);
         }
@@ -47,7 +47,8 @@ impl SoftPages {
     fn prune_at(&mut self, node: &mut Node, path: &mut String) {
         let sizes = &self.sizes;
         let seen = &mut self.seen;
-        node.ends.retain(|(key, tally)| {
+        let mut ends = std::mem::take(&mut node.ends).into_vec();
+        ends.retain(|(key, tally)| {
             let soft = signature(*key, tally).is_some_and(|signature| sizes.contains(&signature));
             if soft {
                 let shown = if path.is_empty() { "/" } else { path.as_str() };
@@ -55,15 +56,16 @@ impl SoftPages {
             }
             !soft
         });
+        node.ends = ends.into_boxed_slice();
         let mut total: u64 = node.ends.iter().map(|(_, tally)| tally.count).sum();
-        for group in [&mut node.words, &mut node.typed] {
+        for group in [&mut node.words, &mut node.typed].into_iter().filter_map(|siblings| siblings.any()) {
             for kid in &mut group.kids {
                 let length = path.len();
                 match kid.text.strip_prefix(tree::JOINED) {
-                    Some(tail) => path.push_str(&tree::encode(tail)),
+                    Some(tail) => path.push_str(&tree::written(tail)),
                     None => {
                         path.push('/');
-                        path.push_str(&tree::encode(&kid.text));
+                        path.push_str(&tree::written(&kid.text));
                     }
                 }
                 self.prune_at(&mut kid.node, path);
@@ -85,11 +87,11 @@ impl SoftPages {
 }
 
 /// The size that all answers of an end had, where they could be such pages: HTML, or of a type that the source does not tell.
-fn signature(key: EndKey, tally: &Tally) -> Option<(bool, u64)> {
-    if !key.page && (tally.types().next().is_some() || key.method != Method::GET || tally.named > 0) {
+fn signature(key: EndKey, tally: &Tally) -> Option<(bool, i64)> {
+    if !key.page && (tally.types().next().is_some() || key.method != Method::GET || tally.more().named > 0) {
         return None;
     }
-    let size = tally.size_least.filter(|size| tally.size_greatest == Some(*size))?;
+    let size = tally.sizes.least().filter(|size| tally.sizes.greatest() == Some(*size))?;
     Some((key.page, size))
 }
 
@@ -97,7 +99,7 @@ fn gather<'a>(
     node: &'a Node,
     first: Option<&'a str>,
     firsts: usize,
-    places: &mut BTreeMap<(bool, u64), (usize, BTreeSet<&'a str>)>,
+    places: &mut BTreeMap<(bool, i64), (usize, BTreeSet<&'a str>)>,
 ) {
     for (key, tally) in &node.ends {
         if let Some(signature) = signature(*key, tally) {

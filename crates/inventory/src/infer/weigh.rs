@@ -133,8 +133,8 @@ pub(super) fn judge<'a>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KnownParameter {
     No,
-    /// A document or a route has one.
-    Told,
+    /// A document or a route has one that may be a word, and answers these methods where it ends.
+    Told(u32),
     /// A person said so.
     Said,
 }
@@ -145,7 +145,12 @@ fn known_parameter(context: &Context<'_>) -> KnownParameter {
         if place.forced == Some(Force::Parameter) {
             return KnownParameter::Said;
         }
-        known = KnownParameter::Told;
+        // One that is a number takes no word, so it says nothing of words.
+        known = match known {
+            _ if place.is_number => known,
+            KnownParameter::Told(methods) => KnownParameter::Told(methods | place.methods),
+            KnownParameter::No | KnownParameter::Said => KnownParameter::Told(place.methods),
+        };
     }
     known
 }
@@ -214,6 +219,20 @@ impl Seen<'_> {
     }
 }
 
+/// How much of `company` holds for a segment, where the most popular strange sibling has so many requests: people and things are seldom
+/// called `me` or `search`, and of those that are none leads all others.
+fn company_of(weights: &Weights, one: &Seen<'_>, most: u64) -> f64 {
+    if one.count < most {
+        1.0
+    } else if words::is_self(one.text) {
+        0.0
+    } else if words::is_verb(one.text) {
+        weights.company_of_verb
+    } else {
+        1.0
+    }
+}
+
 /// What shows that there are values at a place.
 #[derive(Debug, Clone, Copy)]
 struct Evident {
@@ -226,6 +245,35 @@ struct Evident {
     /// Distinct such values, and the methods they answer.
     distinct: usize,
     methods: u32,
+}
+
+/// From how many requests on a segment is none of the values at a place: many times as many as the next has below it, where no more than a few
+/// are above. Of values the most popular leads the next by little (Zipf), so what stands so far apart is no value, whatever else speaks for
+/// it; and whoever asks for made-up paths does not hide by them what is used steadily.
+fn steady(weights: &Weights, wordlike: &[Seen<'_>]) -> Option<u64> {
+    let strange = wordlike.iter().filter(|one| words::likeness(stem(one.text)) < 0.0);
+    let mut counts: Vec<u64> = strange.map(|one| one.count).collect();
+    counts.sort_unstable_by_key(|count| std::cmp::Reverse(*count));
+    let leads = |above: usize| {
+        let next = counts.get(above)?;
+        let least = next.saturating_mul(weights.steady_lead).max(weights.steady_least);
+        let is_crowd = weights.steady_crowd <= counts.len().saturating_sub(above);
+        let stands = above.checked_sub(1).and_then(|last| counts.get(last)).is_none_or(|last| least <= *last);
+        (is_crowd && stands).then_some(least)
+    };
+    (0..=weights.steady_most).filter_map(leads).min()
+}
+
+/// What is known of a parameter at the place says of a segment.
+fn told(weights: &Weights, one: &mut Seen<'_>, known: KnownParameter) {
+    match known {
+        KnownParameter::No => {}
+        // What ends here with methods that the known parameter does not have is something else.
+        KnownParameter::Told(methods)
+            if methods != 0 && one.methods != 0 && !one.below && one.methods & methods == 0 => {}
+        KnownParameter::Told(_) => one.add(weights.told, "a parameter is known here"),
+        KnownParameter::Said => one.add(f64::NEG_INFINITY, "said so by a person"),
+    }
 }
 
 /// Parts the wordlike segments of a place into names and values.
@@ -254,18 +302,15 @@ fn split<'a>(
     // The more strange values there are, the more of the known words must be values too.
     let company = -(weights.company * (1.0 + 0.8 * number).ln()).min(weights.company_most);
     let crowd = number > 6.0 && number * 5.0 >= to_f64(wordlike.len()) * 3.0;
+    let steady = steady(weights, &wordlike);
     let closed =
         !crowd && number > 0.0 && once == 0.0 && !evident.pooled && requests >= 10.0 * count && count <= 40.0;
     for one in &mut wordlike {
         if group {
-            match evident.known {
-                KnownParameter::No => {}
-                KnownParameter::Told => one.add(weights.told, "a parameter is known here"),
-                KnownParameter::Said => one.add(f64::NEG_INFINITY, "said so by a person"),
-            }
+            told(weights, one, evident.known);
             one.add(weights.openness * open, "its siblings are an open set");
             if words::likeness(stem(one.text)) >= 0.0 {
-                one.add(company, "among strange siblings");
+                one.add(company * company_of(weights, one, most), "among strange siblings");
             }
             popular(weights, one, most);
             if number >= 3.0 && one.below && leaves * 10.0 >= number * 9.0 {
@@ -274,6 +319,9 @@ fn split<'a>(
             if number + to_f64(evident.distinct) >= 4.0 && one.methods != 0 && one.methods & methods == 0 {
                 one.add(weights.methods, "methods that no such sibling has");
             }
+        }
+        if group && steady.is_some_and(|least| least <= one.count) && one.score < weights.steady {
+            one.add(weights.steady - one.score, "asked for again and again, as no value is");
         }
         if closed && !one.follows.is_empty() {
             one.add(weights.closed, "one of a closed set");

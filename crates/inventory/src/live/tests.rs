@@ -3,6 +3,7 @@
 use traffic::{Credential, Exchange};
 
 use super::*;
+use crate::states::{Contract, Declared};
 
 fn call<'a>(method: &'a str, path: &'a str, status: u16) -> Exchange<'a> {
     Exchange {
@@ -312,4 +313,90 @@ fn join_is_bounded_in_time_with_many_unsure_operations() {
         operations.push(Operation { path: format!("/a{number}/b"), confidence: 0.3, ..one.clone() });
     }
     assert_eq!(join(Vec::new(), operations).len(), 20_000);
+}
+
+#[test]
+fn adopting_a_template_of_numbers_takes_no_name_beside_it() {
+    let mut live = live(Kept::default());
+    for number in 1..=41 {
+        live.observe(&Alike::one(call("GET", &format!("/jobs/{number}"), 200)));
+        live.observe(&Alike::one(call("GET", "/jobs/export-all", 200)));
+        live.observe(&Alike::one(call("POST", "/jobs/purge", 202)));
+    }
+    let all = ["GET /jobs/export-all 41/41", "POST /jobs/purge 41/41", "GET /jobs/{jobId} 41/41"];
+    assert_eq!(found(&mut live), all);
+    let prior = |numbers: &[&str]| Prior {
+        method: "GET".to_owned(),
+        path: "/jobs/{job}".to_owned(),
+        numbers: numbers.iter().map(|name| (*name).to_owned()).collect(),
+        ..Prior::default()
+    };
+    let contract = |prior: &Prior| Contract {
+        operations: vec![Declared {
+            method: prior.method.clone(),
+            path: prior.path.clone(),
+            numbers: prior.numbers.clone(),
+            ..Declared::default()
+        }],
+        host: Some("shop.example".to_owned()),
+        ..Contract::default()
+    };
+    let stated = |live: &mut Live, prior: &Prior| -> Vec<String> {
+        let operations = live.operations(std::slice::from_ref(prior));
+        let stated = crate::classify(operations, &[contract(prior)], None);
+        stated.iter().map(|one| format!("{} {} {}", one.state.as_str(), one.method, one.path)).collect()
+    };
+    let number = prior(&["job"]);
+    let apart = ["shadow GET /jobs/export-all", "documented GET /jobs/{job}", "shadow POST /jobs/purge"];
+    for _ in 0..2 {
+        assert_eq!(stated(&mut live, &number), apart);
+        // From now on what fits the template is counted under it.
+        live.observe(&Alike::one(Exchange { route: Some("/jobs/{job}"), ..call("GET", "/jobs/9", 200) }));
+    }
+    let mut again = restart(&mut live);
+    assert_eq!(stated(&mut again, &number), apart);
+    // A parameter that is a text may have any word for its value, but the document says nothing of other methods.
+    assert_eq!(stated(&mut live, &prior(&[])), ["documented GET /jobs/{job}", "shadow POST /jobs/purge"]);
+}
+
+#[test]
+fn made_up_paths_hide_nothing_that_is_used_steadily_neither_now_nor_after_a_restart() {
+    let mut live = live(Kept::default());
+    for number in 0..60 {
+        for path in ["/admin/users/export", "/internal/config/export"] {
+            live.observe(&Alike::one(call("GET", path, 200)));
+        }
+        live.observe(&Alike::one(call("GET", &format!("/reports/{}/rows", number * 7), 200)));
+    }
+    let made_up = |live: &mut Live| {
+        for number in 0_u32..30 {
+            let word = |salt: u32| -> String {
+                (0..7_u32)
+                    .map(|place| {
+                        let mixed = number.wrapping_mul(31).wrapping_add(salt).wrapping_mul(2_654_435_761);
+                        char::from(b'a' + u8::try_from((mixed >> (3 * place)) % 26).unwrap())
+                    })
+                    .collect()
+            };
+            let path = format!("/{}/{}/{}", word(1), word(2), word(3));
+            let one = Exchange { caller: None, credential: Credential::Absent, ..call("GET", &path, 200) };
+            live.observe(&Alike::one(one));
+        }
+    };
+    made_up(&mut live);
+    let steady = |live: &mut Live| {
+        let all = live.operations(&[]);
+        for path in ["/admin/users/export", "/internal/config/export"] {
+            let one = all.iter().find(|one| one.path == path);
+            assert_eq!(
+                one.map(|one| (one.succeeded, one.auth())),
+                Some((60, "verified only")),
+                "{path} in {all:?}"
+            );
+        }
+    };
+    steady(&mut live);
+    let mut again = restart(&mut live);
+    made_up(&mut again);
+    steady(&mut again);
 }

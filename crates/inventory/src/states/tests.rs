@@ -111,8 +111,15 @@ fn calls_that_fit_a_declared_template_are_calls_to_it_unless_they_surely_are_som
             (State::Orphan, "/other", 0)
         ]
     );
-    assert!(fits("/a/{}.json", "/a/{}") && fits("/a/x.json", "/a/{}.json") && fits("/a/b", "/a/b"));
-    assert!(!fits("/a/x.xml", "/a/{}.json") && !fits("/a", "/a/{}") && !fits("/a/.json", "/a/{}.json"));
+    let any = |path, declared| fits(path, declared, &[]);
+    assert!(any("/a/{}.json", "/a/{}") && any("/a/x.json", "/a/{}.json") && any("/a/b", "/a/b"));
+    assert!(!any("/a/x.xml", "/a/{}.json") && !any("/a", "/a/{}") && !any("/a/.json", "/a/{}.json"));
+    let second = takes("/{tenant}/jobs/{job}.{format}", |name| name == "job");
+    assert_eq!(second, [Takes::Anything, Takes::Ids, Takes::Anything]);
+    let typed = |path| fits(path, "/{}/jobs/{}", second.get(..2).unwrap());
+    assert!(
+        typed("/acme/jobs/17") && typed("/acme/jobs/{}") && !typed("/acme/jobs/all") && !typed("/acme/jobs/")
+    );
 }
 
 #[test]

@@ -4,12 +4,16 @@ use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use super::{JOINED, decode, is_typed, order};
-use crate::operation::ValueKind;
+use crate::classes::{DataClass, hidden};
+use crate::operation::{DataPlace, ValueKind};
 use crate::settings::Limits;
+use crate::tally::DataSeen;
 use crate::token::{self, Strength};
 
 /// Texts whose readings are remembered, a power of two. Most segments recur, and reading one costs more than finding it.
 const READINGS: usize = 16_384;
+/// Of shorter segments only those with an `@` have to be hidden.
+const HIDDEN_BYTES_MIN: usize = 8;
 /// Longer texts are read anew.
 const TEXT_BYTES_MAX: usize = 64;
 
@@ -61,6 +65,10 @@ pub(crate) struct Way<'a, 'b> {
     left: usize,
     /// The part of the segment before that is judged on its own.
     tail: Option<String>,
+    /// The segment before, as it was sent.
+    before: &'a str,
+    /// What was hidden on the way.
+    pub(super) found: Vec<DataSeen>,
     pub(super) limits: &'b Limits,
     readings: &'b mut Readings,
 }
@@ -69,7 +77,8 @@ impl<'a, 'b> Way<'a, 'b> {
     pub(crate) fn new(path: &'a str, limits: &'b Limits, readings: &'b mut Readings) -> Self {
         let trimmed = path.trim_start_matches('/').trim_end_matches('/');
         let rest = Some(trimmed).filter(|trimmed| !trimmed.is_empty());
-        Self { rest, left: limits.segments, tail: None, limits, readings }
+        let (tail, before, found) = (None, "", Vec::new());
+        Self { rest, left: limits.segments, tail, before, found, limits, readings }
     }
 
     pub(super) fn next(&mut self) -> Option<(Cow<'a, str>, Reading)> {
@@ -80,9 +89,10 @@ impl<'a, 'b> Way<'a, 'b> {
         self.left = self.left.checked_sub(1)?;
         let rest = self.rest?;
         // One pass finds the end, and whether there is anything to undo or to part.
-        let mut is_plain = true;
+        let (mut is_plain, mut has_at) = (true, false);
         let end = rest.bytes().position(|byte| {
-            is_plain &= !matches!(byte, b'%' | b':' | b'(' | b'.');
+            is_plain &= !matches!(byte, b'%' | b':' | b'(' | b'.' | b';');
+            has_at |= byte == b'@';
             byte == b'/'
         });
         let (segment, behind) = match end.and_then(|end| rest.split_at_checked(end)) {
@@ -90,29 +100,56 @@ impl<'a, 'b> Way<'a, 'b> {
             None => (rest, None),
         };
         self.rest = behind;
-        let text = if is_plain && segment.len() <= self.limits.segment_bytes {
-            Cow::Borrowed(segment)
-        } else {
-            Cow::Owned(self.parted(segment))
-        };
+        let mut text = if is_plain { Cow::Borrowed(segment) } else { Cow::Owned(self.parted(segment)) };
+        let may_be_told = has_at || !is_plain || HIDDEN_BYTES_MIN <= segment.len();
+        if may_be_told
+            && hidden::may_hide(&text, self.before)
+            && let Some((class, mark)) = hidden::hide(&text, self.before)
+        {
+            self.find(class, self.before);
+            text = Cow::Owned(mark);
+        }
+        if text.len() > self.limits.segment_bytes {
+            text = Cow::Owned(cut(text.into_owned(), self.limits.segment_bytes));
+        }
+        self.before = segment;
         let reading = self.readings.of(&text);
         Some((text, reading))
     }
 
-    /// A segment decoded and cut, without the tail, which is put by.
+    /// Notes that something was hidden behind a segment.
+    fn find(&mut self, class: DataClass, before: &str) {
+        let (place, field) = (DataPlace::Path, hidden::field_of(before).into());
+        self.found.push(DataSeen { class, place, field, count: 1 });
+    }
+
+    /// A segment decoded, without the tail, which is put by.
     fn parted(&mut self, segment: &str) -> String {
-        let mut text = cut(decode(segment), self.limits.segment_bytes);
+        let mut text = decode(segment);
         if let Some(at) = tail(&text) {
-            self.tail = text.get(at..).map(|tail| format!("{JOINED}{tail}"));
+            let tail = text.get(at..).unwrap_or_default();
+            let hidden = if tail.starts_with(';') { hidden::hide(tail, "") } else { None };
+            let tail = match &hidden {
+                Some((class, mark)) => {
+                    self.find(*class, text.get(..at).unwrap_or_default());
+                    mark.as_str()
+                }
+                None => tail,
+            };
+            self.tail = Some(cut(format!("{JOINED}{tail}"), self.limits.segment_bytes));
             text.truncate(at);
         }
         text
     }
 }
 
-/// Where the last part of a segment begins that is judged on its own: `:verb`, a key in parentheses (OData 4.01, part 2, section 4.3), or the
+/// Where the last part of a segment begins that is judged on its own: matrix parameters, `:verb`, a key in parentheses (OData 4.01, part 2, section 4.3), or the
 /// ending of a file whose stem is an id.
 fn tail(segment: &str) -> Option<usize> {
+    let matrix = segment.find(';').filter(|at| 0 < *at);
+    if let Some(at) = matrix.filter(|at| segment.get(*at..).is_some_and(is_matrix)) {
+        return Some(at);
+    }
     if let Some((stem, verb)) = segment.rsplit_once(':') {
         let named = verb.len() >= 2
             && verb.starts_with(|c: char| c.is_ascii_lowercase())
@@ -133,6 +170,13 @@ fn tail(segment: &str) -> Option<usize> {
     let (stem, ending) = segment.rsplit_once('.')?;
     (is_unlisted(ending) && is_plain_id(stem) && token::read(segment).kind != ValueKind::Domain)
         .then_some(stem.len())
+}
+
+/// Whether these are matrix parameters with values (RFC 3986, section 3.3).
+fn is_matrix(tail: &str) -> bool {
+    tail.split(';')
+        .skip(1)
+        .all(|part| part.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty()))
 }
 
 /// Whether this may be the ending of a file that no list has: `102.shpz`.
@@ -193,6 +237,9 @@ mod tests {
             ("/123456789", &["12345678"]),
             ("/m%C3%B6%C3%B6%C3%B6%C3%B6", &["m\u{f6}\u{f6}\u{f6}"]),
             ("/v1.2", &["v1.2"]),
+            ("/p;a=1/x", &["p", "\0;a=1", "x"]),
+            ("/p;a", &["p;a"]),
+            ("/;a=1", &[";a=1"]),
         ] {
             assert_eq!(texts(path, &limits), expected, "{path}");
         }

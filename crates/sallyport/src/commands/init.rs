@@ -8,7 +8,7 @@ use control::files;
 use control::init::{ApiOrder, Begin, SeenApi, repository_files, seen_files};
 use inventory::Stated;
 use inventory::openapi::{Style, document};
-use model::{ApiName, TeamName};
+use model::{ApiName, HostName, TeamName};
 
 use super::Verdict;
 use super::files::read_document;
@@ -64,6 +64,12 @@ fn from_inventory(arguments: &InitArguments, output: Output) -> anyhow::Result<V
     if by_host.contains_key("") {
         bail!("some requests name no host; say which with --host, or `HOST=FILE` in --from");
     }
+    by_host.retain(|host, _| is_host(host, output));
+    if by_host.is_empty() {
+        bail!(
+            "no request was answered with success at a host that an API can have, so there is nothing to declare"
+        );
+    }
     let upstreams = upstreams(&arguments.upstream)?;
     let missing: Vec<&str> =
         by_host.keys().map(String::as_str).filter(|host| upstreams.of(host).is_none()).collect();
@@ -108,6 +114,19 @@ fn from_inventory(arguments: &InitArguments, output: Output) -> anyhow::Result<V
     let names: Vec<ApiName> = apis.iter().map(|api| api.order.name.clone()).collect();
     let mode = "The documents hold what was seen, so every API is observed for 14 days: what they lack passes and is recorded.\nThe grants in policies/*-seen.cedar are switched off; each line says what it rests on.";
     write(&arguments.directory, &names, seen_files(&apis, &source), mode, output)
+}
+
+/// Whether an API can be declared at a host. Logs hold what callers write into `Host`, and one such line must not stop the others.
+fn is_host(host: &str, output: Output) -> bool {
+    match HostName::parse(host) {
+        Ok(_) => true,
+        // What a gateway saw of an API that answers to any host is of no host in particular.
+        Err(_) if host == "*" => true,
+        Err(error) => {
+            output.note(&printable(&format!("left out: what was seen at `{host}`: {error}")));
+            false
+        }
+    }
 }
 
 type NewFiles = Result<Vec<(String, Vec<u8>)>, control::ControlError>;

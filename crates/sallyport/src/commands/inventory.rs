@@ -87,7 +87,7 @@ async fn list_all(client: &Client, query: &str, output: Output) -> anyhow::Resul
             text(row, "method"),
             if is_one { text(row, "path") } else { format!("{}{}", text(row, "host"), text(row, "path")) },
             text(row, "count"),
-            text(row, "callers"),
+            known_callers(row),
             minute(&text(row, "last_seen")),
             text(row, "confidence"),
             text(row, "auth"),
@@ -243,9 +243,15 @@ fn describe(row: &Value) -> String {
     lines
 }
 
+/// How many; a hyphen where there were calls and none of a verified caller, which is not the same as nobody.
+fn known_callers(row: &Value) -> String {
+    let told = text(row, "callers");
+    if told == "0" && text(row, "count") != "0" { "-".to_owned() } else { told }
+}
+
 /// How many, and the names of some; a caller without a verified key has none.
 fn callers(row: &Value) -> String {
-    let (count, names) = (text(row, "callers"), list(row, "caller_names", ", "));
+    let (count, names) = (known_callers(row), list(row, "caller_names", ", "));
     if names.is_empty() { count } else { format!("{count} ({names})") }
 }
 
@@ -300,7 +306,8 @@ mod tests {
     #[test]
     fn callers_are_named_where_they_have_names() {
         for (row, expected) in [
-            (json!({ "callers": 0, "caller_names": [] }), "0"),
+            (json!({ "count": 0, "callers": 0, "caller_names": [] }), "0"),
+            (json!({ "count": 7, "callers": 0, "caller_names": [] }), "-"),
             (json!({ "callers": 3, "caller_names": ["reader", "shop"] }), "3 (reader, shop)"),
         ] {
             assert_eq!(callers(&row), expected);

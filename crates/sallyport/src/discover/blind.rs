@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use inventory::{HostSummary, Operation, Stated};
+use inventory::{DroppedHosts, HostSummary, Operation, Stated};
 
 use super::feed::Taken;
 use super::page::shown::{grouped, share};
@@ -10,6 +10,9 @@ use super::report::{Compared, moment};
 
 /// Gaps and hosts that are named.
 const NAMED_MAX: usize = 5;
+
+/// From here on a number of hosts that were left out is an estimate.
+const ESTIMATED_FROM: u64 = 16;
 
 /// What there is to judge by.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub(super) struct Blind<'a> {
     pub(super) hosts: &'a [HostSummary],
     /// Times without evidence.
     pub(super) gaps: &'a [(i64, i64)],
+    /// Hosts that were more than are kept.
+    pub(super) dropped: Option<&'a DroppedHosts>,
     pub(super) compared: Compared,
 }
 
@@ -35,6 +40,7 @@ pub(super) fn sentences(blind: &Blind<'_>) -> Vec<String> {
     callers(blind, &mut found);
     detectors(blind, &mut found);
     unread(blind, &mut found);
+    found.extend(blind.dropped.map(too_many_hosts));
     times(blind, &mut found);
     unseen_hosts(blind, &mut found);
     found.push("What no input shows is not here: hosts, times and callers without traffic.".to_owned());
@@ -124,6 +130,18 @@ fn unread(blind: &Blind<'_>, found: &mut Vec<String>) {
     }
 }
 
+/// What was left out because there were more hosts than are kept.
+pub(super) fn too_many_hosts(dropped: &DroppedHosts) -> String {
+    let about = if dropped.hosts < ESTIMATED_FROM { "" } else { "about " };
+    format!(
+        "Left out, since there are more hosts than are kept: {about}{} hosts with {} requests, {} of them answered with success ({}). Kept are those with the most successes, and those that --host, HOST=FILE, --openapi or --exposure names.",
+        grouped(dropped.hosts),
+        grouped(dropped.count),
+        grouped(dropped.succeeded),
+        dropped.samples.join(", ")
+    )
+}
+
 fn times(blind: &Blind<'_>, found: &mut Vec<String>) {
     for host in blind.hosts.iter().filter(|host| host.last_seen.is_none()) {
         let name = if host.host.is_empty() { "(no host)" } else { &host.host };
@@ -170,7 +188,8 @@ mod tests {
     use super::*;
 
     fn told(stated: &[Stated], gaps: &[(i64, i64)]) -> String {
-        let blind = Blind { stated, taken: &[], hosts: &[], gaps, compared: Compared::WithDocuments };
+        let blind =
+            Blind { stated, taken: &[], hosts: &[], gaps, dropped: None, compared: Compared::WithDocuments };
         sentences(&blind).join("\n")
     }
 
@@ -189,6 +208,16 @@ mod tests {
         }
         let on = told(&[rich], &[]);
         assert!(!on.contains("Parameters of queries") && !on.contains("Deprecation and Sunset"), "{on}");
+    }
+
+    #[test]
+    fn hosts_that_were_left_out_are_told_with_what_succeeded_there() {
+        let samples = vec!["a.example".to_owned(), "b.example".to_owned()];
+        let dropped = DroppedHosts { hosts: 2, count: 1_234, succeeded: 7, samples };
+        let text = too_many_hosts(&dropped);
+        assert!(text.contains(": 2 hosts with 1,234 requests, 7 of them"), "{text}");
+        assert!(text.contains("(a.example, b.example)"), "{text}");
+        assert!(too_many_hosts(&DroppedHosts { hosts: 20_000, ..dropped }).contains("about 20,000 hosts"));
     }
 
     #[test]

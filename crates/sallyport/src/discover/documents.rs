@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use catalog::{Lifecycle, read_document};
+use catalog::{Lifecycle, ParameterKind, PathParameter, read_document};
 use inventory::{Contract, Declared};
 
 /// Reads every document: files, and all of a folder that end as documents do. `HOST=FILE` says which host one is about.
@@ -44,6 +44,11 @@ fn list(path: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Names of parameters that are numbers.
+fn numbers(parameters: &[PathParameter]) -> Vec<String> {
+    parameters.iter().filter(|one| one.kind == ParameterKind::Long).map(|one| one.name.clone()).collect()
+}
+
 fn contract(path: &Path, host: Option<&str>) -> anyhow::Result<Contract> {
     let context = || format!("cannot read the document {}", path.display());
     let bytes = std::fs::read(path).with_context(context)?;
@@ -52,6 +57,7 @@ fn contract(path: &Path, host: Option<&str>) -> anyhow::Result<Contract> {
     let operations = document.operations.iter().map(|one| Declared {
         method: one.method.as_str().to_owned(),
         path: format!("{base}{}", one.path),
+        numbers: numbers(&one.parameters),
         is_deprecated: one.lifecycle == Lifecycle::Deprecated,
         query: Some(one.query.iter().map(|one| (one.name.clone(), one.required)).collect()),
         answers: one.answers.clone(),

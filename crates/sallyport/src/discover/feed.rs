@@ -90,6 +90,13 @@ impl Input {
         }
     }
 
+    /// How what it holds is counted: its own host is kept whatever is seen of others.
+    fn settings(&self, settings: &Settings) -> Settings {
+        let mut settings = settings.clone();
+        settings.named_hosts.extend(self.host.clone());
+        settings
+    }
+
     pub(super) fn name(&self) -> &str {
         if self.path == "-" { "standard input" } else { &self.path }
     }
@@ -101,8 +108,10 @@ pub(super) fn input(
     input: &Input,
     wanted: Wanted,
     fields: &FieldMap,
+    settings: &Settings,
     output: Output,
 ) -> anyhow::Result<(Inventory, Taken)> {
+    let settings = &input.settings(settings);
     let mut source = Source::open(&input.path)?;
     let detected = match wanted {
         Wanted::Auto => {
@@ -112,7 +121,7 @@ pub(super) fn input(
         Wanted::Lines(_) => None,
     };
     if let Some((format, why)) = detected {
-        return Ok(document(input, format, why, &mut source, output));
+        return Ok(document(input, (format, why), &mut source, settings, output));
     }
     let first = source.next()?.context("the file is empty")?;
     let (format, why) = match wanted {
@@ -128,9 +137,9 @@ pub(super) fn input(
     let (sender, receiver) = sync_channel::<Block>(2 * cores);
     let receiver = Mutex::new(receiver);
     let (mut inventory, mut taken) =
-        (Inventory::new(Settings::default()), Taken::new(input, format.as_str(), "lines", why));
+        (Inventory::new(settings.clone()), Taken::new(input, format.as_str(), "lines", why));
     thread::scope(|scope| -> anyhow::Result<()> {
-        let work = || feed(&receiver, Reader::with_fields(format, fields.clone()), input);
+        let work = || feed(&receiver, Reader::with_fields(format, fields.clone()), input, settings);
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         let read = hand_over(first, &mut source, |block| sender.send(block).is_ok(), output);
         drop(sender);
@@ -148,9 +157,9 @@ pub(super) fn input(
 /// Reads an input that is a document, part by part.
 fn document(
     input: &Input,
-    format: DocumentFormat,
-    why: &str,
+    (format, why): (DocumentFormat, &str),
     source: &mut Source,
+    settings: &Settings,
     output: Output,
 ) -> (Inventory, Taken) {
     let parts = match format {
@@ -158,7 +167,7 @@ fn document(
         DocumentFormat::Otlp => "spans of requests",
     };
     let mut taken = Taken::new(input, format.as_str(), parts, why.to_owned());
-    let (mut inventory, mut told) = (Inventory::new(Settings::default()), Told::default());
+    let (mut inventory, mut told) = (Inventory::new(settings.clone()), Told::default());
     let mut progress = super::report::Progress::new(output);
     let mut last = source.place();
     let watched = Watched { inner: source, place: &mut last, progress: &mut progress };
@@ -225,8 +234,13 @@ struct Told {
     faults: BTreeMap<FaultKind, Faults>,
 }
 
-fn feed(blocks: &Mutex<Receiver<Block>>, mut reader: Reader, input: &Input) -> (Inventory, Told) {
-    let (mut inventory, mut told) = (Inventory::new(Settings::default()), Told::default());
+fn feed(
+    blocks: &Mutex<Receiver<Block>>,
+    mut reader: Reader,
+    input: &Input,
+    settings: &Settings,
+) -> (Inventory, Told) {
+    let (mut inventory, mut told) = (Inventory::new(settings.clone()), Told::default());
     while let Ok(Ok(block)) = blocks.lock().map(|blocks| blocks.recv()) {
         let bytes = block.bytes.strip_suffix(b"\n").unwrap_or(&block.bytes);
         for (number, line) in (block.first_line..).zip(bytes.split(|byte| *byte == b'\n')) {

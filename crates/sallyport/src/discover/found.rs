@@ -31,8 +31,9 @@ pub(crate) fn operations(
         }
         let input = Input::of(text, host);
         let context = || format!("{} cannot be read", input.name());
-        let (seen, taken) =
-            super::feed::input(&input, Wanted::Auto, &FieldMap::default(), output).with_context(context)?;
+        let settings = Settings::default();
+        let (seen, taken) = super::feed::input(&input, Wanted::Auto, &FieldMap::default(), &settings, output)
+            .with_context(context)?;
         if let Some(broken) = &taken.broken {
             anyhow::bail!("{} could not be read to its end: {broken}", input.name());
         }
@@ -41,6 +42,9 @@ pub(crate) fn operations(
             taken.name, taken.format, taken.why, taken.read, taken.lines, taken.parts
         )));
         inventory.merge(seen);
+    }
+    if let Some(dropped) = inventory.dropped_hosts() {
+        output.note(&printable(&super::blind::too_many_hosts(&dropped)));
     }
     let mut operations = inventory.operations();
     operations.extend(kept);

@@ -44,6 +44,7 @@ pub(super) struct Found<'a> {
     pub(super) taken: &'a [Taken],
     /// Times without evidence.
     pub(super) gaps: &'a [(i64, i64)],
+    pub(super) dropped: Option<&'a inventory::DroppedHosts>,
     /// What was asked for, as names and values.
     pub(super) settings: &'a [(&'static str, String)],
     pub(super) made_at: Timestamp,
@@ -147,6 +148,7 @@ pub(super) fn html(found: &Found<'_>) -> anyhow::Result<Page> {
             taken: found.taken,
             hosts: found.hosts,
             gaps: found.gaps,
+            dropped: found.dropped,
             compared: found.compared,
         }),
         inputs: surroundings::inputs(found.taken),

@@ -25,13 +25,14 @@ pub(super) fn documents(
     if let Some(folder) = folder {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
+    let mut taken = BTreeSet::new();
     let style = Style { moment, states: compared == Compared::WithDocuments };
     for host in &hosts {
         let written = document(host, stated, style);
         left_out(host, &written, output);
         match folder {
             Some(folder) => {
-                let path = folder.join(file_name(host));
+                let path = folder.join(free_name(host, &mut taken));
                 std::fs::write(&path, written.document.to_yaml())
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 output.note(&path.display().to_string());
@@ -52,17 +53,47 @@ fn left_out(host: &str, written: &Written, output: Output) {
     }
 }
 
+/// The name of a host's file, which no other host's has, also where capitals are not told apart.
+fn free_name(host: &str, taken: &mut BTreeSet<String>) -> String {
+    let wanted = file_name(host);
+    let with = |number: usize| match wanted.strip_suffix(ENDING) {
+        Some(stem) if number > 1 => format!("{stem}-{number}{ENDING}"),
+        Some(_) | None => wanted.clone(),
+    };
+    // Of one name more than are taken one is free.
+    let name =
+        (1..=taken.len().saturating_add(1)).map(with).find(|name| !taken.contains(&name.to_lowercase()));
+    let name = name.unwrap_or_else(|| wanted.clone());
+    taken.insert(name.to_lowercase());
+    name
+}
+
+const ENDING: &str = ".openapi.yaml";
+
 /// A name in the folder whatever the host is: it comes from a log.
 fn file_name(host: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '.';
     let name: String = host.chars().map(|one| if plain(one) { one } else { '_' }).take(200).collect();
     let name = name.trim_start_matches('.');
-    format!("{}.openapi.yaml", if name.is_empty() { "no-host" } else { name })
+    format!("{}{ENDING}", if name.is_empty() { "no-host" } else { name })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_hosts_have_one_file() {
+        let mut taken = BTreeSet::new();
+        let long = "x".repeat(300);
+        let hosts = ["", ".", "no-host", "no-host-2", "a:1", "a_1", "A_1", &long, &format!("{long}y")];
+        let names: Vec<String> = hosts.into_iter().map(|host| free_name(host, &mut taken)).collect();
+        let distinct: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(distinct.len(), hosts.len(), "{names:?}");
+        let first: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+        assert_eq!(first, ["no-host.openapi.yaml", "no-host-2.openapi.yaml", "no-host-3.openapi.yaml"]);
+        assert!(names.iter().all(|name| name.ends_with(ENDING) && name.len() < 230 && !name.contains('/')));
+    }
 
     #[test]
     fn a_file_stays_in_its_folder() {

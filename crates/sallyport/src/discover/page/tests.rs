@@ -31,6 +31,7 @@ fn found(stated: &[Stated], compared: Compared) -> Found<'_> {
         noise: &[],
         taken: &[],
         gaps: &[],
+        dropped: None,
         settings: &[],
         made_at: Timestamp::from_millis(1_790_000_200_000),
     }

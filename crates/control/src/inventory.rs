@@ -212,18 +212,29 @@ impl Control {
         Ok(views.filter(|(view, _)| order.wants(view)).collect())
     }
 
-    /// The APIs of which the inventory lists what is not declared; what somebody ignores is not among it.
-    pub(crate) fn apis_with_shadows(&self) -> BTreeSet<String> {
+    /// The APIs of which the inventory lists what is not declared, each with the applications that called it, where those are
+    /// all; what somebody ignores is not among it.
+    pub(crate) fn shadow_callers(&self) -> BTreeMap<String, Option<BTreeSet<String>>> {
         let looked = self.looked();
         let stated = self.stated(&looked);
         let watched = self.watched();
-        let listed = stated.iter().filter(|one| {
-            let is_this = |known: &Ignored| known.is(&one.host, &one.method, &one.path);
-            one.state == State::Shadow && !watched.ignored.iter().any(is_this)
-        });
-        listed
-            .filter_map(|one| Some(api_of(looked.catalog(), &one.host, &one.path)?.name.to_string()))
-            .collect()
+        let mut apis: BTreeMap<String, Option<BTreeSet<String>>> = BTreeMap::new();
+        for one in stated.iter().filter(|one| one.state == State::Shadow) {
+            if watched.ignored.iter().any(|known| known.is(&one.host, &one.method, &one.path)) {
+                continue;
+            }
+            let Some(api) = api_of(looked.catalog(), &one.host, &one.path) else { continue };
+            let known = apis.entry(api.name.to_string()).or_insert_with(|| Some(BTreeSet::new()));
+            let all = one.seen.as_ref().filter(|seen| {
+                let named = u64::try_from(seen.callers.sample.len()).unwrap_or(u64::MAX);
+                seen.callers.estimate <= named && seen.count <= seen.callers.named
+            });
+            match (known.as_mut(), all) {
+                (Some(known), Some(seen)) => known.extend(seen.callers.sample.iter().cloned()),
+                (_, _) => *known = None,
+            }
+        }
+        apis
     }
 
     /// What is in force now, as the inventory needs it. Takes `state` for a moment, so it comes before `watched`.

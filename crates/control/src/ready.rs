@@ -7,7 +7,7 @@
 
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -107,17 +107,37 @@ struct Observed {
 }
 
 /// What is known of an API's undeclared calls.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Declared {
     /// Since when its document is as it is.
     since: Option<Timestamp>,
-    /// Whether the inventory lists what is not declared.
-    has_shadows: bool,
+    shadows: Shadows,
+}
+
+/// Whether the inventory lists what is not declared.
+#[derive(Clone, Debug, Default)]
+enum Shadows {
+    #[default]
+    None,
+    /// Only these applications called it.
+    Of(BTreeSet<String>),
+    OfAnybody,
+}
+
+impl Declared {
+    /// Whether what a caller called may be what the inventory lists.
+    fn may_be_listed(&self, caller: &str) -> bool {
+        match &self.shadows {
+            Shadows::None => false,
+            Shadows::Of(names) => caller.strip_prefix("app:").is_none_or(|name| names.contains(name)),
+            Shadows::OfAnybody => true,
+        }
+    }
 }
 
 impl Gathered {
     /// What is known before policies are asked.
-    fn begin(self, order: ReadyOrder, now: Timestamp, declared: Declared) -> (Ready, Causes) {
+    fn begin(self, order: ReadyOrder, now: Timestamp, declared: &Declared) -> (Ready, Causes) {
         let recorded = self.first.map_or(0, |first| now.since(first).as_secs() / 86_400);
         let recorded = u32::try_from(recorded).unwrap_or(u32::MAX);
         let mut ready = Ready {
@@ -131,14 +151,18 @@ impl Gathered {
         let mut causes = Causes::default();
         let mut still: BTreeMap<(String, String), u64> = BTreeMap::new();
         for ((caller, reason, _), (count, last)) in self.undeclared {
-            if !declared.has_shadows && declared.since.is_some_and(|since| last < since) {
+            let is_before = declared.since.is_some_and(|since| last < since);
+            if is_before && !declared.may_be_listed(&caller) {
                 ready.declared_since_calls += count;
             } else {
                 *still.entry((caller, reason)).or_default() += count;
             }
         }
         for ((caller, reason), count) in still {
-            let remedy = if declared.has_shadows { Remedy::OfReason } else { Remedy::Unlisted };
+            let remedy = match declared.shadows {
+                Shadows::None => Remedy::Unlisted,
+                Shadows::Of(_) | Shadows::OfAnybody => Remedy::OfReason,
+            };
             causes.add(Cause { caller: caller.clone(), reason: reason.clone(), remedy }, count);
             ready.still.push(StatusRow { caller, operation: String::new(), reason, count });
         }
@@ -203,12 +227,12 @@ impl Control {
                 observes_then: &|_| false,
             },
         );
-        let declared = self.declared(&gathered)?;
+        let mut declared = self.declared(&gathered)?;
         let remedies = self.remedies(usage, snapshot, &today, &replayed.would_lose);
         let mut ready: BTreeMap<String, (Ready, Causes)> = BTreeMap::new();
         for (api, gathered) in gathered {
-            let declared = declared.get(&api).copied().unwrap_or_default();
-            ready.insert(api, gathered.begin(order, now, declared));
+            let declared = declared.remove(&api).unwrap_or_default();
+            ready.insert(api, gathered.begin(order, now, &declared));
         }
         for flip in &replayed.would_lose {
             if let Some((ready, causes)) = ready.get_mut(&flip.api) {
@@ -241,7 +265,7 @@ impl Control {
         if gathered.values().all(|gathered| gathered.undeclared.is_empty()) {
             return Ok(declared);
         }
-        let shadows = self.apis_with_shadows();
+        let mut shadows = self.shadow_callers();
         let state = self.state();
         let apis = state.repository().map(|repository| repository.apis.as_slice()).unwrap_or_default();
         for api in apis {
@@ -250,7 +274,12 @@ impl Control {
                 None => None,
             };
             let name = api.name.to_string();
-            declared.insert(name.clone(), Declared { since, has_shadows: shadows.contains(&name) });
+            let shadows = match shadows.remove(&name) {
+                None => Shadows::None,
+                Some(Some(names)) => Shadows::Of(names),
+                Some(None) => Shadows::OfAnybody,
+            };
+            declared.insert(name, Declared { since, shadows });
         }
         Ok(declared)
     }

@@ -27,7 +27,11 @@ impl Open {
     }
 
     /// As the workers show it to the inventory.
-    fn show(&self, (method, path): (&str, &str)) {
+    fn show(&self, call: (&str, &str)) {
+        self.show_of(call, "shop");
+    }
+
+    fn show_of(&self, (method, path): (&str, &str), caller: &str) {
         let (mut sender, receiver) = ring(65_536);
         sender.send(&Alike::one(Exchange {
             at: Some(1_764_000_000_000),
@@ -35,7 +39,7 @@ impl Open {
             method,
             path,
             status: Some(200),
-            caller: Some("shop"),
+            caller: Some(caller),
             credential: Credential::Verified,
             ..Exchange::default()
         }));
@@ -136,11 +140,16 @@ fn what_was_declared_since_is_waited_for_and_nothing_has_to_be_done() {
     open.reload();
     let (ready, steps) = open.ready();
     assert_eq!((ready.declared_since_calls, ready.still.len(), steps.len()), (1, 0, 0), "{steps:?}");
-    // As long as something undeclared is listed, it may have been that.
+    // As long as something undeclared is listed, it may have been that; but not of who never called that.
+    open.show_of(("GET", "/other"), "till");
+    assert_eq!((open.ready().0.declared_since_calls, open.ready().1.len()), (1, 0));
     open.show(("GET", "/another"));
     let (ready, steps) = open.ready();
     assert_eq!((ready.declared_since_calls, steps.len()), (0, 1), "{steps:?}");
-    fixture.write("apis/orders/openapi.yaml", &format!("{declared}  /another:\n    get: {{}}\n"));
+    fixture.write(
+        "apis/orders/openapi.yaml",
+        &format!("{declared}  /another:\n    get: {{}}\n  /other:\n    get: {{}}\n"),
+    );
     open.reload();
     fixture.pass_days(7);
     open.answered(&fixture, Some(&key.key), LIST, 200);

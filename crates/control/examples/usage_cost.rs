@@ -68,7 +68,7 @@ fn main() {
         for number in 0..records {
             call(&mut log, number, records, &keys);
             if number % FLUSH == FLUSH - 1 {
-                std::thread::sleep(PAUSE);
+                std::thread::park_timeout(PAUSE);
             }
         }
     }

@@ -196,7 +196,7 @@ impl Control {
         let catalog = snapshot.catalog();
         let absent = |what, name: String| Err(ControlError::Absent { what, name });
         let is_issuer =
-            |name: &str| snapshot.revision.issuers.iter().any(|issuer| issuer.name.as_str() == name);
+            |name: &str| snapshot.0.revision.issuers.iter().any(|issuer| issuer.name.as_str() == name);
         match target {
             BlockTarget::Api(name) if !catalog.apis().iter().any(|api| api.name == *name) => {
                 absent("api", name.to_string())
@@ -208,7 +208,7 @@ impl Control {
             BlockTarget::Application(name) => match name.external_parts() {
                 None if state.store.application(name)?.is_none() => absent("application", name.to_string()),
                 None => Ok(()),
-                Some((of, client)) if is_issuer(of) || is_claimed_of(&snapshot, of, client) => Ok(()),
+                Some((of, client)) if is_issuer(of) || is_claimed_of(&snapshot.0, of, client) => Ok(()),
                 Some((of, _)) => absent("issuer, or API with existing keys,", of.to_owned()),
             },
             BlockTarget::User { issuer, .. } if !is_issuer(issuer.as_str()) => {

@@ -57,7 +57,7 @@ impl Control {
     fn in_the_way(&self, reason: DenyReason, code: &str, past: &Past) -> Option<String> {
         let limits = |pick: fn(&config::Limits) -> Option<String>| self.of_api(past, |api| pick(&api.limits));
         if reason == DenyReason::BadParameter {
-            return Some(self.declared(past));
+            return Some(self.declared_types(past));
         }
         if reason == DenyReason::BodyTooLarge {
             let limit = limits(|limits| limits.body.map(|bytes| format!("{bytes} bytes")));
@@ -77,7 +77,7 @@ impl Control {
     }
 
     /// Which parameters of the operation have a type that not every text has.
-    fn declared(&self, past: &Past) -> String {
+    fn declared_types(&self, past: &Past) -> String {
         let snapshot = self.snapshot_of(past.revision).ok().flatten();
         let operation = snapshot.as_ref().zip(past.operation.as_deref()).and_then(|(snapshot, id)| {
             let catalog = &snapshot.revision.catalog;

@@ -133,6 +133,12 @@ impl UsageOrder {
         self.api.as_ref()
     }
 
+    /// Who may ask: addresses are for those who may read decisions.
+    fn needs(&self) -> Needs {
+        let asks_from_where = self.asked.network.is_some() || self.by.contains(&UsageBy::Network);
+        if asks_from_where { Needs::Analyst } else { Needs::Viewer }
+    }
+
     /// Refuses a span in which nothing can be: an answer about it would say that all is well.
     pub(crate) fn check_span(&self, now: Timestamp) -> Result<(), ControlError> {
         let begin = self.begin(now);
@@ -232,7 +238,7 @@ struct Sums {
 impl Control {
     /// Who called what, how often, and what came of it.
     pub fn usage(&self, actor: &Actor, order: &UsageOrder) -> Result<UsageReport, ControlError> {
-        self.demand(actor, Needs::Viewer)?;
+        self.demand(actor, order.needs())?;
         order.check_span(self.now())?;
         let book = self.counted_book()?;
         let by =

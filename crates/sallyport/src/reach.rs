@@ -99,9 +99,11 @@ async fn bootstrap(global: &Global, url: &str, verify: &Verify) -> anyhow::Resul
     let path = state.join("bootstrap");
     let credential = fs::read_to_string(&path).with_context(|| {
         format!(
-            "there is no token in {} and no bootstrap credential in {}; ask an administrator for a token and give it with --token-file",
+            "there is no token in {} and no bootstrap credential in {}; ask an administrator for a token and give it with \
+             --token-file; where nobody has one, stop the gateway: `sallyport --dir {} admin create NAME --role admin` needs none then",
             token_path(global).display(),
-            path.display()
+            path.display(),
+            global.dir.display()
         )
     })?;
     let body = json!({ "credential": credential.trim(), "name": system::user() });

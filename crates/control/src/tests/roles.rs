@@ -24,6 +24,13 @@ pub(super) const ACTS: &[(&str, Needs, Act)] = &[
     ("key", Needs::Viewer, |control, actor, key| control.key(actor, key).map(drop)),
     ("blocks", Needs::Viewer, |control, actor, _| control.blocks(actor).map(drop)),
     ("revisions", Needs::Viewer, |control, actor, _| control.revisions(actor).map(drop)),
+    ("usage by network", Needs::Analyst, |control, actor, _| {
+        control.usage(actor, &asked("by", "key,network")).map(drop)
+    }),
+    ("usage of a network", Needs::Analyst, |control, actor, _| {
+        control.usage(actor, &asked("network", "127.0.0.0/8")).map(drop)
+    }),
+    ("usage of a key", Needs::Viewer, |control, actor, id| control.usage(actor, &asked("key", id)).map(drop)),
     ("usage", Needs::Viewer, |control, actor, _| control.usage(actor, &UsageOrder::default()).map(drop)),
     ("advise keys", Needs::Viewer, |control, actor, _| {
         control.advise_keys(actor, &UsageOrder::default(), None).map(drop)
@@ -96,6 +103,12 @@ pub(super) const ACTS: &[(&str, Needs, Act)] = &[
     }),
     ("erase", Needs::Admin, |control, actor, _| control.erase(actor, "app:shop", "r").map(drop)),
 ];
+
+fn asked(name: &str, value: &str) -> UsageOrder {
+    let mut order = UsageOrder::default();
+    assert!(order.set(name, value).unwrap());
+    order
+}
 
 #[test]
 fn every_use_case_is_denied_to_the_role_below() {

@@ -12,7 +12,7 @@ use crate::ControlError;
 pub(super) struct Asked {
     caller: Option<String>,
     key: Option<KeyId>,
-    network: Option<Network>,
+    pub(super) network: Option<Network>,
 }
 
 /// Whether calls of a row are asked for.

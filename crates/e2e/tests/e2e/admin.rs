@@ -119,6 +119,24 @@ fn the_first_command_makes_a_named_administrator_and_no_later_start_offers_that_
 }
 
 #[test]
+fn the_only_administrator_who_lost_the_token_is_told_the_way_back() {
+    let mut world = World::start();
+    world.cli().run(&["team", "list"]);
+    let token = world.place.dir().join(".state/token");
+    std::fs::remove_file(&token).unwrap();
+    let lost = world.cli().try_run(&["team", "list"]);
+    assert!(lost.code == 2 && lost.stderr.contains("admin create NAME --role admin"), "{lost:?}");
+    // Not while it runs: who asks then has to show a token.
+    let name = ["admin", "create", "again", "--role", "admin"];
+    assert_eq!(world.cli().try_run(&name).code, 2);
+    world.stop();
+    let made = world.cli().run(&name).line()["token"].as_str().unwrap().to_owned();
+    world.start_again();
+    std::fs::write(&token, made).unwrap();
+    world.cli().run(&["team", "list"]);
+}
+
+#[test]
 fn case_96_other_origins_and_other_hosts_are_refused() {
     let world = World::start();
     let token = world.cli().run(&["admin", "create", "ann", "--role", "admin"]).line()["token"]

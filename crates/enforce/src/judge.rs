@@ -302,10 +302,7 @@ fn judge_call(
         };
     note_identified(evidence, &identified);
     evidence.token.clone_from(&token);
-    evidence.operation = operation_of(found);
-    if let Match::Found(found) = found {
-        evidence.captures = Some(found.captures);
-    }
+    note_found(evidence, found);
     let (blocks, catalog) = (snapshot.stops.blocks(), &snapshot.revision.catalog);
     if let Some(stopped) =
         stopped::of_call(blocks, now, &identified.caller, token.as_deref(), (catalog, found))
@@ -351,6 +348,13 @@ fn judge_call(
     let budget = limit::cell_of(&identified, rules, now);
     let forward = Forward::new(evidence, Arc::clone(rules), client, lent, request);
     Ok(Outcome::Allow(Pending::new(kind, forward, budget)))
+}
+
+fn note_found(evidence: &mut Evidence, found: &Match) {
+    evidence.operation = operation_of(found);
+    if let Match::Found(found) = found {
+        evidence.captures = Some(found.captures);
+    }
 }
 
 /// What the API's mode makes of a weighed request, or why it is refused.

@@ -3,7 +3,7 @@
 //! `{email.07}` stands for an address of electronic mail. The number is one of a few that come of the value, so that the values of a place are
 //! still told apart, somewhat, and none can be found out from it. What is shown has no number.
 
-use super::{DataClass, Field, classify, decoded, field, may_be_credential, may_be_told, secret};
+use super::{DataClass, Field, classify, decoded, field, may_be_credential, may_be_told, secret, value};
 use crate::operation::ValueKind;
 use crate::sketch;
 use crate::token::{self, Strength};
@@ -36,18 +36,31 @@ const GUARDED: [&str; 13] = [
     "tokens",
 ];
 
-/// Whether a segment as it was sent, behind another one, may have to be hidden, told so fast that each can be asked.
+/// Whether a segment, behind another one, may have to be hidden, told so fast that each can be asked.
 pub(crate) fn may_hide(segment: &str, before: &str) -> bool {
     let bytes = segment.as_bytes();
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let is_number = || bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'%' | b'.'));
-    let is_account = || matches!(bytes, [one, two, three, four, ..] if [one, two].iter().all(|one| one.is_ascii_alphabetic()) && [three, four].iter().all(|one| one.is_ascii_digit()));
-    bytes.iter().any(|byte| matches!(byte, b'@' | b';'))
-        || (PHONE_DIGITS_MIN <= digits && matches!(bytes.first(), Some(b'+' | b'%')))
-        || (DIGITS_MIN <= digits && (is_number() || is_account()))
-        || (bytes.contains(&b'%') && segment.contains("%40"))
+    let (mut digits, mut others, mut is_marked) = (0_usize, 0_usize, false);
+    for byte in bytes {
+        digits = digits.saturating_add(usize::from(byte.is_ascii_digit()));
+        others = others.saturating_add(usize::from(byte.is_ascii_alphabetic()));
+        is_marked |= matches!(byte, b'@' | b';');
+    }
+    if is_marked || (PHONE_DIGITS_MIN <= digits && bytes.first() == Some(&b'+')) {
+        return true;
+    }
+    if bytes.len() < DIGITS_MIN {
+        return false;
+    }
+    // A card, or an account with its country in front.
+    (DIGITS_MIN <= digits && (others == 0 || begins_as_account(bytes)))
         || (BYTES_MIN <= bytes.len()
             && (secret::may_be_token(segment) || (0 < digits && may_be_guarded(before))))
+}
+
+/// Two letters and two digits.
+fn begins_as_account(bytes: &[u8]) -> bool {
+    let Some([one, two, three, four]) = bytes.first_chunk::<4>() else { return false };
+    one.is_ascii_alphabetic() && two.is_ascii_alphabetic() && three.is_ascii_digit() && four.is_ascii_digit()
 }
 
 /// Whether one of [`GUARDED`] may be among its words.
@@ -63,6 +76,10 @@ pub(crate) fn hide(text: &str, before: &str) -> Option<(DataClass, String)> {
         return hide_matrix(text);
     }
     let is_guarded = || words::parts(before).iter().any(|word| GUARDED.contains(&word.as_str()));
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let is_card = value::has_card(text, &Field::none());
+        return is_card.then(|| (DataClass::PaymentCard, mark(DataClass::PaymentCard, text)));
+    }
     if is_uuid(text) {
         return is_guarded().then(|| (DataClass::Credential, mark(DataClass::Credential, text)));
     }
@@ -81,9 +98,10 @@ pub(crate) fn path(path: &str) -> String {
         if 0 < place {
             shown.push('/');
         }
-        let hidden = may_hide(segment, before).then(|| hide(&crate::tree::decode(segment), before));
+        let text = crate::tree::decode(segment);
+        let hidden = may_hide(&text, before).then(|| hide(&text, before));
         match hidden.flatten() {
-            Some((_, text)) => shown.push_str(&crate::tree::written(&text)),
+            Some((_, mark)) => shown.push_str(&crate::tree::written(&mark)),
             None => shown.push_str(segment),
         }
         before = segment;
@@ -158,7 +176,10 @@ fn hide_matrix(text: &str) -> Option<(DataClass, String)> {
     let parts = text.split(';').map(|part| {
         let hidden = part.split_once('=').and_then(|(name, value)| {
             let is_told = !value.is_empty() && (may_be_told(value) || may_be_credential(name));
-            let class = is_told.then(|| class_of(&Field::of(name), value)).flatten()?;
+            let class = match is_session(name) && !value.is_empty() {
+                true => DataClass::Credential,
+                false => is_told.then(|| class_of(&Field::of(name), value)).flatten()?,
+            };
             gravest = gravest.or(Some(class));
             Some(format!("{name}={}", mark(class, value)))
         });
@@ -166,6 +187,12 @@ fn hide_matrix(text: &str) -> Option<(DataClass, String)> {
     });
     let shown: Vec<String> = parts.collect();
     gravest.map(|class| (class, shown.join(";")))
+}
+
+/// `jsessionid` and its like, which servers put into paths where a browser takes no cookie.
+fn is_session(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with("sessionid") || name.ends_with("sessid")
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -192,6 +219,7 @@ mod tests {
             ("/sms/+4915112345678".to_owned(), "/sms/{phone}".to_owned()),
             (format!("/password-reset/{UUID}"), "/password-reset/{credential}".to_owned()),
             (format!("/verify/{long}"), "/verify/{credential}".to_owned()),
+            ("/cart;jsessionid=1A2B3C".to_owned(), "/cart;jsessionid={credential}".to_owned()),
             ("/docs;token=s3cr3t/list".to_owned(), "/docs;token={credential}/list".to_owned()),
         ] {
             assert_eq!(path(&before), after, "{before}");

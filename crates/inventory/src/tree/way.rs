@@ -89,10 +89,9 @@ impl<'a, 'b> Way<'a, 'b> {
         self.left = self.left.checked_sub(1)?;
         let rest = self.rest?;
         // One pass finds the end, and whether there is anything to undo or to part.
-        let (mut is_plain, mut has_at) = (true, false);
+        let mut is_plain = true;
         let end = rest.bytes().position(|byte| {
-            is_plain &= !matches!(byte, b'%' | b':' | b'(' | b'.' | b';');
-            has_at |= byte == b'@';
+            is_plain &= !matches!(byte, b'%' | b':' | b'(' | b'.' | b';' | b'@');
             byte == b'/'
         });
         let (segment, behind) = match end.and_then(|end| rest.split_at_checked(end)) {
@@ -101,8 +100,7 @@ impl<'a, 'b> Way<'a, 'b> {
         };
         self.rest = behind;
         let mut text = if is_plain { Cow::Borrowed(segment) } else { Cow::Owned(self.parted(segment)) };
-        let may_be_told = has_at || !is_plain || HIDDEN_BYTES_MIN <= segment.len();
-        if may_be_told
+        if (!is_plain || HIDDEN_BYTES_MIN <= segment.len())
             && hidden::may_hide(&text, self.before)
             && let Some((class, mark)) = hidden::hide(&text, self.before)
         {

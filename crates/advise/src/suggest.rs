@@ -69,6 +69,8 @@ pub trait World: Directory {
     fn active_keys(&self) -> Vec<(KeyId, KeyStanding)>;
     /// All applications that are not disabled.
     fn applications(&self) -> Vec<Arc<Application>>;
+    /// Whether clients come to be of this team that nobody here has made: those of an issuer, or workloads by their certificates.
+    fn is_open(&self, team: &str) -> bool;
     /// Whether a caller, by its label, is somebody who may be granted anything: known, and neither disabled nor blocked.
     fn is_in_good_standing(&self, caller: &str) -> bool;
     /// Whether the user or the network of these calls is blocked now, or may be where that is not recorded.

@@ -22,6 +22,8 @@ pub(crate) struct Today {
     replaced: BTreeSet<KeyId>,
     apis: BTreeMap<String, ApiFacts>,
     issuers: BTreeSet<String>,
+    /// Teams that issuers and certificates give out.
+    open_teams: BTreeSet<String>,
     blocked: Blocked,
     now: Timestamp,
 }
@@ -53,6 +55,14 @@ impl Today {
                 })
                 .collect(),
             issuers: repository.gateway.issuers.iter().map(|issuer| issuer.name.to_string()).collect(),
+            open_teams: repository
+                .gateway
+                .issuers
+                .iter()
+                .filter_map(|issuer| issuer.team.as_ref())
+                .chain(repository.gateway.workloads.iter().map(|workload| &workload.team))
+                .map(ToString::to_string)
+                .collect(),
             blocked: Blocked::now(state, now),
             now,
         })
@@ -124,6 +134,10 @@ impl World for Today {
     fn applications(&self) -> Vec<Arc<Application>> {
         let enabled = self.applications.values().filter(|(_, is_enabled)| *is_enabled);
         enabled.map(|(application, _)| Arc::clone(application)).collect()
+    }
+
+    fn is_open(&self, team: &str) -> bool {
+        self.open_teams.contains(team)
     }
 
     fn is_in_good_standing(&self, caller: &str) -> bool {

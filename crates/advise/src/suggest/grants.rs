@@ -79,7 +79,8 @@ fn grantee(label: &str) -> Option<Grantee> {
 }
 
 /// Joins what every application of a team needs alike, where there are at least two. A team's grant is for all of its clients,
-/// so those count as well that no directory knows and that were merely seen.
+/// so those count as well that no directory knows and that were merely
+/// seen; and where others give out the team, nobody knows whom it will be for.
 fn by_team(
     together: BTreeMap<(String, String, Basis), Joined>,
     teams: &BTreeMap<String, Option<String>>,
@@ -102,7 +103,7 @@ fn by_team(
     let mut together = together;
     let mut joined = Vec::new();
     for ((team, api, basis, _), callers) in alike {
-        if callers.len() < 2 || members.get(&team) != Some(&callers) {
+        if callers.len() < 2 || members.get(&team) != Some(&callers) || question.world.is_open(&team) {
             continue;
         }
         let mut needs: BTreeMap<String, Vec<Need>> = BTreeMap::new();

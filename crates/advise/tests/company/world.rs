@@ -23,6 +23,7 @@ pub(crate) struct Made {
     keys: BTreeMap<KeyId, KeyStanding>,
     apis: BTreeMap<String, ApiFacts>,
     pub(crate) blocked: Vec<Network>,
+    pub(crate) open_team: Option<&'static str>,
 }
 
 impl Made {
@@ -59,6 +60,7 @@ impl Made {
             keys: keys.collect(),
             apis: apis.collect(),
             blocked: Vec::new(),
+            open_team: None,
         }
     }
 
@@ -142,6 +144,10 @@ impl World for Made {
 
     fn applications(&self) -> Vec<Arc<Application>> {
         self.applications.values().map(Arc::clone).collect()
+    }
+
+    fn is_open(&self, team: &str) -> bool {
+        self.open_team == Some(team)
     }
 
     fn is_in_good_standing(&self, caller: &str) -> bool {

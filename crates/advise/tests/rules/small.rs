@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use advise::{SuggestQuestion, Suggestion, suggest};
-use model::{Network, Timestamp};
+use model::Timestamp;
 use testkit::company::{Api, Call, Client, Company, Key, Operation, Place, Purpose, Shape, Standing, Who};
 
 use super::log::usage;
@@ -105,20 +105,20 @@ pub(crate) fn propose(company: &Company, calls: &[Vec<Call>]) -> Suggestion {
 
 /// The same beside policies that are there already.
 pub(crate) fn propose_beside(company: &Company, policies: &str, calls: &[Vec<Call>]) -> Suggestion {
-    propose_while(company, None, policies, calls)
+    propose_in(company, policies, calls, |_| {})
 }
 
-/// The same while a network is blocked.
-pub(crate) fn propose_while(
+/// The same in a world that differs from what the company makes of it.
+pub(crate) fn propose_in(
     company: &Company,
-    blocked: Option<&str>,
     policies: &str,
     calls: &[Vec<Call>],
+    change: impl FnOnce(&mut Made),
 ) -> Suggestion {
     let mut calls: Vec<Call> = calls.iter().flatten().cloned().collect();
     calls.sort_by_key(|call| call.time);
     let mut made = Made::of(company);
-    made.blocked.extend(blocked.map(|network| Network::parse(network).unwrap()));
+    change(&mut made);
     let question = SuggestQuestion {
         catalog: &made.catalog,
         policies: &made.compile(policies),

@@ -1,11 +1,12 @@
 //! What is evidence, what needs somebody's word, and what is joined.
 
 use advise::{Basis, Grantee, Reach};
+use model::Network;
 use testkit::company::{Call, Company, Place, Standing, Who};
 
 use super::small::{
     DAY, DELETE, HOUR, LIST, MAKE, MAKE_SECRET, OTHER, READ, SECRETS, SHOP, TILL, away, call, company, key,
-    often, propose, propose_beside, propose_while, word,
+    often, propose, propose_beside, propose_in, word,
 };
 
 /// What is said of `place` when `shop` makes these calls beside one that it makes often.
@@ -201,7 +202,8 @@ fn what_came_from_a_blocked_network_is_no_evidence() {
     let company = company();
     let calls = [often(SHOP, LIST), often(SHOP, READ).into_iter().map(away).collect()];
     let said = |blocked: &str| {
-        let suggestion = propose_while(&company, Some(blocked), "", &calls);
+        let blocked = Network::parse(blocked).unwrap();
+        let suggestion = propose_in(&company, "", &calls, |made| made.blocked.push(blocked));
         [LIST, READ].map(|place| word(&suggestion, &company, place))
     };
     assert_eq!(said("203.0.112.0/24"), ["ready", "ready"]);
@@ -313,6 +315,12 @@ fn a_team_is_named_where_each_of_its_clients_needs_the_same() {
     };
     assert_eq!(names(propose(&company, &[often(SHOP, LIST), often(TILL, READ)])), 0);
     assert_eq!(names(propose(&company, &[often(SHOP, LIST)])), 0);
+    // Where an issuer gives out the team, nobody knows who will be in it; another team is none of that.
+    let given = |team| propose_in(&company, "", &both, |made| made.open_team = Some(team));
+    let alone = given("shops");
+    assert!(alone.proposals.iter().all(advise::Proposal::is_ready));
+    assert_eq!((alone.proposals.len(), names(alone)), (2, 0));
+    assert_eq!(names(given("others")), 1);
     // A client that tokens show is of the team, too, and was seen with something else.
     company.clients.push(super::small::client("corp:sync", "shops", Standing::Token));
     let by_token = often(3, READ).into_iter().map(|call| Call { key: None, ..call }).collect();

@@ -52,7 +52,9 @@ impl Dropped {
     }
 
     pub(crate) fn name(&mut self, name: &str) {
-        self.names.upsert(sketch::hash(name.as_bytes()), || name.into(), |_| {});
+        // Of hosts with equal evidence those with the least hashes are kept, so the least of these say nothing of how many were not.
+        let hash = sketch::hash(name.as_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.names.upsert(hash, || name.into(), |_| {});
     }
 
     fn take(&mut self, name: &str, host: &Host) {

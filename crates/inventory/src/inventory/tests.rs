@@ -167,6 +167,15 @@ fn invented_hosts_push_out_no_host_at_which_something_succeeded() {
 }
 
 #[test]
+fn how_many_hosts_were_left_out_is_estimated_from_those_alone() {
+    let mut inventory = Inventory::new(Settings::default());
+    (0..20_000).for_each(|number| at_host(&mut inventory, &format!("h{number}.invented.test"), 404));
+    let dropped = inventory.dropped_hosts().unwrap();
+    assert_eq!(dropped.count, 19_000);
+    assert!((10_000..40_000).contains(&dropped.hosts), "{}", dropped.hosts);
+}
+
+#[test]
 fn a_host_that_comes_to_a_full_house_stays_if_it_comes_again() {
     let mut inventory = Inventory::new(few_hosts(&[]));
     // Every invented host has five successes, and the real one never two in a row.

@@ -99,7 +99,7 @@ pub enum Addresses {
     Functions,
     /// Each client from one network of its own.
     One,
-    /// Each client from twenty networks, by chance.
+    /// Each client from twenty networks, by chance. A thief's is hardly another.
     Pool,
     /// Each client from one to four networks at the same time.
     Several,

@@ -42,19 +42,18 @@ const SCATTERED_MIN: usize = 4;
 const PLACED_CALLS: u64 = 4;
 /// and that is one in this many of its calls.
 const PLACED_PART: u64 = 16;
+/// Of a caller to which that many new ones came, if one in this many of the networks of its days was new then, they are new as a
+/// rule.
+const NEW_PART: usize = 2;
 /// The bits of a set of days.
 const DAY_BITS: usize = 128;
 
 /// The networks that are a caller's own.
 #[derive(Debug)]
 pub(super) enum Own<'a> {
-    /// Its networks change with nearly each call, so that they tell nothing: they vouch for nothing and hold nothing back.
+    /// Its networks change all the time, so that they tell nothing: they vouch for nothing and hold nothing back.
     NotTold,
-    These {
-        networks: BTreeSet<&'a Network>,
-        /// When the caller's first day ended; none where it was not here for several.
-        first_day: Option<i64>,
-    },
+    These(BTreeSet<&'a Network>),
 }
 
 /// What is done in one network.
@@ -69,8 +68,8 @@ struct Place {
 
 impl<'a> Own<'a> {
     pub(super) fn of(caller: &'a CallerUse) -> Self {
-        let Some(time) = Time::of(caller) else { return Self::none() };
-        if is_scattered(caller, &time) {
+        let Some(time) = Time::of(caller) else { return Self::These(BTreeSet::new()) };
+        if is_scattered(caller, &time) || is_always_new(caller, &time) {
             return Self::NotTold;
         }
         let by_days = DAYS_MIN <= caller.days.count_ones();
@@ -82,7 +81,7 @@ impl<'a> Own<'a> {
         // Who tried its key from somewhere on the first day and then began elsewhere was at home nowhere before.
         let settled = settled(&places, time.first_day).filter(|(_, own)| works(own));
         let settled = settled.or_else(|| self::settled(&places, time.beginning));
-        let Some((home, mut own)) = settled else { return Self::none() };
+        let Some((home, mut own)) = settled else { return Self::These(BTreeSet::new()) };
         let known = own.len();
         let growing = Growing { caller, places: &places, home, time: &time };
         growing.grow(&mut own, |place, _| place.first.as_micros() <= time.beginning);
@@ -94,31 +93,21 @@ impl<'a> Own<'a> {
         } else if by_days && (comes_anew || has_left) {
             growing.grow(&mut own, |_, shared_days| shared_days <= MOVING_DAYS);
         }
-        let first_day = (FIRST_DAY_MICROS <= time.here / BEGINNING_PART).then_some(time.first_day);
-        Self::These { networks: own, first_day }
+        Self::These(own)
     }
 
-    const fn none() -> Self {
-        Self::These { networks: BTreeSet::new(), first_day: None }
-    }
-
-    /// All calls of an operation that count as the caller's, and whether there are others: what it called from its own networks.
-    /// What it called from there on its first day it is there for, so that all calls count.
+    /// All calls of an operation from the caller's own networks, and whether there are others.
     pub(super) fn of_use(&self, use_: &Use) -> (Option<Span>, Elsewhere) {
         let own = sum(use_, |network| self.contains(network));
         let all = sum(use_, |_| true);
         let is_all = own.map(|span| span.calls) == all.map(|span| span.calls);
-        let is_what_it_is_for = match (self, own) {
-            (Self::These { first_day: Some(end), .. }, Some(own)) => own.first.as_micros() <= *end,
-            (Self::These { .. } | Self::NotTold, _) => false,
-        };
-        if is_all || is_what_it_is_for { (all, Elsewhere::None) } else { (own, Elsewhere::Some) }
+        (own, if is_all { Elsewhere::None } else { Elsewhere::Some })
     }
 
     fn contains(&self, network: &Network) -> bool {
         match self {
             Self::NotTold => true,
-            Self::These { networks, .. } => networks.contains(network),
+            Self::These(own) => own.contains(network),
         }
     }
 }
@@ -291,6 +280,31 @@ fn is_scattered(caller: &CallerUse, time: &Time) -> bool {
     calls < PLACED_CALLS
         && all.iter().all(|scatter| scatter.most <= 1)
         && all.iter().any(|scatter| SCATTERED_MIN <= scatter.networks)
+}
+
+/// Whether a network of which nothing was seen before is usual for a caller, as where it has many of them by chance and calls
+/// seldom. That is asked of what [`is_scattered`] asks, day by day: who came later has no part in it.
+fn is_always_new(caller: &CallerUse, time: &Time) -> bool {
+    let first = caller.days.trailing_zeros();
+    let watched = u32::try_from((time.here / BEGINNING_PART) / FIRST_DAY_MICROS).unwrap_or(0);
+    let later =
+        (0..watched).fold(0_u128, |days, day| days | 1_u128.checked_shl(first + 1 + day).unwrap_or(0));
+    let mut networks: BTreeMap<&Network, u128> = BTreeMap::new();
+    for use_ in caller.uses.values() {
+        if use_.networks.values().any(|span| span.first.as_micros() <= time.first_day) {
+            for (network, span) in &use_.networks {
+                *networks.entry(network).or_default() |= span.days;
+            }
+        }
+    }
+    let (mut new, mut all) = (0_usize, 0_usize);
+    for days in networks.values() {
+        let was_there = days.checked_shr(first).unwrap_or(0) & 1 == 1;
+        let then = usize::try_from((*days & later).count_ones()).unwrap_or(0);
+        new += usize::from(!was_there && 0 < then);
+        all = all.saturating_add(then);
+    }
+    SCATTERED_MIN <= new && all <= new.saturating_mul(NEW_PART)
 }
 
 /// How the calls of one operation are spread over networks.

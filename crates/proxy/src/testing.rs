@@ -307,6 +307,11 @@ impl Choices {
     };
 }
 
+fn listener() -> std::net::TcpListener {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    crate::listen(address, std::num::NonZeroUsize::MIN).unwrap().remove(0)
+}
+
 impl Served {
     /// A gateway before `upstream`.
     pub(crate) fn before(upstream: SocketAddr) -> Self {
@@ -315,13 +320,13 @@ impl Served {
 
     /// A gateway whose upstream is itself, under the name `host`.
     pub(crate) fn before_itself(host: &str) -> Self {
-        let listener = crate::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = listener();
         let port = listener.local_addr().unwrap().port();
         Self::on(listener, &format!("{host}:{port}"), Choices::STANDARD)
     }
 
     pub(crate) fn with(upstream: &str, choices: Choices) -> Self {
-        let listener = crate::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = listener();
         Self::on(listener, upstream, choices)
     }
 

@@ -151,10 +151,11 @@ impl Gateway {
         }
         let (listen, admin_listen) = addresses(&control, &start)?;
         let control = Arc::new(control);
-        let listeners = listeners(listen, start.workers)?;
+        let listeners = proxy::listen(listen, start.workers)
+            .map_err(|error| not_listening(error, "callers", listen, "--listen"))?;
         let address = local(listeners.first())?;
         let admin_listener = TcpListener::bind(admin_listen)
-            .with_context(|| format!("cannot serve the admin API at {admin_listen}"))?;
+            .map_err(|error| not_listening(error, "the admin API", admin_listen, "--admin-listen"))?;
         let admin = admin_listener.local_addr()?;
         let (shutdown, asked) = watch::channel(Shutdown::NotAsked);
         let (senders, rings) = feed::rings(logs.len());
@@ -294,16 +295,16 @@ fn addresses(control: &Control, start: &Start<'_>) -> anyhow::Result<(SocketAddr
     Ok((listen, admin))
 }
 
-/// One listener per worker on one address.
-fn listeners(address: SocketAddr, workers: NonZeroUsize) -> anyhow::Result<Vec<TcpListener>> {
-    let context = |address| format!("cannot listen at {address}");
-    let first = proxy::listen(address).with_context(|| context(address))?;
-    let bound = first.local_addr()?;
-    let mut listeners = vec![first];
-    for _ in 1..workers.get() {
-        listeners.push(proxy::listen(bound).with_context(|| context(bound))?);
-    }
-    Ok(listeners)
+/// Why nobody can be listened to there, and what helps.
+fn not_listening(error: std::io::Error, what: &str, address: SocketAddr, option: &str) -> anyhow::Error {
+    let fix = match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "; a program listens there already, maybe another gateway (`ss -ltnp` names it): end it, or take another \
+             address with {option} or in sallyport.yaml"
+        ),
+        _ => String::new(),
+    };
+    anyhow::Error::new(error).context(format!("cannot serve {what} at {address}{fix}"))
 }
 
 fn local(listener: Option<&TcpListener>) -> anyhow::Result<SocketAddr> {

@@ -2,7 +2,7 @@
 
 use testkit::{Call, Cli, Folder, Gateway, Upstream, until};
 
-use super::world::{API, DOCUMENT, HOST, POLICY, World, in_days, root};
+use super::world::{API, DOCUMENT, HOST, POLICY, Place, World, in_days, root};
 
 #[test]
 fn from_a_document_to_an_allowed_call_by_the_printed_grant() {
@@ -285,6 +285,35 @@ fn what_a_command_cannot_do_it_says_with_exit_code_2() {
         world.cli().try_run(&["explain", "--as", "anonymous", "GET", &format!("https://{HOST}/orders")]).code,
         1
     );
+}
+
+#[test]
+fn a_second_gateway_never_takes_the_port_of_the_first() {
+    let mut world = World::start();
+    let other = Place::new();
+    // Who called would be judged by either of two repositories, as the kernel likes.
+    let taken = world.gateway().address.to_string();
+    for (listen, admin, said) in [
+        (taken.clone(), "127.0.0.1:0".to_owned(), format!("cannot serve callers at {taken}")),
+        (
+            "127.0.0.1:0".to_owned(),
+            world.gateway().admin.to_string(),
+            format!("cannot serve the admin API at {}", world.gateway().admin),
+        ),
+    ] {
+        let ran = other.cli.try_run(&["up", "--listen", &listen, "--admin-listen", &admin, "--workers", "3"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains(&said) && ran.stderr.contains("maybe another gateway"), "{}", ran.stderr);
+    }
+    assert_eq!(world.call("GET /orders").key(&world.keys.reader).send().status, 200);
+    // A connection is still open when the first one ends; the port is free at once all the same.
+    let _connection = world.connect();
+    world.stop();
+    let mut command = other.cli.command();
+    command.args(["--json", "up", "--listen", &taken, "--admin-listen", "127.0.0.1:0", "--workers", "2"]);
+    let second = Gateway::start(command, &other.dir().join("second.log"));
+    assert_eq!(second.address.to_string(), taken);
+    assert_eq!(second.stop(), Some(0));
 }
 
 #[test]

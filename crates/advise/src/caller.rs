@@ -1,8 +1,8 @@
 //! From recorded facts back to a caller and a request, and what of it is not as it was.
 //!
 //! What a record keeps is what the policies of its time read. Where the policies of today or of a candidate read more, the
-//! missing fact is taken from the directory of today if it is there, or stands for itself as a gap: the answer is then
-//! approximate, and says by which fact.
+//! missing fact is taken from the directory of today if it is there: the answer is then approximate, and says by which fact.
+//! What nobody can know today, as the path of a call of which it was not kept, is unknown; an answer that rests on it is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use model::{
     Application, ApplicationName, AttributeValue, Caller, CanonicalRequest, Client, CredentialRef,
     IssuerName, KeyId, Mfa, SignIn, Strength, TeamName, Timestamp, User, Workload, WorkloadName,
 };
-use policy::{ContextFact, KeptFact, Policies};
+use policy::{ContextFact, KeptFact, Policies, UnknownFact};
 use record::ClientRef;
 
 use crate::facts::{AUTH_AGE, FactValue, Network};
@@ -40,6 +40,8 @@ pub struct Recalled {
     pub time: Timestamp,
     /// The facts that the policies read and that are not as they were, by name. Empty: the answer is exact.
     pub gaps: BTreeSet<String>,
+    /// Those of them of which nothing is known; the request holds something in their place.
+    pub unknown: BTreeSet<UnknownFact>,
 }
 
 impl Recalled {
@@ -68,13 +70,33 @@ pub fn recall(
     policies: &Policies,
     directory: &dyn Directory,
 ) -> Result<Recalled, Unrecalled> {
+    let index = catalog.by_id(&used.facts.operation).ok_or(Unrecalled::Operation)?;
+    recall_recorded(used, catalog, policies, directory, policies.kept(index))
+}
+
+/// As [`recall`]; `recorded` is what the policies in force keep of a call of this operation, so that what is not there was not
+/// there then either.
+pub(crate) fn recall_recorded(
+    used: &Used,
+    catalog: &Catalog,
+    policies: &Policies,
+    directory: &dyn Directory,
+    recorded: &[KeptFact],
+) -> Result<Recalled, Unrecalled> {
     let facts = &used.facts;
     let index = catalog.by_id(&facts.operation).ok_or(Unrecalled::Operation)?;
-    let mut recalling = Recalling { facts, gaps: BTreeSet::new(), time: used.counts.last };
+    let mut recalling = Recalling {
+        facts,
+        recorded,
+        gaps: BTreeSet::new(),
+        unknown: BTreeSet::new(),
+        time: used.counts.last,
+    };
     let kept = policies.kept(index);
+    let reads = policies.reads(index).context;
+    recalling.note_user(reads.contains(&ContextFact::User));
     let caller = recalling.caller(kept, directory).ok_or(Unrecalled::Caller)?;
     let request = recalling.request(catalog, index, kept)?;
-    let reads = policies.reads(index).context;
     if reads.contains(&ContextFact::Now) && used.counts.first != used.counts.last {
         recalling.gaps.insert(ContextFact::Now.as_str().to_owned());
     }
@@ -88,16 +110,35 @@ pub fn recall(
         scopes,
         time: used.counts.last,
         gaps: recalling.gaps,
+        unknown: recalling.unknown,
     })
 }
 
 struct Recalling<'a> {
     facts: &'a CallFacts,
+    recorded: &'a [KeptFact],
     gaps: BTreeSet<String>,
+    unknown: BTreeSet<UnknownFact>,
     time: Timestamp,
 }
 
 impl Recalling<'_> {
+    /// Notes that a fact is missing. It is unknown where it was left out, or where nothing says that it was looked at then; else
+    /// there was none.
+    fn miss(&mut self, fact: &KeptFact, unknown: UnknownFact) {
+        self.gaps.insert(fact.key().to_owned());
+        if self.facts.incomplete || !self.recorded.contains(fact) {
+            self.unknown.insert(unknown);
+        }
+    }
+
+    fn note_user(&mut self, is_read: bool) {
+        if is_read && self.facts.incomplete && self.facts.user.is_none() {
+            self.gaps.insert(ContextFact::User.as_str().to_owned());
+            self.unknown.insert(UnknownFact::Context(ContextFact::User));
+        }
+    }
+
     fn caller(&mut self, kept: &[KeptFact], directory: &dyn Directory) -> Option<Caller> {
         let team = match &self.facts.team {
             Some(team) => Some(TeamName::parse(team).ok()?),
@@ -112,12 +153,7 @@ impl Recalling<'_> {
         };
         let user = match &self.facts.user {
             Some(label) => Some(Arc::new(self.user(label, kept)?)),
-            None => {
-                if self.facts.incomplete && kept.iter().any(is_of_user) {
-                    self.gaps.insert("user".to_owned());
-                }
-                None
-            }
+            None => None,
         };
         let sign_in = self.sign_in(kept, user.is_some());
         let credential = match self.facts.key.as_ref().and_then(|key| KeyId::parse(key.as_bytes()).ok()) {
@@ -144,6 +180,9 @@ impl Recalling<'_> {
                 && !recorded.contains_key(name.name())
             {
                 self.gaps.insert(fact.key().to_owned());
+                if today.is_none() {
+                    self.unknown.insert(UnknownFact::Attribute(name.name().to_owned()));
+                }
             }
         }
         attributes.extend(recorded);
@@ -174,7 +213,8 @@ impl Recalling<'_> {
         };
         for fact in kept.iter().filter(|fact| is_of_user(fact)) {
             if !self.facts.attributes.contains_key(fact.key()) {
-                self.gaps.insert(fact.key().to_owned());
+                let name = fact.key().strip_prefix(KeptFact::USER_PREFIX).unwrap_or_default();
+                self.miss(fact, UnknownFact::User(name.to_owned()));
             }
         }
         Some(User { issuer: IssuerName::parse(issuer).ok()?, name: name.to_owned(), teams, attributes })
@@ -192,13 +232,14 @@ impl Recalling<'_> {
         let unknown = fact("mfa").is_none() && (has_user || self.facts.incomplete);
         for fact in kept {
             match fact {
+                KeptFact::AuthAge if unknown && age.is_none() => {
+                    self.miss(fact, UnknownFact::Context(ContextFact::AuthAge));
+                }
                 // Its two leading digits are recorded.
-                KeptFact::AuthAge if unknown || age.is_some_and(|age| 100 <= age) => {
+                KeptFact::AuthAge if age.is_some_and(|age| 100 <= age) => {
                     self.gaps.insert(AUTH_AGE.to_owned());
                 }
-                KeptFact::Mfa if unknown => {
-                    self.gaps.insert("mfa".to_owned());
-                }
+                KeptFact::Mfa if unknown => self.miss(fact, UnknownFact::Context(ContextFact::Mfa)),
                 KeptFact::Attribute(_)
                 | KeptFact::AuthAge
                 | KeptFact::Mfa
@@ -220,7 +261,6 @@ impl Recalling<'_> {
     ) -> Result<CanonicalRequest, Unrecalled> {
         let operation = catalog.operation(index).ok_or(Unrecalled::Operation)?;
         let api = catalog.api(operation.api).ok_or(Unrecalled::Operation)?;
-        let mut missing = BTreeSet::new();
         let attributes = &self.facts.attributes;
         let value = |place: usize, parameter: &PathParameter| {
             let name = format!("{}{}", KeptFact::PARAM_PREFIX, parameter.name);
@@ -238,11 +278,13 @@ impl Recalling<'_> {
         };
         let request = request_to(operation, api, value);
         for fact in kept {
-            if matches!(fact, KeptFact::Param { .. }) && !attributes.contains_key(fact.key()) {
-                missing.insert(fact.key().to_owned());
+            if let KeptFact::Param { name, .. } = fact
+                && !attributes.contains_key(fact.key())
+            {
+                self.gaps.insert(fact.key().to_owned());
+                self.unknown.insert(UnknownFact::Param(name.name().to_owned()));
             }
         }
-        self.gaps.extend(missing);
         request.and_then(Result::ok).ok_or(Unrecalled::Request)
     }
 
@@ -254,6 +296,7 @@ impl Recalling<'_> {
         };
         if is_read && !is_exact {
             self.gaps.insert(ContextFact::SourceIp.as_str().to_owned());
+            self.unknown.insert(UnknownFact::Context(ContextFact::SourceIp));
         }
         address
     }

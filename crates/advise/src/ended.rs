@@ -22,4 +22,8 @@ impl Ended {
     pub(crate) fn all(&self, permitting: &PolicyRefs) -> bool {
         !self.0.is_empty() && permitting.iter().all(|policy| self.0.contains(policy))
     }
+
+    pub(crate) fn contains(&self, policy: &PolicyId) -> bool {
+        self.0.contains(policy)
+    }
 }

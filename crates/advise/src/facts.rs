@@ -131,7 +131,7 @@ impl CallFacts {
             return facts;
         }
         if detail == Detail::Coarse {
-            facts.incomplete = personal.user.is_some() || personal.attributes.clone().next().is_some();
+            facts.incomplete = has_more(personal);
             return facts;
         }
         facts.user = personal.user.map(str::to_owned);
@@ -173,6 +173,11 @@ impl CallFacts {
             Some(Verdict::Allowed | Verdict::WouldDeny | Verdict::WouldStepUp)
         )
     }
+}
+
+/// Whether a row that keeps caller, key and operation alone leaves anything out.
+pub(crate) fn has_more(personal: &PersonalView<'_>) -> bool {
+    personal.source_ip.is_some() || personal.user.is_some() || personal.attributes.clone().next().is_some()
 }
 
 /// What the policies of the operation read, as far as `detail` keeps it, and whether anything of it is missing.

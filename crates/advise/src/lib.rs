@@ -19,7 +19,7 @@ mod usage;
 
 pub use caller::{Directory, Recalled, Unrecalled, recall};
 pub use facts::{CallFacts, FactValue, Network};
-pub use replay::{Flip, ReplayQuestion, Replayed, Side, replay};
+pub use replay::{Flip, ReplayQuestion, Replayed, Side, Unjudged, replay};
 pub use right_size::{KeyAdvice, KeyFacts, KeyUse, is_within, right_size};
 pub use suggest::{
     ApiFacts, Basis, Concern, Evidence, Grantee, KeyStanding, KeyState, Proposal, Reach, SuggestQuestion,

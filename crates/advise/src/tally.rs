@@ -11,7 +11,9 @@ use model::{DecisionId, KeyId, Timestamp, UseCounts, UseEnding};
 use record::hash::Fast;
 use record::{Completed, DecidedView, Leaf, Outcome, PersonalView};
 
-use crate::facts::{CallFacts, Network, attributes_of, first_of_network, is_of_policy, keeps_more};
+use crate::facts::{
+    CallFacts, Network, attributes_of, first_of_network, has_more, is_of_policy, keeps_more,
+};
 
 /// From this many rows of a day and an API on, rows name networks and leave out parameters and users' attributes.
 pub const ROWS_EXACT: u64 = 20_000;
@@ -230,7 +232,7 @@ fn write_key(
     }
     if detail == Detail::Coarse {
         // Whether there was anything to leave out.
-        key.push(u8::from(personal.user.is_some() || personal.attributes.clone().next().is_some()));
+        key.push(u8::from(has_more(personal)));
         return;
     }
     text(key, personal.user.unwrap_or_default());

@@ -67,6 +67,8 @@ pub struct Ready {
     pub settled_calls: u64,
     /// Calls of which it is not known exactly, since policies look at facts that were not recorded.
     pub approximate_calls: u64,
+    /// Calls of which nobody can say, since what decides about them was not kept; they stand in the way as well.
+    pub unjudged_calls: u64,
     /// Calls of what was not declared when they came and seems to be by now. Whether policies permit them shows as they come
     /// again.
     pub declared_since_calls: u64,
@@ -248,7 +250,10 @@ impl Control {
         }
         let finished = ready.into_iter().map(|(api, (mut ready, causes))| {
             let lost = replayed.would_lose.iter().filter(|flip| flip.api == api);
-            ready.settled_calls = ready.settled_calls.saturating_sub(lost.map(|flip| flip.count).sum());
+            let unjudged = replayed.not_judged.iter().filter(|unjudged| unjudged.api == api);
+            ready.unjudged_calls = unjudged.map(|unjudged| unjudged.may_lose).sum();
+            let open = lost.map(|flip| flip.count).sum::<u64>() + ready.unjudged_calls;
+            ready.settled_calls = ready.settled_calls.saturating_sub(open);
             ready.steps = causes.steps(&api);
             ready.finish();
             (api, ready)
@@ -343,6 +348,7 @@ impl Ready {
     fn finish(&mut self) {
         self.still.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
         self.ready = self.still.is_empty()
+            && self.unjudged_calls == 0
             && self.declared_since_calls == 0
             && self.calls_wanted <= self.calls
             && self.days <= self.days_recorded;

@@ -52,7 +52,7 @@ pub struct ReplayView {
     pub revision: u64,
     #[serde(flatten)]
     pub replayed: Replayed,
-    /// Whose API each flip is about, by API.
+    /// Whose each API is that is told about, by API.
     pub owners: BTreeMap<String, String>,
 }
 
@@ -106,11 +106,12 @@ impl Control {
             },
         );
         let (from, to) = order.usage.days(now);
-        let flips = replayed.would_lose.iter().chain(&replayed.would_gain);
-        let owners = flips.filter_map(|flip| {
+        let flips = replayed.would_lose.iter().chain(&replayed.would_gain).map(|flip| &flip.api);
+        let told = flips.chain(replayed.not_judged.iter().map(|unjudged| &unjudged.api));
+        let owners = told.filter_map(|name| {
             let mut apis = candidate.repository.apis.iter();
-            let api = apis.find(|api| api.name.as_str() == flip.api)?;
-            Some((flip.api.clone(), api.owner.to_string()))
+            let api = apis.find(|api| api.name.as_str() == name)?;
+            Some((name.clone(), api.owner.to_string()))
         });
         Ok(ReplayView {
             from: day_text(from),
@@ -131,9 +132,12 @@ impl Control {
             for flips in [&mut view.replayed.would_lose, &mut view.replayed.would_gain] {
                 flips.truncate(LISTED_MAX);
             }
+            view.replayed.not_judged.truncate(LISTED_MAX);
         }
         match view {
-            Ok(view) if view.replayed.calls != 0 => serde_json::to_value(view).ok(),
+            Ok(view) if view.replayed.calls != 0 || !view.replayed.not_judged.is_empty() => {
+                serde_json::to_value(view).ok()
+            }
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!(error = %crate::chain(&error), "recorded calls could not be judged again");

@@ -29,6 +29,7 @@ mod slice;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod validate;
 mod words;
 
@@ -47,4 +48,5 @@ pub use ruling::{PolicyRefs, Ruling, RulingKind};
 pub use schema::quoted;
 pub use sign_in::SignInReads;
 pub use source::{ApiFacts, Directory, POLICIES_MAX, POLICY_FILE_BYTES_MAX, PolicySource};
+pub use unknown::{Undecided, UnknownFact};
 pub use validate::{VALIDATION_CACHE_MAX, ValidationCache};

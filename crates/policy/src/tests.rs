@@ -6,5 +6,6 @@ mod explanations;
 mod loading;
 mod properties;
 mod reach;
+mod unknown;
 mod validation;
 mod world;

@@ -49,7 +49,8 @@ Examples:
   sallyport --dir shop policy replay --against 12           # a revision
   sallyport --dir shop policy replay --against ./branch --since 7d --json
 
-Exit code 1 when more calls would be lost than --max-lost (0), or gained than --max-gained.")]
+Exit code 1 when more calls would be lost than --max-lost (0), or gained than --max-gained. A call of which too little is kept
+is not judged; exit code 1 as well when more of them may be lost than --max-unjudged (0).")]
     Replay(ReplayArguments),
     /// Callers by operations: what is granted, what is used, and both
     #[command(after_help = "\
@@ -186,6 +187,9 @@ pub(crate) struct ReplayArguments {
     /// Up to how many calls may be gained
     #[arg(long, value_name = "CALLS")]
     pub(crate) max_gained: Option<u64>,
+    /// Up to how many calls may be lost of those that cannot be judged
+    #[arg(long, value_name = "CALLS", default_value_t = 0)]
+    pub(crate) max_unjudged: u64,
 }
 
 #[derive(Debug, Args)]

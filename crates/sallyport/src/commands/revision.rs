@@ -254,6 +254,19 @@ fn replayed_text(replayed: &Value) -> String {
         lines.extend(flips.iter().take(ROWS_SHOWN).map(line));
         lines.extend(more(flips.len()));
     }
+    let unjudged = items(replayed, "not_judged");
+    let line = |one: &Value| {
+        format!(
+            "  {} at {}: {} calls are not judged, since {} was not kept; {} of them may be lost",
+            text(one, "caller"),
+            text(one, "operation"),
+            text(one, "count"),
+            list(one, "missing", ", "),
+            text(one, "may_lose")
+        )
+    };
+    lines.extend(unjudged.iter().take(ROWS_SHOWN).map(line));
+    lines.extend(more(unjudged.len()));
     lines.join("\n")
 }
 

@@ -109,6 +109,12 @@ fn readiness(api: &Value, ready: &Value, output: Output) -> String {
             "{since} calls of the last {days} days were of what is declared by now, whether policies permit them shows as they come again"
         ));
     }
+    if 0 < figure("unjudged_calls") {
+        missing.push(format!(
+            "{} calls cannot be judged, since what decides about them was not kept (`sallyport policy replay` lists them)",
+            figure("unjudged_calls")
+        ));
+    }
     if figure("days_recorded") < days {
         missing.push(format!("recorded for {} of {days} days", figure("days_recorded")));
     }

@@ -163,15 +163,18 @@ pub(super) async fn replay(
         "files": files,
     });
     let view = client.ask(Method::POST, "/v1/policy/replay", Some(&body)).await?;
-    let sum = |name: &str| -> u64 {
-        items(&view, name).iter().filter_map(|flip| flip.get("count").and_then(Value::as_u64)).sum()
+    let sum = |list: &str, field: &str| -> u64 {
+        items(&view, list).iter().filter_map(|flip| flip.get(field).and_then(Value::as_u64)).sum()
     };
-    let (lost, gained) = (sum("would_lose"), sum("would_gain"));
+    let (lost, gained) = (sum("would_lose", "count"), sum("would_gain", "count"));
+    let (may_lose, may_gain) = (sum("not_judged", "may_lose"), sum("not_judged", "may_gain"));
     match output.format {
         Format::Json => print_json(&view, output)?,
         Format::Human => print_human(&view, (lost, gained), output)?,
     }
-    let is_within = lost <= arguments.max_lost && arguments.max_gained.is_none_or(|most| gained <= most);
+    let is_within = lost <= arguments.max_lost
+        && may_lose <= arguments.max_unjudged
+        && arguments.max_gained.is_none_or(|most| gained <= most && may_gain <= arguments.max_unjudged);
     Ok(if is_within { Verdict::Done } else { Verdict::No })
 }
 
@@ -203,7 +206,7 @@ fn candidate(against: Option<&str>) -> anyhow::Result<Against> {
 
 /// One object per flip, and one with the sums.
 fn print_json(view: &Value, output: Output) -> anyhow::Result<()> {
-    for (name, kind) in [("would_lose", "lose"), ("would_gain", "gain")] {
+    for (name, kind) in [("would_lose", "lose"), ("would_gain", "gain"), ("not_judged", "not_judged")] {
         for flip in items(view, name) {
             let mut flip = flip.clone();
             let owner = view.get("owners").and_then(|owners| owners.get(text(&flip, "api"))).cloned();
@@ -216,7 +219,7 @@ fn print_json(view: &Value, output: Output) -> anyhow::Result<()> {
     }
     let mut sums = view.clone();
     if let Some(sums) = sums.as_object_mut() {
-        for name in ["would_lose", "would_gain", "owners"] {
+        for name in ["would_lose", "would_gain", "not_judged", "owners"] {
             sums.remove(name);
         }
     }
@@ -249,13 +252,19 @@ fn print_human(view: &Value, (lost, gained): (u64, u64), output: Output) -> anyh
             output.line(&format!("… and {} more; --json has all", flips.len() - ROWS_SHOWN))?;
         }
     }
+    print_unjudged(view, output)?;
     output.line("")?;
     output.line(&format!(
         "{lost} calls would be lost, {gained} gained; {} pass both ways, {} are refused both ways",
         text(view, "pass_both"),
         text(view, "refused_both")
     ))?;
-    if text(view, "calls") == "0" {
+    let unjudged: u64 =
+        items(view, "not_judged").iter().filter_map(|one| one.get("count").and_then(Value::as_u64)).sum();
+    if 0 < unjudged {
+        output
+            .line(&format!("{unjudged} calls are not judged and may be lost or gained as well, as listed"))?;
+    } else if text(view, "calls") == "0" {
         output.note("no call was recorded in this span, so this shows nothing");
     }
     let approximate = view.get("approximate_calls").and_then(Value::as_u64).unwrap_or(0);
@@ -266,6 +275,37 @@ fn print_human(view: &Value, (lost, gained): (u64, u64), output: Output) -> anyh
     }
     for (why, calls) in view.get("left_out").and_then(Value::as_object).into_iter().flatten() {
         output.line(&printable(&format!("calls that were not judged again: {calls}, {why}")))?;
+    }
+    Ok(())
+}
+
+/// Calls of which nobody can say what becomes of them.
+fn print_unjudged(view: &Value, output: Output) -> anyhow::Result<()> {
+    let unjudged = items(view, "not_judged");
+    if unjudged.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    output.line(&output.tone(Tone::Bad, "not judged: what decides about them was not kept"))?;
+    let row = |unjudged: &Value| {
+        let missing: Vec<&str> = items(unjudged, "missing").iter().filter_map(Value::as_str).collect();
+        let sample =
+            items(unjudged, "samples").first().and_then(Value::as_str).unwrap_or_default().to_owned();
+        vec![
+            text(unjudged, "caller"),
+            text(unjudged, "operation"),
+            text(unjudged, "count"),
+            text(unjudged, "may_lose"),
+            text(unjudged, "may_gain"),
+            missing.join(", "),
+            sample,
+        ]
+    };
+    let rows = unjudged.iter().take(ROWS_SHOWN).map(row).collect();
+    let head = ["caller", "operation", "calls", "may be lost", "may be gained", "missing", "look at"];
+    output.line(&render_table(&head, rows))?;
+    if ROWS_SHOWN < unjudged.len() {
+        output.line(&format!("… and {} more; --json has all", unjudged.len() - ROWS_SHOWN))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use record::decode::AttributeView;
 use record::{ClientKind, ClientRef, DecidedView, PersonalView};
 use serde::{Deserialize, Serialize};
 
-use crate::tally::Detail;
+use crate::spread::{Detail, Share};
 
 /// The caller of a call whose personal part was erased.
 pub(crate) const ERASED: &str = "(erased)";
@@ -130,13 +130,19 @@ impl CallFacts {
         if !is_of_policy(decided.verdict, decided.reason) {
             return facts;
         }
-        if detail == Detail::Coarse {
+        if matches!(detail, Detail::Coarse | Detail::Together) {
             facts.incomplete = has_more(personal);
             return facts;
         }
         facts.user = personal.user.map(str::to_owned);
         (facts.attributes, facts.incomplete) = attributes_of(personal, detail);
         facts
+    }
+
+    /// Whose rows these facts take.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        Share::of(&self.caller, self.strength)
     }
 
     /// The same without whatever names a person or could.
@@ -231,6 +237,11 @@ pub(crate) const fn is_of_declaration(reason: Option<DenyReason>) -> bool {
     matches!(reason, Some(DenyReason::BadParameter | DenyReason::OutOfScope))
 }
 
+/// The caller's label.
+pub(crate) fn caller_of(decided: &DecidedView<'_>, personal: Option<&PersonalView<'_>>) -> String {
+    personal.map_or_else(|| ERASED.to_owned(), |personal| caller_label(decided.api, personal.client))
+}
+
 /// Callers that nobody vouched for are together: anybody can send what looks like a key.
 fn caller_label(api: &str, client: ClientRef<'_>) -> String {
     let (kind, name) = client.parts();
@@ -244,7 +255,7 @@ fn caller_label(api: &str, client: ClientRef<'_>) -> String {
 
 fn network(address: Option<IpAddr>, detail: Detail) -> Network {
     match (address.map(|address| address.to_canonical()), detail) {
-        (None, _) | (_, Detail::Coarse) => Network::Unknown,
+        (None, _) | (_, Detail::Coarse | Detail::Together) => Network::Unknown,
         (Some(address), Detail::Exact) => Network::Address(address),
         (Some(address), Detail::Network) => Network::Within(first_of_network(address)),
     }

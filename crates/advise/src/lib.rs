@@ -13,6 +13,7 @@ mod ended;
 mod facts;
 mod replay;
 mod right_size;
+mod spread;
 mod suggest;
 mod tally;
 mod usage;
@@ -21,11 +22,13 @@ pub use caller::{Directory, Recalled, Unrecalled, recall};
 pub use facts::{CallFacts, FactValue, Network};
 pub use replay::{Flip, ReplayQuestion, Replayed, Side, Unjudged, replay};
 pub use right_size::{KeyAdvice, KeyFacts, KeyUse, is_within, right_size};
+pub use spread::{
+    CALLER_COARSE, CALLER_EXACT, Detail, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Rows, Share, Spread,
+    UNKNOWN_COARSE, UNKNOWN_EXACT, UNKNOWN_MAX,
+};
 pub use suggest::{
     ApiFacts, Basis, Concern, Evidence, Grantee, KeyStanding, KeyState, Proposal, Reach, SuggestQuestion,
     Suggestion, Waiting, Withdrawn, WithdrawnUse, World, append, confidence, proposal_text, spoken, suggest,
 };
-pub use tally::{
-    Batch, Detail, LateEnding, OTHER, Opened, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Row, Spread, Tally,
-};
+pub use tally::{Batch, LateEnding, OTHER, Opened, Row, Tally};
 pub use usage::{DAYS_MAX, Usage, Used};

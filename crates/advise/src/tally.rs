@@ -1,8 +1,6 @@
 //! Entries of the log to rows of equal facts, a batch at a time.
 //!
-//! Bounded: once a day of an API has [`ROWS_EXACT`] rows, new ones name networks for addresses and leave out what differs
-//! from object to object; from [`ROWS_COARSE`] on they keep caller, key and operation alone; beyond [`ROWS_MAX`] calls are
-//! counted in one row. So whoever varies what he sends makes the roll-ups coarser and never larger.
+//! Bounded: as the rows of a day and an API become many, new ones keep less of a call ([`spread`](crate::spread)).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,31 +10,14 @@ use record::hash::Fast;
 use record::{Completed, DecidedView, Leaf, Outcome, PersonalView};
 
 use crate::facts::{
-    CallFacts, Network, attributes_of, first_of_network, has_more, is_of_policy, keeps_more,
+    CallFacts, Network, attributes_of, caller_of, first_of_network, has_more, is_of_policy, keeps_more,
 };
-
-/// From this many rows of a day and an API on, rows name networks and leave out parameters and users' attributes.
-pub const ROWS_EXACT: u64 = 20_000;
-/// From this many rows on, rows keep caller, key and operation alone.
-pub const ROWS_COARSE: u64 = 50_000;
-/// From this many rows on, calls are counted in one row.
-pub const ROWS_MAX: u64 = 200_000;
+use crate::spread::{Detail, Rows, Share, Spread};
 
 /// Stands for callers and operations that are counted together.
 pub const OTHER: &str = "(other)";
 
 const DAY_MICROS: i64 = 86_400_000_000;
-
-/// How much of a call a new row keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    Exact,
-    Network,
-    Coarse,
-}
-
-/// How many rows there are of a day and an API.
-pub type Spread = HashMap<(i64, String), u64>;
 
 /// Calls of one day with equal facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +62,7 @@ pub struct Tally {
     open: HashMap<DecisionId, usize>,
     late: Vec<LateEnding>,
     /// Rows by API and day; so a look needs no text of its own.
-    spread: HashMap<String, HashMap<i64, u64>, Fast>,
+    spread: HashMap<String, HashMap<i64, Rows>, Fast>,
     /// The facts of one call, written one after another; used again for each.
     key: Vec<u8>,
     lost: u64,
@@ -91,7 +72,7 @@ impl Tally {
     /// A batch behind those that made `spread`.
     #[must_use]
     pub fn new(spread: Spread) -> Self {
-        let mut by_api: HashMap<String, HashMap<i64, u64>, Fast> = HashMap::with_hasher(Fast);
+        let mut by_api: HashMap<String, HashMap<i64, Rows>, Fast> = HashMap::with_hasher(Fast);
         for ((day, api), rows) in spread {
             by_api.entry(api).or_default().insert(day, rows);
         }
@@ -146,12 +127,9 @@ impl Tally {
     fn count(&mut self, decided: &DecidedView<'_>, personal: Option<&PersonalView<'_>>) -> usize {
         let day = day_of(decided.time);
         let counts = UseCounts::of_call(decided.id, decided.time);
-        let spread = self.spread.get(decided.api).and_then(|days| days.get(&day)).copied().unwrap_or(0);
-        let detail = match spread {
-            ..ROWS_EXACT => Detail::Exact,
-            ROWS_EXACT..ROWS_COARSE => Detail::Network,
-            ROWS_COARSE.. => Detail::Coarse,
-        };
+        let spread = self.spread.get(decided.api).and_then(|days| days.get(&day));
+        let share = || Share::of(&caller_of(decided, personal), decided.strength.as_long());
+        let detail = spread.map_or(Detail::Exact, |spread| spread.detail(share, decided.strength));
         write_key(&mut self.key, day, decided, personal, detail);
         if let Some(place) = self.places.get(&self.key) {
             let place = *place;
@@ -161,13 +139,16 @@ impl Tally {
             return place;
         }
         let mut facts = CallFacts::of(decided, personal, detail);
-        if ROWS_MAX <= spread {
+        if detail == Detail::Together {
             facts = overflow(facts);
         }
+        let share = (detail != Detail::Together).then(|| facts.share());
         let place = self.rows.len();
         self.rows.push(Row { day, facts, counts });
         self.places.insert(self.key.clone(), place);
-        *self.spread.entry(decided.api.to_owned()).or_default().entry(day).or_default() += 1;
+        if let Some(share) = share {
+            self.spread.entry(decided.api.to_owned()).or_default().entry(day).or_default().add(share, 1);
+        }
         place
     }
 }
@@ -230,7 +211,7 @@ fn write_key(
         place(key, personal.source_ip, detail);
         return;
     }
-    if detail == Detail::Coarse {
+    if matches!(detail, Detail::Coarse | Detail::Together) {
         // Whether there was anything to leave out.
         key.push(u8::from(has_more(personal)));
         return;
@@ -249,7 +230,7 @@ fn write_key(
 fn place(key: &mut Vec<u8>, address: Option<IpAddr>, detail: Detail) {
     let address = address.map(|address| address.to_canonical());
     let kept = match (address, detail) {
-        (None, _) | (_, Detail::Coarse) => None,
+        (None, _) | (_, Detail::Coarse | Detail::Together) => None,
         (Some(address), Detail::Exact) => Some(address),
         (Some(address), Detail::Network) => Some(first_of_network(address)),
     };

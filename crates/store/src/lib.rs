@@ -41,7 +41,7 @@ pub use rollups::{Counted, ERASED, OTHER, ROLLUP_ROWS_MAX, Rollup};
 pub use schema::SCHEMA_KNOWN;
 pub use secrets::SEALED_BYTES_MAX;
 pub use store::{Access, Opened, Store};
-pub use usage::{UsageBatch, UsageCounted, UsageRow};
+pub use usage::{UsageBatch, UsageCounted, UsageRow, UsageSpread};
 pub use validated::VALIDATED_MAX;
 pub use value::{Act, Digest};
 

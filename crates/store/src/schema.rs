@@ -11,7 +11,7 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5350_5254;
 
 /// Step N turns schema N into schema N + 1.
-pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED, EXISTING_KEYS, USAGE];
+pub(crate) const MIGRATIONS: &[&str] = &[FIRST, COUNTED, BLOCKED, EXISTING_KEYS, USAGE, USAGE_SHARES];
 
 /// The schema that this program writes.
 pub const SCHEMA_KNOWN: u32 = {
@@ -209,6 +209,11 @@ CREATE TABLE usage_counted (
     next   INTEGER NOT NULL CHECK (next >= 0),
     lost   INTEGER NOT NULL CHECK (lost >= 0)
 ) STRICT;
+";
+
+/// Whose share of a day's rows a row with these facts takes.
+const USAGE_SHARES: &str = "
+ALTER TABLE usage_facts ADD COLUMN share INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// What a file holds.

@@ -20,6 +20,8 @@ pub struct UsageRow<'a> {
     /// The API's name; empty for calls that reached none.
     pub api: &'a str,
     pub facts: &'a str,
+    /// By which whoever counts rows tells whose this is; 0 for nobody's. It is the same for equal facts.
+    pub share: i64,
     pub counts: UseCounts,
 }
 
@@ -37,6 +39,15 @@ pub struct UsageBatch<'a> {
     pub counted: Counted,
 }
 
+/// How many rows there are of a day, an API and a share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageSpread {
+    pub day: i64,
+    pub api: String,
+    pub share: i64,
+    pub rows: u64,
+}
+
 /// Up to where the log is in the roll-ups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageCounted {
@@ -52,7 +63,7 @@ impl Store {
             let mut places = Vec::with_capacity(batch.rows.len());
             let mut made = Vec::new();
             for (place, row) in batch.rows.iter().enumerate() {
-                let facts = facts_number(transaction, row.facts)?;
+                let facts = facts_number(transaction, row.facts, row.share)?;
                 match add(transaction, row.day, row.api, facts, &row.counts)? {
                     Added::New => made.push(place),
                     Added::ToKnown => {}
@@ -101,15 +112,16 @@ impl Store {
         found.map(read).transpose()
     }
 
-    /// How many rows there are of each day from `day` on and API.
-    pub fn usage_spread(&self, day: i64) -> Result<Vec<(i64, String, u64)>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT day, api, count(*) FROM usage WHERE day >= ?1 GROUP BY day, api")?;
-        let mut rows = statement.query((day,))?;
+    /// How many rows there are of each day, API and share.
+    pub fn usage_spread(&self) -> Result<Vec<UsageSpread>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT day, api, share, count(*) FROM usage JOIN usage_facts ON facts = number GROUP BY day, api, share",
+        )?;
+        let mut rows = statement.query(())?;
         let mut spread = Vec::new();
         while let Some(row) = rows.next()? {
-            spread.push((row.get(0)?, row.get(1)?, value::unsigned(row.get(2)?, "a count")?));
+            let rows = value::unsigned(row.get(3)?, "a count")?;
+            spread.push(UsageSpread { day: row.get(0)?, api: row.get(1)?, share: row.get(2)?, rows });
         }
         Ok(spread)
     }
@@ -159,7 +171,8 @@ impl Store {
         found.ok_or_else(|| StoreError::corrupt("a roll-up names facts that are not there"))
     }
 
-    /// Replaces facts: `replace` gives the new text of those that change. Rows whose facts become equal are added up.
+    /// Replaces facts: `replace` gives the new text of those that change, which are nobody's then. Rows whose facts become
+    /// equal are added up.
     pub fn replace_usage_facts(
         &mut self,
         replace: impl Fn(&str) -> Option<String>,
@@ -178,7 +191,7 @@ impl Store {
             }
             let mut count = 0;
             for (old, text) in changed {
-                let new = facts_number(transaction, &text)?;
+                let new = facts_number(transaction, &text, 0)?;
                 if new != old {
                     move_counts(transaction, old, new)?;
                     count += 1;
@@ -209,16 +222,16 @@ impl Store {
 const COUNT_COLUMNS: &str = "calls, ok, client_errors, server_errors, broken, bytes_in, bytes_out, hours, first, last, \
                              first_id, last_id";
 
-fn facts_number(transaction: &Transaction<'_>, text: &str) -> Result<i64, StoreError> {
+fn facts_number(transaction: &Transaction<'_>, text: &str, share: i64) -> Result<i64, StoreError> {
     let found = transaction
         .prepare_cached("SELECT number FROM usage_facts WHERE text = ?1")?
         .query_row((text,), |row| row.get(0))
         .optional()?;
     match found {
         Some(number) => Ok(number),
-        None => {
-            Ok(transaction.prepare_cached("INSERT INTO usage_facts (text) VALUES (?1)")?.insert((text,))?)
-        }
+        None => Ok(transaction
+            .prepare_cached("INSERT INTO usage_facts (text, share) VALUES (?1, ?2)")?
+            .insert((text, share))?),
     }
 }
 

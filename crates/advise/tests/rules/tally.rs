@@ -1,10 +1,13 @@
 //! Entries to rows: what is one row, how endings find theirs, and what becomes of too many.
 
-use advise::{Batch, Network, OTHER, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Spread, Tally};
+use advise::{
+    Batch, CALLER_COARSE, CALLER_EXACT, Network, OTHER, ROWS_COARSE, ROWS_EXACT, ROWS_MAX, Rows, Share,
+    Spread, Tally, UNKNOWN_COARSE, UNKNOWN_EXACT, UNKNOWN_MAX,
+};
 use model::Timestamp;
 use record::encode::put_loss_leaf;
 use record::{Leaf, Loss, LossCause};
-use testkit::company::Call;
+use testkit::company::{Call, Who};
 
 use super::log::{Entry, entries};
 use super::small::{DAY, LIST, READ, SHOP, call, company};
@@ -23,8 +26,13 @@ fn entries_of(calls: &[Call]) -> Vec<Entry> {
     calls.iter().enumerate().flat_map(|(number, call)| entries(&company, 2 * number + 1, call)).collect()
 }
 
-/// How many rows there are already on the day of the calls.
-fn spread(rows: u64) -> Spread {
+/// How many rows there are already on the day of the calls, of other known callers, of the caller, and of unknown ones.
+fn spread(others: u64, own: u64, unknown: u64) -> Spread {
+    let mut rows = Rows::default();
+    let share = count(Spread::new(), &entries_of(&[call(SHOP, LIST, 0)])).rows[0].facts.share();
+    rows.add(share, own);
+    rows.add(Share::of_number(share.number() ^ 1), others);
+    rows.add(Share::UNKNOWN, unknown);
     Spread::from([((day(), "orders".to_owned()), rows)])
 }
 
@@ -78,26 +86,68 @@ fn the_order_of_endings_does_not_matter() {
     assert_eq!(count(Spread::new(), &mixed), straight);
 }
 
+/// How much a new row keeps.
+fn kept(spread: Spread, call: Call) -> &'static str {
+    let facts = count(spread, &entries_of(&[call])).rows.remove(0).facts;
+    match (facts.network, facts.caller.as_str()) {
+        (Network::Unknown, OTHER) => {
+            assert_eq!((facts.operation.as_str(), facts.key, facts.incomplete), (OTHER, None, true));
+            "together"
+        }
+        (Network::Unknown, _) => {
+            assert!(facts.incomplete);
+            "coarse"
+        }
+        (Network::Within(network), _) => {
+            assert_eq!(network, "10.0.0.0".parse::<std::net::IpAddr>().unwrap());
+            "network"
+        }
+        (Network::Address(address), _) => {
+            assert_eq!(address, "10.0.0.1".parse::<std::net::IpAddr>().unwrap());
+            "exact"
+        }
+    }
+}
+
 #[test]
-fn rows_become_coarser_as_they_become_many() {
-    let one = |rows| {
-        let mut batch = count(spread(rows), &entries_of(&[call(SHOP, LIST, 0)]));
-        batch.rows.remove(0).facts
-    };
-    let address: std::net::IpAddr = "10.0.0.1".parse().unwrap();
-    let network: std::net::IpAddr = "10.0.0.0".parse().unwrap();
-    assert_eq!(one(ROWS_EXACT - 1).network, Network::Address(address));
-    assert_eq!(one(ROWS_EXACT).network, Network::Within(network));
-    assert_eq!(one(ROWS_COARSE - 1).network, Network::Within(network));
-    let coarse = one(ROWS_COARSE);
-    assert_eq!(
-        (coarse.network, coarse.key.is_some(), coarse.caller.as_str()),
-        (Network::Unknown, true, "app:shop")
-    );
-    assert_eq!(one(ROWS_MAX - 1).caller, "app:shop");
-    let over = one(ROWS_MAX);
-    assert_eq!((over.caller.as_str(), over.operation.as_str(), over.key), (OTHER, OTHER, None));
-    assert!(over.incomplete);
+fn rows_of_known_callers_become_coarser_as_they_become_many_and_some_of_each_do_not() {
+    let plenty = CALLER_COARSE;
+    for (others, own, expected) in [
+        (ROWS_EXACT - plenty - 1, plenty, "exact"),
+        (ROWS_EXACT - plenty, plenty, "network"),
+        (ROWS_EXACT, CALLER_EXACT - 1, "exact"),
+        (ROWS_EXACT, CALLER_EXACT, "network"),
+        (ROWS_COARSE - plenty - 1, plenty, "network"),
+        (ROWS_COARSE - plenty, plenty, "coarse"),
+        (ROWS_COARSE, CALLER_EXACT - 1, "exact"),
+        (ROWS_COARSE, CALLER_COARSE - 1, "network"),
+        // Half of all is for coarse rows.
+        (ROWS_MAX / 2 - 1, 0, "exact"),
+        (ROWS_MAX / 2, 0, "coarse"),
+        (ROWS_MAX - 1, 0, "coarse"),
+        (ROWS_MAX, 0, "together"),
+    ] {
+        assert_eq!(kept(spread(others, own, 0), call(SHOP, LIST, 0)), expected, "{others} {own}");
+    }
+}
+
+#[test]
+fn calls_of_nobody_that_is_known_take_no_rows_from_callers_that_are() {
+    let anonymous = Call { who: Who::Anonymous, key: None, ..call(SHOP, LIST, 0) };
+    let claimed = Call { who: Who::Claimed, key: None, ..call(SHOP, LIST, 0) };
+    for (unknown, expected) in [
+        (UNKNOWN_EXACT - 1, "exact"),
+        (UNKNOWN_EXACT, "network"),
+        (UNKNOWN_COARSE, "coarse"),
+        (UNKNOWN_MAX, "together"),
+    ] {
+        for call in [&anonymous, &claimed] {
+            assert_eq!(kept(spread(0, 0, unknown), call.clone()), expected, "{unknown}");
+        }
+        assert_eq!(kept(spread(0, 0, unknown), call(SHOP, LIST, 0)), "exact");
+    }
+    // Nor the other way round.
+    assert_eq!(kept(spread(ROWS_MAX, 0, 0), anonymous), "exact");
 }
 
 /// What somebody with a stolen key was refused is the clearest sign of it.
@@ -136,15 +186,17 @@ fn refusals_of_a_verified_key_keep_the_key_and_the_address_and_those_of_anybody_
 
 #[test]
 fn rows_of_another_api_or_day_are_not_counted_against_it() {
-    let facts = |rows: Spread| count(rows, &entries_of(&[call(SHOP, LIST, 0)])).rows.remove(0).facts.caller;
-    assert_eq!(facts(Spread::from([((day(), "secrets".to_owned()), ROWS_MAX)])), "app:shop");
-    assert_eq!(facts(Spread::from([((day() - 1, "orders".to_owned()), ROWS_MAX)])), "app:shop");
+    let many = spread(ROWS_MAX, 0, 0).into_values().next().unwrap();
+    for place in [(day(), "secrets".to_owned()), (day() - 1, "orders".to_owned())] {
+        assert_eq!(kept(Spread::from([(place, many.clone())]), call(SHOP, LIST, 0)), "exact");
+    }
 }
 
 #[test]
 fn rows_of_a_batch_count_against_the_next_ones_of_it() {
     let from = |last| Call { address: std::net::IpAddr::from([10, 0, 0, last]), ..call(SHOP, LIST, 0) };
-    let batch = count(spread(ROWS_EXACT - 1), &entries_of(&[from(1), from(2), from(3)]));
+    let own = CALLER_COARSE;
+    let batch = count(spread(ROWS_EXACT - own - 1, own, 0), &entries_of(&[from(1), from(2), from(3)]));
     let rows: Vec<_> = batch.rows.iter().map(|row| (&row.facts.network, row.counts.calls)).collect();
     let within = Network::Within("10.0.0.0".parse().unwrap());
     assert_eq!(rows, [(&Network::Address("10.0.0.1".parse().unwrap()), 1), (&within, 2)]);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 
-use advise::{Batch, CallFacts, Row, Spread, Tally};
+use advise::{Batch, CallFacts, Row, Share, Spread, Tally};
 use model::Timestamp;
 use record::Leaf;
 use recorder::LogReader;
@@ -99,8 +99,11 @@ impl Book {
         if let Some(spread) = &self.spread {
             return Ok(spread.clone());
         }
-        let rows = self.store.usage_spread(i64::MIN)?;
-        let spread: Spread = rows.into_iter().map(|(day, api, rows)| ((day, api), rows)).collect();
+        let mut spread = Spread::new();
+        for found in self.store.usage_spread()? {
+            let rows = spread.entry((found.day, found.api)).or_default();
+            rows.add(Share::of_number(found.share), found.rows);
+        }
         self.spread = Some(spread.clone());
         Ok(spread)
     }
@@ -136,6 +139,7 @@ impl Book {
                     day: *day,
                     api: &facts.api,
                     facts: text,
+                    share: facts.share().number(),
                     counts: *counts,
                 })
                 .collect(),
@@ -154,7 +158,8 @@ impl Book {
         };
         if let Some(spread) = &mut self.spread {
             for row in made.into_iter().filter_map(|place| batch.rows.get(place)) {
-                *spread.entry((row.day, row.facts.api.clone())).or_default() += 1;
+                let rows = spread.entry((row.day, row.facts.api.clone())).or_default();
+                rows.add(row.facts.share(), 1);
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ fn batch<'a>(rows: Vec<UsageRow<'a>>, next: u64) -> UsageBatch<'a> {
 }
 
 fn row(facts: &str, counts: UseCounts) -> UsageRow<'_> {
-    UsageRow { day: counts.first.as_seconds() / DAY, api: "orders", facts, counts }
+    UsageRow { day: counts.first.as_seconds() / DAY, api: "orders", facts, share: 0, counts }
 }
 
 /// Facts, day and counts of every row.
@@ -34,6 +34,25 @@ fn all(store: &Store) -> Vec<(String, i64, UseCounts)> {
         })
         .unwrap();
     found
+}
+
+/// Day, share and rows.
+fn spread(store: &Store) -> Vec<(i64, i64, u64)> {
+    let spread = store.usage_spread().unwrap();
+    assert!(spread.iter().all(|spread| spread.api == "orders"));
+    spread.into_iter().map(|spread| (spread.day, spread.share, spread.rows)).collect()
+}
+
+#[test]
+fn rows_are_counted_by_whose_they_are_until_that_is_erased() {
+    let mut store = Store::in_memory().unwrap();
+    let of = |facts, share, seconds| UsageRow { share, ..row(facts, call(1, seconds)) };
+    let rows =
+        vec![of("a", 7, 1), of("b", 7, 1), of("c", 9, 1), of("d", 0, 1), of("a", 7, DAY), of("a", 7, 2)];
+    store.add_usage(&batch(rows, 1)).unwrap();
+    assert_eq!(spread(&store), [(0, 0, 1), (0, 7, 2), (0, 9, 1), (1, 7, 1)]);
+    store.replace_usage_facts(|facts| (facts == "a").then(|| "gone".to_owned())).unwrap();
+    assert_eq!(spread(&store), [(0, 0, 2), (0, 7, 1), (0, 9, 1), (1, 0, 1)]);
 }
 
 #[test]
@@ -50,7 +69,7 @@ fn batches_add_up_and_say_how_far_they_go() {
     assert_eq!(rows[0].2.samples, [id(1), id(3)]);
     let counted = store.usage_counted().unwrap().unwrap();
     assert_eq!((counted.counted.next, counted.lost), (4, 7));
-    assert_eq!(store.usage_spread(0).unwrap(), [(0, "orders".into(), 2), (1, "orders".into(), 1)]);
+    assert_eq!(spread(&store), [(0, 0, 2), (1, 0, 1)]);
     assert_eq!(store.usage_days().unwrap(), Some((at(10), at(DAY))));
 }
 

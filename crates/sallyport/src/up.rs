@@ -209,11 +209,13 @@ impl Gateway {
         let server = self.control.admin_tls().map(|tls| tls.load_full());
         let names = server.iter().flat_map(|server| &server.certificates).flat_map(|facts| &facts.names);
         let name = names.into_iter().find(|name| !name.starts_with('*'));
+        // Commands run in any directory.
+        let ca_file = self.control.admin_ca_file().map(std::path::absolute).transpose()?;
         let found = serde_json::json!({
             "url": self.admin_url(),
             "pid": std::process::id(),
             "server_name": name,
-            "ca_file": self.control.admin_ca_file(),
+            "ca_file": ca_file,
         });
         system::write_private(&state.join("admin.json"), format!("{found}\n").as_bytes())?;
         let bootstrap = state.join("bootstrap");

@@ -1,8 +1,9 @@
 //! TLS of the admin API: reached from other machines only so, and verified by every command.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use testkit::{Authority, Gateway, Leaf, until};
+use testkit::{Authority, Cli, Gateway, Leaf, until};
 
 use super::tls_world::{answer_of, write_pair};
 use super::world::Place;
@@ -19,7 +20,9 @@ fn with_admin_tls(place: &Place, authority: &Authority) {
 }
 
 fn up(place: &Place, admin: &str) -> Gateway {
-    let mut command = place.cli.command();
+    // From its own folder, as a service is started; the commands of a test have another.
+    let mut command = Cli::new(Path::new("."), place.folder.path()).command();
+    command.current_dir(place.dir());
     command.args(["--json", "up", "--listen", "127.0.0.1:0", "--admin-listen", admin, "--workers", "1"]);
     Gateway::start(command, &place.folder.path().join("gateway.log"))
 }
@@ -37,8 +40,10 @@ fn the_admin_api_can_be_reached_from_elsewhere_over_tls_alone() {
     let url = gateway.first["admin"].as_str().unwrap().to_owned();
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
     assert!(place.read(".state/admin.json").contains(&url));
-    // Commands find it, verify it by the file that is configured, and get a token.
+    // Commands find it, verify it by the file that is configured, and get a token; from wherever they are run.
     assert_eq!(place.cli.run(&["status"]).code, 0);
+    let found: serde_json::Value = serde_json::from_str(&place.read(".state/admin.json")).unwrap();
+    assert!(found["ca_file"].as_str().unwrap().starts_with('/'), "{found}");
     let port = gateway.admin.port();
     let curl = |host: &str, more: &[&str]| {
         let mut command = Command::new("curl");

@@ -25,6 +25,7 @@ mod declarations;
 mod endings;
 mod error;
 mod existing;
+mod expiries;
 mod explain;
 pub mod files;
 mod force;
@@ -88,6 +89,7 @@ pub use changes::{Access, Changed, Counts, GroupChange, Summary};
 pub use declarations::chain;
 pub use error::{ControlError, ErrorKind};
 pub use existing::{ImportAct, ImportLine, ImportOrder, ImportView, KnownLine, PromoteOrder, SeenKeyView};
+pub use expiries::check_expiries;
 pub use explain::{ExplanationView, RuleView};
 pub use history::{Difference, FileChange, FileSize, PolicyChange, RevisionDetail};
 pub use inventory::{

@@ -3,7 +3,7 @@
 use model::RevisionNumber;
 use serde::Serialize;
 
-use crate::{Control, endings};
+use crate::{Control, endings, expiries};
 
 /// What `/readyz` says.
 #[derive(Clone, Debug, Serialize)]
@@ -37,11 +37,19 @@ impl Control {
         reasons.extend(state.blocks.fault());
         let endings = self.endings(&state, self.now()).unwrap_or_default();
         reasons.extend(endings.iter().filter_map(|ending| ending.warning(self.now())));
+        reasons.extend(self.ending_grants());
         reasons.extend(state.tls.warnings(self.now()).iter().map(ToString::to_string));
         if let Some(loaded) = &state.loaded {
             reasons.extend(self.tls.waiting(&loaded.repository).iter().map(ToString::to_string));
         }
         Readiness { ready: true, revision: revision.0, files_in_force: state.refused().is_empty(), reasons }
+    }
+
+    /// Grants that have ended, and those that will soon.
+    pub(crate) fn ending_grants(&self) -> Vec<String> {
+        let snapshot = self.live.load();
+        let policies = snapshot.0.revision.policies.as_ref();
+        policies.map(|policies| expiries::lines(policies, self.now())).unwrap_or_default()
     }
 
     /// Prometheus' text format: the recorder's counters and those of the control side.

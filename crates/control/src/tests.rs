@@ -7,6 +7,7 @@ mod blocked;
 mod blocks;
 mod cases;
 mod changes;
+mod endings;
 mod existing;
 mod explanations;
 mod inventory;

@@ -41,6 +41,7 @@ pub(super) fn check(global: &Global, output: Output) -> anyhow::Result<Verdict> 
             let apis = checked.repository.apis.iter();
             let mut errors: Vec<_> = apis.filter_map(|api| api.check_observe_until(now).err()).collect();
             let mut warnings = checked.warnings;
+            warnings.extend(control::check_expiries(&checked.policies, now));
             match control::check_tls(&global.dir, &checked.repository, now) {
                 Ok(found) => warnings.extend(found),
                 Err(found) => errors.extend(found),

@@ -67,10 +67,38 @@ pub(crate) fn lock_of(api: &ApiConfig) -> Result<GroupsLock, ConfigError> {
         None => Ok(GroupsLock::empty()),
         Some(lock) => {
             let parsed = GroupsLock::parse(&lock.text).map_err(|error| lock_error(&lock.path, &error))?;
+            check_names(api, &lock.path, &lock.text, &parsed)?;
             check_verbs(api, &lock.path, &lock.text, &parsed)?;
             Ok(parsed)
         }
     }
+}
+
+/// Groups are of the API that the folder is called after; those of another are left where a folder was renamed or copied.
+fn check_names(api: &ApiConfig, path: &str, text: &str, lock: &GroupsLock) -> Result<(), ConfigError> {
+    let Some(group) = lock.groups.keys().find(|group| !is_of(api.name.as_str(), group.as_str())) else {
+        return Ok(());
+    };
+    let at = text.find(group.as_str()).unwrap_or_default();
+    let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    let (name, other) = (&api.name, group.as_str().split(':').next().unwrap_or_default());
+    Err(ConfigError {
+        file: path.to_owned(),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: 1,
+        reason: format!("the group `{group}` is none of the API `{name}`"),
+        fix: format!(
+            "if the API was called `{other}` before, write the lock anew with `sallyport api regroup {name}`; policies and \
+             scopes of keys that name `{other}` name nothing any more"
+        ),
+    })
+}
+
+/// Whether a group of this name is one of the API's own: its name, or that, a colon and more.
+pub(crate) fn is_of(api: &str, group: &str) -> bool {
+    group
+        .strip_prefix(api)
+        .is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(|name| !name.is_empty()))
 }
 
 /// Whoever grants `orders:read` relies on it holding nothing that writes, however the lock was edited.

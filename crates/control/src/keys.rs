@@ -12,6 +12,7 @@ use store::{Act, Digest, KeyChange, KeyKind, KeyRow, NewKey};
 use crate::actor::{Actor, Needs};
 use crate::cause::Cause;
 use crate::owed::Stop;
+use crate::scopes::Declared;
 use crate::state::State;
 use crate::{Control, ControlError, check_reason, unheeded};
 
@@ -314,21 +315,9 @@ impl Control {
             ));
         }
         let snapshot = self.live.load();
-        let catalog = snapshot.catalog();
-        let known: BTreeSet<&str> = catalog
-            .operations()
-            .iter()
-            .flat_map(|operation| {
-                std::iter::once(operation.id.as_str())
-                    .chain(operation.groups.iter().map(model::GroupName::as_str))
-            })
-            .chain(catalog.apis().iter().map(|api| api.name.as_str()))
-            .collect();
+        let declared = Declared::of(snapshot.catalog());
         for scope in scopes {
-            let built_in = scope.strip_suffix(":read").or_else(|| scope.strip_suffix(":write"));
-            let names_api =
-                built_in.is_some_and(|api| catalog.apis().iter().any(|known| known.name.as_str() == api));
-            if !known.contains(scope.as_str()) && !names_api {
+            if !declared.has(scope) {
                 return Err(ControlError::invalid(
                     format!("there is no operation or group `{scope}`"),
                     "see `sallyport api show NAME` for what there is",

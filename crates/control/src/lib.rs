@@ -54,6 +54,7 @@ mod requests;
 mod revision;
 mod rollback;
 mod rollups;
+mod scopes;
 mod search;
 mod secrets;
 mod state;

@@ -14,7 +14,7 @@ use crate::apis::find;
 use crate::applications::is_live;
 use crate::changes::{Access, Side, compare, compared};
 use crate::check::{Checked, check_with};
-use crate::declarations::{lock_of, operations_of};
+use crate::declarations::{is_of, lock_of, operations_of};
 use crate::files::{self, Files};
 use crate::force::{Bringing, Growth};
 use crate::{Control, ControlError};
@@ -116,6 +116,7 @@ impl Control {
         files: &mut Files,
         only: Option<&str>,
     ) -> Result<Plan, ControlError> {
+        let is_foreign = only.is_some_and(|name| drop_foreign_lock(name, files));
         let now_written = check_with(files, known).map_err(ControlError::Files)?;
         let chosen: Vec<&ApiConfig> = match only {
             Some(name) => vec![find(&now_written.repository.apis, name)?],
@@ -127,7 +128,7 @@ impl Control {
         for api in chosen {
             let path = format!("apis/{}/groups.lock", api.name);
             let (changed, lock) = (self.regrouped_against_force(api)?, lock_of(api));
-            let is_written = lock.is_ok_and(|lock| lock == changed.lock);
+            let is_written = !is_foreign && lock.is_ok_and(|lock| lock == changed.lock);
             if !changed.changes.is_empty() || !is_written {
                 let bytes = (!is_written).then(|| changed.lock.render().into_bytes());
                 if let Some(bytes) = &bytes {
@@ -275,6 +276,19 @@ pub(crate) fn regrouped(api: &ApiConfig) -> Result<Regrouped, ControlError> {
     let lock: GroupsLock = lock_of(api).map_err(one)?;
     let operations = operations_of(api, &lock, &mut Vec::new()).map_err(one)?;
     Ok(catalog::regroup(&api.name, &operations, &lock))
+}
+
+/// Takes a lock out of `files` that is of an API of another name, as a renamed or copied folder has it: nothing of it counts
+/// here, and it would keep the files from being read. Says whether there was one.
+fn drop_foreign_lock(name: &str, files: &mut Files) -> bool {
+    let path = format!("apis/{name}/groups.lock");
+    let text = files.get(&path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let lock = text.and_then(|text| GroupsLock::parse(text).ok());
+    let is_foreign = lock.is_some_and(|lock| !lock.groups.keys().all(|group| is_of(name, group.as_str())));
+    if is_foreign {
+        files.remove(&path);
+    }
+    is_foreign
 }
 
 fn memberships(changes: &[(model::GroupName, String)]) -> Vec<Membership> {

@@ -58,6 +58,8 @@ pub struct GatewayStatus {
     pub blocks: Vec<BlockView>,
     /// Why the list of blocks cannot be read whole, so that every request is denied.
     pub blocks_fault: Option<String>,
+    /// Scopes of keys that name nothing, in a line each.
+    pub void_scopes: Vec<String>,
     /// Grants that have ended, and those that will soon, in a line each.
     pub ending_grants: Vec<String>,
     /// Whose access tokens count, with the state of their keys.
@@ -128,6 +130,7 @@ impl Control {
             apis: statuses,
             blocks,
             blocks_fault,
+            void_scopes: self.void_scopes()?,
             ending_grants: self.ending_grants(),
             issuers,
         })

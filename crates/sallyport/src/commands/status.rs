@@ -32,7 +32,7 @@ pub(super) async fn run(
     if let Some(fault) = status.get("blocks_fault").and_then(Value::as_str) {
         output.note(&output.tone(Tone::Bad, fault));
     }
-    for line in items(&status, "ending_grants") {
+    for line in items(&status, "ending_grants").iter().chain(items(&status, "void_scopes")) {
         output.note(&output.tone(Tone::Warning, &printable(line.as_str().unwrap_or_default())));
     }
     for issuer in items(&status, "issuers") {

@@ -3,8 +3,9 @@
 //! An edit of a document widens no grant: groups are exactly what `groups.lock` says.
 
 use catalog::{
-    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, CorsCredentials, Declaring, GroupsLock,
-    GroupsLockError, Hosts, Lint, OperationDeclaration, ReadDocumentError, declare, read_document,
+    ApiDeclaration, BasePath, Catalog, CompileCatalogError, Cors, CorsCredentials, Declaring, Document,
+    GroupsLock, GroupsLockError, Hosts, Lint, OperationDeclaration, ReadDocumentError, declare,
+    read_document,
 };
 use config::{ApiConfig, ConfigError, Repository};
 use model::{Method, VerbClass};
@@ -49,16 +50,36 @@ pub(crate) fn operations_of(
     let settings =
         Declaring { base_path: &base_path, spanning: &api.spanning, hide_existence: &api.hide_existence };
     let (operations, notes) = declare(&document, &settings, lock);
+    let at = |file: &str, reason: String, fix: &str| {
+        let (file, fix) = (file.to_owned(), fix.to_owned());
+        ConfigError { file, line: 0, column: 0, reason, fix }
+    };
     for note in document.notes.iter().chain(&notes) {
-        warnings.push(ConfigError {
-            file: source.path.clone(),
-            line: 0,
-            column: 0,
-            reason: format!("at `{}`: {}", note.pointer, note.reason),
-            fix: "mend the document, or leave it: the rest is used".to_owned(),
+        // What stands at no place of the document stands in `api.yaml` or in the lock, and names an operation.
+        warnings.push(match note.pointer.as_str() {
+            "" if note.reason.starts_with("`groups.lock`") => {
+                let fix = format!("`sallyport api regroup {}` writes the lock anew", api.name);
+                at(api.lock.as_ref().map_or(&api.file, |lock| &lock.path), note.reason.clone(), &fix)
+            }
+            "" => at(&api.file, note.reason.clone(), "write it as the document or `api show` writes it"),
+            pointer => {
+                let reason = format!("at `{pointer}`: {}", note.reason);
+                at(&source.path, reason, "mend the document, or leave it: the rest is used")
+            }
         });
     }
+    warnings.extend(unserved(&document, &base_path).map(|other| {
+        let reason = format!("the document says that its API is at `{other}` as well, which is not served");
+        at(&source.path, reason, "one API has one `base_path`; declare the other as an API of its own")
+    }));
     Ok(operations)
+}
+
+/// Base paths of a document beside the one that is served; none where that is a choice of its own.
+fn unserved<'a>(document: &'a Document, served: &'a BasePath) -> impl Iterator<Item = &'a String> {
+    let is_served = |path: &&String| BasePath::parse(path).is_ok_and(|path| path == *served);
+    let others = document.base_paths.iter().filter(move |path| !is_served(path));
+    others.filter(move |_| document.base_paths.iter().any(|path| is_served(&path)))
 }
 
 /// Reads an API's `groups.lock`; without one nothing is in any group.
@@ -247,6 +268,10 @@ mod tests {
 
     /// What a repository with this `groups.lock` says when it is checked.
     fn checked(lock: &str) -> Result<(), String> {
+        crate::check::check(&files(lock)).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn files(lock: &str) -> Files {
         let files = [
             ("sallyport.yaml", "version: 1\n"),
             ("teams.yaml", "version: 1\nteams: { ops: { members: [] } }\n"),
@@ -260,9 +285,39 @@ mod tests {
             ),
             ("apis/orders/groups.lock", lock),
         ];
-        let files: Files =
-            files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-        crate::check::check(&files).map(|_| ()).map_err(|error| error.to_string())
+        files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_where_it_stands() {
+        let mut files = files("version: 1\ngroups: {}\n");
+        let mut add = |path: &str, text: &str| {
+            let file = files.get_mut(path).unwrap();
+            file.extend_from_slice(text.as_bytes());
+        };
+        add(
+            "apis/orders/api.yaml",
+            "base_path: /v1\nhide_existence: ['GET /order']\nspanning: ['/files/{rest}']\n",
+        );
+        add("apis/orders/openapi.yaml", "servers: [{ url: /v1 }, { url: /v2 }]\n");
+        let warned = |files: &Files| -> Vec<String> {
+            let checked = crate::check::check(files).unwrap();
+            checked.warnings.iter().map(ToString::to_string).collect()
+        };
+        let told = warned(&files);
+        for expected in [
+            "apis/orders/api.yaml: `hide_existence` names `GET /order`, which is not declared; write it as",
+            "apis/orders/api.yaml: `spanning` names `/files/{rest}`, which is not declared; write it as",
+            "apis/orders/openapi.yaml: the document says that its API is at `/v2` as well, which is not served",
+        ] {
+            assert!(told.iter().any(|one| one.starts_with(expected)), "{expected}: {told:#?}");
+        }
+        // Who serves it under another path knows what he does.
+        let api = files.get_mut("apis/orders/api.yaml").unwrap();
+        let text = String::from_utf8(api.clone()).unwrap().replace("base_path: /v1", "base_path: /shop");
+        *api = text.into_bytes();
+        let told = warned(&files);
+        assert!(!told.iter().any(|one| one.contains("not served")), "{told:#?}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::files::read_document;
 use crate::UsageError;
 use crate::cli::InitArguments;
 use crate::discover::moment;
-use crate::output::{Format, Output, printable};
+use crate::output::{Format, Output, Tone, printable};
 use crate::system;
 
 pub(super) fn run(arguments: &InitArguments, output: Output) -> anyhow::Result<Verdict> {
@@ -46,7 +46,24 @@ fn for_an_api(arguments: &InitArguments, output: Output) -> anyhow::Result<Verdi
     } else {
         "Without a document the API is observed for 14 days: everything passes and what would be denied is recorded."
     };
-    write(&arguments.directory, &[name], repository_files(&order), mode, output)
+    let files = repository_files(&order);
+    if let Ok(files) = &files {
+        tell_findings(files, output)?;
+    }
+    write(&arguments.directory, &[name], files, mode, output)
+}
+
+/// How much is declared, and what of the document is not: what is missing is refused later, where nobody thinks of it.
+fn tell_findings(files: &[(String, Vec<u8>)], output: Output) -> anyhow::Result<()> {
+    let checked = control::check::check(&files.iter().cloned().collect())?;
+    for warning in &checked.warnings {
+        output.note(&output.tone(Tone::Warning, &printable(&format!("warning: {warning}"))));
+    }
+    match checked.catalog.operations().len() {
+        1 => output.note("1 operation is declared"),
+        count => output.note(&format!("{count} operations are declared")),
+    }
+    Ok(())
 }
 
 /// An API per host, each with the document of what was seen of it.

@@ -172,12 +172,13 @@ fn refusals_of_a_verified_key_keep_the_key_and_the_address_and_those_of_anybody_
             ("out_of_scope", true, &seven, 1)
         ]
     );
-    let coarse = count(spread(ROWS_COARSE), &entries_of(std::slice::from_ref(&scan))).rows.remove(0).facts;
+    let many = spread(ROWS_COARSE, CALLER_COARSE, 0);
+    let coarse = count(many, &entries_of(std::slice::from_ref(&scan))).rows.remove(0).facts;
     assert_eq!((coarse.network, coarse.key.is_some()), (Network::Unknown, true));
     // The nearest who proved nothing: whatever he varies is one row.
     let claimed = |last| {
         let address = std::net::IpAddr::from([10, 0, 1, last]);
-        Call { who: testkit::company::Who::Claimed, address, ..scan }
+        Call { who: Who::Claimed, address, ..scan }
     };
     let batch = count(Spread::new(), &entries_of(&[claimed(1), claimed(2)]));
     let [row] = &batch.rows[..] else { panic!("{:?}", batch.rows) };

@@ -2,7 +2,7 @@
 
 use super::Mutant;
 
-pub(super) const MUTANTS: [Mutant; 34] = [
+pub(super) const MUTANTS: [Mutant; 35] = [
     Mutant {
         what: "a group covers none of its operations",
         file: "crates/policy/src/slice.rs",
@@ -78,10 +78,18 @@ pub(super) const MUTANTS: [Mutant; 34] = [
     Mutant {
         what: "scopes narrow nothing",
         file: "crates/enforce/src/weigh.rs",
-        find: "Scopes::Listed(scopes) if !cover(scopes, operation) => {",
-        replace: "Scopes::Listed(scopes) if !cover(scopes, operation) && scopes.is_empty() => {",
+        find: "Scopes::Listed(scopes) => (scopes, cover(scopes, operation)),",
+        replace: "Scopes::Listed(scopes) => (scopes, !scopes.is_empty()),",
         package: "enforce",
         test: "tests::decisions::scopes_narrow_what_policy_allows",
+    },
+    Mutant {
+        what: "a key that was made narrow reaches everything while observed",
+        file: "crates/enforce/src/weigh.rs",
+        find: "if is_narrow || !question.mode.observes(question.now) {",
+        replace: "if !question.mode.observes(question.now) {",
+        package: "enforce",
+        test: "tests::observing::a_key_for_groups_reaches_what_is_in_no_group_as_yet",
     },
     Mutant {
         what: "a fault of policy is a permit",
@@ -270,8 +278,8 @@ pub(super) const MUTANTS: [Mutant; 34] = [
     Mutant {
         what: "a request under way goes on though its caller is blocked",
         file: "crates/enforce/src/again.rs",
-        find: "if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found) {",
-        replace: "if let Some(stopped) = stopped::of_call(blocks, now, &identified.caller, catalog, &found).filter(|_| false) {",
+        find: "stopped::of_call(blocks, now, &identified.caller, token.as_deref(), (catalog, &found))",
+        replace: "stopped::of_call(blocks, now, &identified.caller, token.as_deref(), (catalog, &found)).filter(|_| false)",
         package: "enforce",
         test: "tests::stops::a_request_under_way_ends_with_what_let_it_pass",
     },

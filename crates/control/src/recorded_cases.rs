@@ -4,6 +4,7 @@
 //! read. It expects what the policies of the files say now: whether that is right is for the person who reviews it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use advise::{FactValue, Recalled, Used, recall};
 use catalog::{Catalog, OperationIndex};
@@ -130,7 +131,9 @@ fn case_of(
             json!({ "expect": "deny", "reason": reason })
         }
     };
-    let case = case(used, &recalled, catalog, expect).ok_or("the call cannot be made again")?;
+    // An address is about somebody, and the files are kept longer than the log: it goes into them only where the answer needs it.
+    let address = recalled.source_ip.filter(|_| reads.contains(&ContextFact::SourceIp));
+    let case = case(used, &recalled, address, catalog, expect).ok_or("the call cannot be made again")?;
     Ok(Made { api: used.facts.api.clone(), client: recalled.caller.client.clone(), case })
 }
 
@@ -146,7 +149,13 @@ fn asked(read: &Files, checked: &Checked) -> Result<BTreeSet<(String, String)>, 
     Ok(clients.zip(views).filter_map(|(client, view)| Some((client, view.operation?))).collect())
 }
 
-fn case(used: &Used, recalled: &Recalled, catalog: &Catalog, expect: Value) -> Option<Value> {
+fn case(
+    used: &Used,
+    recalled: &Recalled,
+    address: Option<IpAddr>,
+    catalog: &Catalog,
+    expect: Value,
+) -> Option<Value> {
     let facts = &used.facts;
     let mut case = Map::new();
     let target = facts.operation.split_once(':').map_or(facts.operation.as_str(), |(_, target)| target);
@@ -159,7 +168,7 @@ fn case(used: &Used, recalled: &Recalled, catalog: &Catalog, expect: Value) -> O
     if !params.is_empty() {
         case.insert("params".to_owned(), params.into());
     }
-    if let Some(address) = recalled.source_ip {
+    if let Some(address) = address {
         case.insert("source_ip".to_owned(), address.to_string().into());
     }
     case.insert("now".to_owned(), recalled.time.to_string().into());

@@ -151,3 +151,24 @@ fn old_days_go_with_the_facts_that_only_they_had() {
     assert!(store.usage_facts(1).is_err());
     assert_eq!(store.usage_days().unwrap().map(|(first, _)| first), Some(Timestamp::from_seconds(DAY)));
 }
+
+#[test]
+fn what_was_erased_is_in_no_page_of_the_file() {
+    let folder = super::files::Folder::new();
+    let open = || super::files::open(&folder.store());
+    let holds = |text: &str| {
+        let bytes = std::fs::read(folder.store()).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let facts: Vec<String> =
+        (0..200).map(|number| format!("facts of somebody, number {number:04}")).collect();
+    let rows = facts.iter().map(|facts| row(facts, call(1, 1))).collect();
+    let mut store = open();
+    store.add_usage(&batch(rows, 1)).unwrap();
+    drop(store);
+    assert!(holds(&facts[7]) && holds(&facts[199]));
+    let mut store = open();
+    assert_eq!(store.replace_usage_facts(|_| Some("erased".to_owned())).unwrap(), 200);
+    drop(store);
+    assert!(!holds("facts of somebody") && holds("erased"));
+}

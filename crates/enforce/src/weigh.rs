@@ -251,14 +251,15 @@ impl Lack {
 /// Whether the credential was made for groups of the API, so that it may be meant for an operation that is in none as yet: one is
 /// declared before somebody lets it into a group. What was made for single operations is not meant for any other.
 fn names_groups(question: &Question<'_>) -> bool {
-    let Some(api) = question.found.api() else { return false };
-    let names = |scopes: &[String]| {
-        let mut groups = question.catalog.operations_of(api).flat_map(|(_, operation)| &operation.groups);
-        groups.any(|group| scopes.iter().any(|scope| *scope == group.as_str()))
+    let Some(api) = question.found.api().and_then(|api| question.catalog.api(api)) else { return false };
+    let is_group = |scope: &String| match scope.strip_prefix(api.name.as_str()) {
+        // An operation's id has a blank, a group's name has none; a group may have no operation yet.
+        Some(rest) => rest.is_empty() || (rest.starts_with(':') && !rest.contains(' ')),
+        None => false,
     };
     match question.scopes {
-        Scopes::Listed(scopes) => names(scopes),
-        Scopes::Both { key, token } => names(key) && names(token),
+        Scopes::Listed(scopes) => scopes.iter().any(is_group),
+        Scopes::Both { key, token } => key.iter().any(is_group) && token.iter().any(is_group),
         Scopes::Facts(_) | Scopes::Unlimited => false,
     }
 }

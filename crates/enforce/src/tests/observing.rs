@@ -40,11 +40,15 @@ fn a_key_for_groups_reaches_what_is_in_no_group_as_yet() {
     let call = |key: &str, operation: &str| becomes(&observed(), &format!("{operation}\nX-Api-Key: ${key}"));
     let new = "GET orders.example/public";
     assert_eq!(call("readonly", new), "would_deny observed | out_of_scope");
+    // A group that nothing is in yet, as where nothing was declared before.
+    assert_eq!(call("later", new), "would_deny observed | out_of_scope");
     for (key, operation) in [
         // Of another group, of single operations, of nothing.
         ("readonly", "POST orders.example/orders"),
         ("one", new),
         ("empty", new),
+        ("elsewhere", new),
+        ("later", "GET orders.example/orders"),
         ("one", "GET orders.example/orders"),
     ] {
         assert_eq!(call(key, operation), "denied 403 out_of_scope | out_of_scope", "{key} {operation}");

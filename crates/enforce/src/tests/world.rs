@@ -337,6 +337,8 @@ fn keys() -> KeyTable {
         entry("readonly", "shop", &["orders:read"]),
         entry("one", "shop", &["orders:GET /orders/{id}"]),
         entry("empty", "shop", &[]),
+        entry("later", "shop", &["orders:later"]),
+        entry("elsewhere", "shop", &["orders2", "legacy:read"]),
         entry("stranger", "stranger", whole),
         entry("stopped", "shop", whole),
         existing,

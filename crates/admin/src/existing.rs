@@ -16,6 +16,18 @@ pub(crate) fn seen(input: Input) -> Answer {
     ok(&input.control.seen_keys(input.actor()?, api.as_deref())?)
 }
 
+pub(crate) fn extend(input: Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        expires: String,
+        #[serde(default)]
+        reason: String,
+    }
+    let Body { expires, reason } = input.read()?;
+    ok(&input.control.extend_key(input.actor()?, &input.name, &expires, &reason)?)
+}
+
 pub(crate) fn promote(input: Input) -> Answer {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -118,6 +118,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/inventory/places", Some(Needs::Owner), inventory::say),
     route("GET", "/v1/key-advice", Some(Needs::Viewer), advice::advise_keys),
     route("POST", "/v1/keys/{name}/narrow", Some(Needs::Owner), advice::narrow_key),
+    route("POST", "/v1/keys/{name}/extend", Some(Needs::Owner), existing::extend),
     route("GET", "/v1/policy/matrix", Some(Needs::Analyst), advice::matrix),
     route("GET", "/v1/usage", Some(Needs::Viewer), advice::usage),
     route("POST", "/v1/policy/suggest", Some(Needs::Analyst), advice::suggest),

@@ -209,7 +209,7 @@ impl Control {
                 None if state.store.application(name)?.is_none() => absent("application", name.to_string()),
                 None => Ok(()),
                 Some((of, client)) if is_issuer(of) || is_claimed_of(&snapshot.0, of, client) => Ok(()),
-                Some((of, _)) => absent("issuer, or API with existing keys,", of.to_owned()),
+                Some(_) => absent("client of an issuer, or of an API's existing keys,", name.to_string()),
             },
             BlockTarget::User { issuer, .. } if !is_issuer(issuer.as_str()) => {
                 absent("issuer", issuer.to_string())

@@ -108,6 +108,37 @@ impl Control {
         self.view_key(&state, &row)
     }
 
+    /// Gives an existing key another end, counted from now: its client goes on with the key that it has. One that has ended
+    /// counts again; one that is revoked does not.
+    pub fn extend_key(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expires: &str,
+        reason: &str,
+    ) -> Result<KeyView, ControlError> {
+        let expires = expiry(Some(expires), self.now())?;
+        let mut state = self.state();
+        self.demand(actor, Needs::Owner)?;
+        let old = state.key(id)?;
+        let KeyKind::Existing { api, .. } = &old.kind else {
+            let fix =
+                format!("`sallyport key rotate {}` makes its successor, and both count for a while", old.id);
+            return Err(ControlError::invalid(
+                "only a key that its API had before can be given another end",
+                fix,
+            ));
+        };
+        self.demand_owner_of(actor, &state, api)?;
+        let object = format!("key {} until {expires}, before until {}", old.id, old.expires);
+        self.record(actor, "key.extend", &object, reason)?;
+        let changed = state.store.set_key_expiry(old.id, expires);
+        self.carried(actor, "key.extend", &object, changed)?;
+        state.refresh_keys(&self.live, &[old.id])?;
+        let row = state.key(id)?;
+        self.view_key(&state, &row)
+    }
+
     /// The caller that is named `API:key-DIGITS`, as it is while nobody has vouched for its key. None of other names.
     pub(crate) fn claimed_caller(&self, name: &str) -> Result<Option<Caller>, ControlError> {
         let Some((api, digits)) = name.split_once(":key-") else { return Ok(None) };

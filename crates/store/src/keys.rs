@@ -220,6 +220,28 @@ impl Store {
         })
     }
 
+    /// Gives an existing key another end. Not one that is revoked, nor one of ours, which is rotated.
+    pub fn set_key_expiry(&mut self, id: KeyId, expires: Timestamp) -> Result<KeyRow, StoreError> {
+        self.change(|transaction| {
+            let before = found(transaction, id)?;
+            let why = match (before.state, &before.kind) {
+                (KeyState::Revoked, _) => Some("is revoked, for good"),
+                (KeyState::Active | KeyState::Quarantined, KeyKind::Own) => {
+                    Some("is one of ours, which is rotated")
+                }
+                (KeyState::Active | KeyState::Quarantined, KeyKind::Existing { .. }) => None,
+            };
+            if let Some(why) = why {
+                return Err(StoreError::Refused { what: "key", name: id.to_string(), why });
+            }
+            counters::advance(transaction, Counter::Keys)?;
+            transaction
+                .prepare_cached("UPDATE keys SET expires = ?2 WHERE id = ?1")?
+                .execute((id.as_str(), value::micros(expires)))?;
+            found(transaction, id)
+        })
+    }
+
     /// Writes when keys were last accepted; an earlier time than the one stored changes nothing.
     pub fn flush_usage(&mut self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
         self.change(|transaction| {

@@ -215,12 +215,12 @@ fn what_can_stop_nothing_is_refused() {
         ("user", "corp/ann", ""),
         ("user", "crop/ann", "issuer `crop`"),
         ("app", "corp:web", ""),
-        ("app", "crop:web", "`crop`"),
+        ("app", "crop:web", "`crop:web`"),
         ("app", "orders:key-0123456789abcdef", ""),
-        ("app", "orders:key-0123456789abcde", "`orders`"),
-        ("app", "orders:key-0123456789ABCDEF", "`orders`"),
-        ("app", "orders:web", "`orders`"),
-        ("app", "order:key-0123456789abcdef", "`order`"),
+        ("app", "orders:key-0123456789abcde", "`orders:key-0123456789abcde`"),
+        ("app", "orders:key-0123456789ABCDEF", "`orders:key-0123456789ABCDEF`"),
+        ("app", "orders:web", "`orders:web`"),
+        ("app", "order:key-0123456789abcdef", "`order:key-0123456789abcdef`"),
         ("app", "nobody", "application `nobody`"),
     ] {
         match open.control.add_block(&ann(), &order(kind, name, "2h")) {

@@ -217,3 +217,29 @@ fn a_quarantine_ends_with_a_release_and_a_revocation_does_not() {
     let again = open.control.import_keys(&ann(), &import(vec![line(1, "ak_a")])).unwrap();
     assert_eq!((again.imported, again.known.len()), (0, 1), "what is revoked is not imported anew");
 }
+
+#[test]
+fn an_existing_key_gets_another_end_before_and_after_the_first() {
+    let fixture = fixture("extend", FORM);
+    let open = fixture.up();
+    let own = open.shop();
+    let order = ImportOrder { expires: Some("2d".to_owned()), ..import(vec![line(1, "ak_a")]) };
+    open.control.import_keys(&ann(), &order).unwrap();
+    let keys = open.control.keys(&ann(), None).unwrap();
+    let id = keys.into_iter().find(|key| key.kind == "existing").unwrap().id;
+    let until = |days: u64| fixture.now().plus(Duration::from_secs(days * 86_400)).to_string();
+    let extend =
+        |actor: &Actor, expires: &str| open.control.extend_key(actor, &id, expires, "they move later");
+    assert_eq!(extend(&ann(), "30d").unwrap().expires, until(30));
+    fixture.pass(Duration::from_secs(31 * 86_400));
+    // After it has ended as well, counted from now.
+    let inside = Actor::administrator("ola@example.com", store::Role::Owner);
+    let outside = Actor::administrator("eve", store::Role::Owner);
+    assert!(error(extend(&outside, "30d")).contains("for the team `ops`"));
+    assert!(error(extend(&ann(), "367d")).contains("more than 366 days"));
+    assert!(error(extend(&ann(), "0d")).contains("has passed"));
+    assert_eq!(extend(&inside, "366d").unwrap().expires, until(366));
+    assert!(error(open.control.extend_key(&ann(), &own.id, "30d", "")).contains("had before"));
+    open.control.revoke_key(&ann(), &id, "leaked").unwrap();
+    assert!(error(extend(&ann(), "30d")).contains("revoked, for good"));
+}

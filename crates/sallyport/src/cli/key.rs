@@ -90,6 +90,18 @@ Nothing is called unused before the key has had its scopes, and calls were recor
         #[command(flatten)]
         why: Why,
     },
+    /// Give an existing key another end, counted from now; one of ours is rotated
+    #[command(
+        after_help = "Example:\n  sallyport key extend 7Q2mX9aBcD3f --expires 180d --reason \"they move in spring\""
+    )]
+    Extend {
+        id: String,
+        /// A date, an RFC 3339 time or a lifetime such as 180d; 366 days at most
+        #[arg(long, value_name = "TIME", required = true)]
+        expires: String,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Refuse a key from the next request on, until it is released
     #[command(
         after_help = "Example:\n  sallyport key quarantine 7Q2mX9aBcD3f --reason \"calls from a new country\""

@@ -63,6 +63,14 @@ pub(super) async fn run(client: &Client, command: &KeyCommand, output: Output) -
                 format!("key {} may do no more than {}", text(key, "id"), list(key, "scopes", ", "))
             })?;
         }
+        KeyCommand::Extend { id, expires, why } => {
+            let body = json!({ "expires": expires, "reason": why.reason });
+            let path = format!("/v1/keys/{}/extend", escape(id));
+            let key = client.ask(Method::POST, &path, Some(&body)).await?;
+            print_one(output, &key, |key| {
+                format!("key {} counts until {}", text(key, "id"), text(key, "expires"))
+            })?;
+        }
         KeyCommand::Quarantine { id, why } => change(client, id, "quarantine", why, output).await?,
         KeyCommand::Release { id, why } => change(client, id, "release", why, output).await?,
         KeyCommand::Import(arguments) => return existing::import(client, arguments, output).await,

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
 
-use crate::NotKept;
+use crate::{NotKept, UsageError};
 
 /// The longest answer that a command reads.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -152,6 +152,10 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
+        let (names, _) = path.split_once('?').unwrap_or((path, ""));
+        if names.split('/').skip(1).any(str::is_empty) {
+            return Err(UsageError("a name must not be empty".to_owned()).into());
+        }
         let Answer { status, body } = self.send(method, path, body).await?;
         if status.is_success() {
             return Ok(body);

@@ -95,5 +95,8 @@ fn policies_say_whom_they_let_do_what() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("app:web") && page.contains("class=\"granted\""), "{page}");
     assert!(cli.run(&["usage"]).lines().is_empty(), "nobody called");
+    assert_eq!(cli.try_run(&["usage", "--csv"]).code, 2, "JSON was asked for as well");
+    let nameless = cli.try_run(&["policy", "explain", ""]);
+    assert!(nameless.code == 2 && nameless.stderr.contains("must not be empty"), "{}", nameless.stderr);
     assert_eq!(cli.run(&["policy", "replay"]).lines().len(), 1, "no flips, one summary");
 }

@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::Value;
 
 use super::{Verdict, escape, items, minute, text};
+use crate::UsageError;
 use crate::cli::UsageArguments;
 use crate::client::Client;
 use crate::output::{Format, Output, Tone, printable};
@@ -31,6 +32,10 @@ pub(super) async fn run(
     arguments: &UsageArguments,
     output: Output,
 ) -> anyhow::Result<Verdict> {
+    if arguments.csv && output.format == Format::Json {
+        let what = "`--csv` and `--json` are two forms of one answer\n  give one of them";
+        return Err(UsageError(what.to_owned()).into());
+    }
     let by = &arguments.by;
     let mut query = arguments.span.query();
     let conditions =

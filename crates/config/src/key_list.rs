@@ -69,10 +69,17 @@ type Fault = (String, &'static str);
 
 /// Reads a list; `file` is what errors call it.
 pub fn read_key_list(file: &str, bytes: &[u8]) -> Result<Vec<ListedKey>, Vec<ConfigError>> {
+    let (keys, errors) = read_key_lines(file, bytes);
+    if errors.is_empty() { Ok(keys) } else { Err(errors) }
+}
+
+/// The keys of the lines that can be read, and what is wrong with the others: for telling every fault of a list at once.
+#[must_use]
+pub fn read_key_lines(file: &str, bytes: &[u8]) -> (Vec<ListedKey>, Vec<ConfigError>) {
     let mut faults = Faults::of(file);
     let keys = read(bytes, &mut faults);
     let (errors, _) = faults.into_parts();
-    if errors.is_empty() { Ok(keys) } else { Err(errors) }
+    (keys, errors)
 }
 
 fn read(bytes: &[u8], faults: &mut Faults) -> Vec<ListedKey> {

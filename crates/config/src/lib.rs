@@ -38,7 +38,7 @@ pub use gateway::{
     ClaimType, GatewayConfig, IssuerConfig, KeySource, ListenAddress, Reach, RecordConfig, Reload, ScopeUse,
     SourceUrl, SourceUrlError, TokenType, UrlScheme, UserAttribute, WorkloadTeam,
 };
-pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_key_list};
+pub use key_list::{LIST_BYTES_MAX, LIST_KEYS_MAX, ListedKey, ListedSecret, read_key_lines, read_key_list};
 pub use quantity::{QuantityError, parse_duration, parse_size};
 pub use repository::{PolicyText, Repository};
 pub use teams::{Team, Teams};

@@ -389,6 +389,29 @@ fn a_list_is_imported_whole_or_not_at_all() {
 }
 
 #[test]
+fn every_fault_of_a_list_is_told_at_once() {
+    let folder = Folder::new(root(), "existing");
+    let server = upstream(&folder);
+    let world = world(&server, FORM, |_| {});
+    let list = world.place.folder.path().join("keys.csv");
+    let other = sha256_of(OTHER);
+    let bad =
+        format!("name,key,app\nshop,{KEY},reader\nform,ak_short,reader\napp,sha256:{other},nobody\ncells\n");
+    std::fs::write(&list, bad).unwrap();
+    let path = list.display().to_string();
+    let import = ["key", "import", "--api", "orders", "--scope", "orders:GET /orders", &path];
+    let ran = world.cli().try_run(&import);
+    for expected in [
+        ":3:1: the key does not have the form",
+        ":4:1: there is no application `nobody`",
+        ":5:1: the line has 1 cells",
+    ] {
+        assert!(ran.code == 2 && ran.stderr.contains(expected), "{expected}: {ran:?}");
+    }
+    assert_eq!(curl(&world, "/orders", KEY), "401", "nothing was imported");
+}
+
+#[test]
 fn a_hundred_thousand_keys_are_imported_at_once() {
     let folder = Folder::new(root(), "existing");
     let server = upstream(&folder);

@@ -58,30 +58,35 @@ pub(super) async fn import(
     let file = arguments.file.display().to_string();
     let api = client.ask(Method::GET, &format!("/v1/apis/{}", escape(&arguments.api)), None).await?;
     let shapes = shapes(&api)?;
-    let listed = {
+    let (mut listed, errors) = {
         let bytes = read(&arguments.file)?;
-        match config::read_key_list(&file, bytes.expose()) {
-            Ok(listed) => listed,
-            Err(errors) => return Err(refused(&errors.iter().map(control::error_json).collect::<Vec<_>>())),
-        }
+        config::read_key_lines(&file, bytes.expose())
     };
-    let unfit: Vec<Value> = listed.iter().filter_map(|key| unfit(&file, key, &shapes)).collect();
-    if !unfit.is_empty() {
-        return Err(refused(&unfit));
-    }
+    let mut faults: Vec<Value> = errors.iter().map(control::error_json).collect();
+    listed.retain(|key| match unfit(&file, key, &shapes) {
+        None => true,
+        Some(fault) => {
+            faults.push(fault);
+            false
+        }
+    });
+    // Where a line is wrong, nothing is kept; the others are looked at all the same, so that all that is wrong is told at once.
+    let is_dry = arguments.dry_run || !faults.is_empty();
     let body = json!({
         "api": arguments.api, "app": arguments.app, "scopes": arguments.scopes, "expires": arguments.expires,
-        "dry_run": arguments.dry_run, "file": file, "reason": arguments.why.reason,
+        "dry_run": is_dry, "file": file, "reason": arguments.why.reason,
         "keys": listed.iter().map(line).collect::<Vec<_>>(),
     });
     drop(listed);
     let answer = client.send(Method::POST, "/v1/existing-keys/import", Some(&body)).await?;
-    let errors = items(&answer.body, "errors");
-    if !errors.is_empty() {
-        return Err(refused(errors));
-    }
-    if !answer.status.is_success() {
+    let said = items(&answer.body, "errors");
+    if !answer.status.is_success() && said.is_empty() && faults.is_empty() {
         bail!("{}\n  {}", text(&answer.body, "detail"), text(&answer.body, "next_step"));
+    }
+    faults.extend(said.iter().cloned());
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| fault.get("line").and_then(Value::as_u64));
+        return Err(refused(&faults));
     }
     if output.format == Format::Human {
         for known in items(&answer.body, "known") {
@@ -106,7 +111,9 @@ const FAULTS_SHOWN_MAX: usize = 20;
 
 fn known_as(known: &Value) -> String {
     match text(known, "earlier_line") {
-        none if none.is_empty() => format!("the key is there already, as {}", text(known, "key")),
+        none if none.is_empty() => {
+            format!("the key is there already, as {}, and stays as it is", text(known, "key"))
+        }
         line => format!("the key is that of line {line}"),
     }
 }

@@ -122,6 +122,12 @@ fn step(api: &str, cause: &Cause, (calls, operations): (u64, u64)) -> String {
         (Some(DenyReason::StepUp), _) => format!(
             "{caller} would have to sign in again or with several factors for {calls}: see docs/tokens.md for how its users do; {search} tells when"
         ),
+        (Some(DenyReason::OutOfScope), _) => format!(
+            "the scopes of {caller}'s keys do not cover {calls} of {operations}: `sallyport api regroup {api} --dry-run` shows which operations would join their groups and for whom; {search} tells which keys"
+        ),
+        (Some(DenyReason::BadParameter), _) => format!(
+            "{caller} sent values that are not of the declared type, {calls}: {search} tells where; correct the type in the API's document, or the client"
+        ),
         (Some(_) | None, _) => format!("{caller}: {reason}, {calls}; {search} shows them"),
     }
 }
@@ -149,11 +155,13 @@ mod tests {
             cause("app:shop:key-*", "no_grant", Remedy::Unshown),
             cause("app:web", "step_up", Remedy::OfReason),
             cause("app:web", "guard", Remedy::OfReason),
+            cause("app:web", "out_of_scope", Remedy::OfReason),
+            cause("app:web", "bad_parameter", Remedy::OfReason),
         ] {
             causes.add(cause, 2);
         }
         let steps = causes.steps("shop");
-        assert_eq!(steps.len(), 9);
+        assert_eq!(steps.len(), 11);
         for step in &steps {
             assert!(step.contains("`sallyport ") && step.contains("2 calls"), "{step}");
         }

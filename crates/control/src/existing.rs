@@ -122,6 +122,7 @@ impl Control {
         self.demand(actor, Needs::Owner)?;
         let old = state.key(id)?;
         let KeyKind::Existing { api, .. } = &old.kind else {
+            self.demand_key(actor, &state, &old)?;
             let fix =
                 format!("`sallyport key rotate {}` makes its successor, and both count for a while", old.id);
             return Err(ControlError::invalid(

@@ -195,12 +195,8 @@ fn weigh_operation(
         Scopes::Facts(scopes) => (scopes, true),
         Scopes::Unlimited => (&[][..], true),
     };
-    let lack = match (misfit, covered) {
-        (false, true) => None,
-        (true, true) => Some(Lack { reason: DenyReason::BadParameter, scope: false }),
-        (true, false) => Some(Lack { reason: DenyReason::BadParameter, scope: true }),
-        (false, false) => Some(Lack { reason: DenyReason::OutOfScope, scope: true }),
-    };
+    let reason = if misfit { DenyReason::BadParameter } else { DenyReason::OutOfScope };
+    let lack = (misfit || !covered).then_some(Lack { reason, scope: !covered });
     let facts = Facts {
         operation: found.operation,
         caller: question.caller,

@@ -7,7 +7,7 @@ use store::{Counted, Store, UsageBatch, UsageRow};
 
 use super::advice::{LIST, observed};
 use super::{Fixture, Open, POLICY, ann};
-use crate::{Actor, ApiStatus, ReadyOrder};
+use crate::{Actor, ApiStatus, ReadyOrder, ReplayMode, ReplayOrder};
 
 /// Fills the store with so many rows of today, each of another caller.
 fn fill(fixture: &Fixture, rows: u64) {
@@ -116,4 +116,31 @@ fn readiness_of_little_is_always_of_now() {
         let ready = status.apis[0].ready.as_ref().unwrap();
         assert_eq!((ready.calls, &ready.as_of), (calls, &fixture.now().to_string()));
     }
+}
+
+/// What passes only since nobody is held to a declaration while an API is observed is lost once it is enforced.
+#[test]
+fn a_value_that_is_not_of_its_declared_type_is_lost_when_enforced() {
+    let fixture = observed("replay-misfit");
+    let typed = super::DOCUMENT.replace(
+        "/customers/{id}:\n    get: {}",
+        "/customers/{id}:\n    get: { parameters: [{ name: id, in: path, required: true, schema: { type: integer } }] }",
+    );
+    assert_ne!(typed, super::DOCUMENT);
+    fixture.write("apis/orders/openapi.yaml", &typed);
+    let (list, _) = POLICY.split_once("@id(\"own\")").unwrap();
+    fixture.write("policies/orders.cedar", list);
+    let mut open = fixture.up();
+    let key = open.shop();
+    open.answered(&fixture, Some(&key.key), ("GET", "/customers/abc"), 200);
+    open.answered(&fixture, Some(&key.key), LIST, 200);
+    let replay = |mode| {
+        let order = ReplayOrder { mode, ..ReplayOrder::default() };
+        open.control.replay(&ann(), &order).unwrap().replayed
+    };
+    let enforced = replay(ReplayMode::Enforced);
+    assert_eq!((enforced.lost_calls(), enforced.pass_both), (1, 1), "{enforced:?}");
+    assert_eq!(enforced.would_lose[0].reason, Some("bad_parameter"));
+    let observed = replay(ReplayMode::AsConfigured);
+    assert_eq!((observed.lost_calls(), observed.pass_both), (0, 2), "{observed:?}");
 }

@@ -262,7 +262,7 @@ proptest! {
 }
 
 /// The request as it goes to the upstream.
-fn forwarded(snapshot: &std::sync::Arc<Snapshot>, text: &str) -> Option<Forward> {
+pub(super) fn forwarded(snapshot: &std::sync::Arc<Snapshot>, text: &str) -> Option<Forward> {
     let judged = judge(snapshot, NOW, &mut Worker::new([1; 32]), try_request(text)?);
     let mut evidence = judged.evidence;
     match judged.outcome {
@@ -271,7 +271,7 @@ fn forwarded(snapshot: &std::sync::Arc<Snapshot>, text: &str) -> Option<Forward>
     }
 }
 
-fn again(snapshot: &Snapshot, now: Timestamp, forward: &Forward) -> String {
+pub(super) fn again(snapshot: &Snapshot, now: Timestamp, forward: &Forward) -> String {
     match judge_again(snapshot, now, &mut Worker::new([2; 32]), forward) {
         Ok(until) => format!("goes on for {} ms", until.since(now).as_millis()),
         Err(not) => format!("{} told {}", not.refusal.reason().code(), not.told.reason().code()),

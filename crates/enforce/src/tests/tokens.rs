@@ -11,6 +11,7 @@ use model::{Application, ApplicationName, IssuerName, TeamName, Timestamp};
 use serde_json::{Value, json};
 use testkit::{TokenKey, key_set};
 
+use super::stops::{again, forwarded};
 use super::world::{NOW, Setup, enforced, observed, request, shown, snapshot};
 use crate::{Worker, judge, judge_or_need};
 
@@ -365,6 +366,7 @@ fn a_blocked_client_is_stopped_though_a_key_stands_beside_its_token() {
         target: model::BlockTarget::parse("app", name).unwrap(),
         until: Timestamp::from_micros(NOW.as_micros() + 1),
     };
+    let under_way = World::new(enforced(), |_| {});
     for (blocked, client, refused) in [
         ("corp:web", "web", true),
         ("corp:webs", "web", false),
@@ -379,5 +381,15 @@ fn a_blocked_client_is_stopped_though_a_key_stands_beside_its_token() {
                 world.shown(&format!("GET orders.example/public{key}"), json!({ "client_id": client }));
             assert_eq!(shown.contains("blocked_app"), refused, "{blocked} {client} {key}: {shown}");
         }
+        // What is under way ends by it, too.
+        let token = under_way.token(json!({ "client_id": client }));
+        let text = format!("GET orders.example/public\nX-Api-Key: $whole\nAuthorization: Bearer {token}");
+        let forward = forwarded(&snapshot(&under_way.setup), &text).unwrap();
+        let mut after = Setup { blocks: vec![block(blocked)], ..enforced() };
+        after.key_sets = under_way.setup.key_sets.clone();
+        after.issuers = under_way.setup.issuers.clone();
+        after.applications = under_way.setup.applications.clone();
+        let shown = again(&snapshot(&after), NOW, &forward);
+        assert_eq!(shown.starts_with("blocked"), refused, "{blocked} {client}: {shown}");
     }
 }
